@@ -1,0 +1,69 @@
+/*
+ * The back-to-back user agent of one shard: calls of two legs, each leg a dialog
+ * of its own. The transaction layer calls it; it calls route/, media/ and the CDR
+ * writer. One thread.
+ */
+#ifndef SALLYPORT_CONTROL_B2BUA_H
+#define SALLYPORT_CONTROL_B2BUA_H
+
+#include <jansson.h>
+
+#include "config.h"
+#include "media.h"
+#include "transaction.h"
+
+struct b2bua;
+
+struct b2bua_env {
+	const struct config *config;
+	struct timers *timers;
+	struct media *media;
+	unsigned int shard, shards;
+	uint64_t hash_key[2]; /* of shard_hash(): our Call-IDs hash to this shard */
+	txn_send_fn send;     /* the transport (ACK to 2xx goes out without a transaction) */
+	void *send_ctx;
+	/** Write one finished call; the object is borrowed. NULL: none. */
+	void (*cdr)(void *ctx, const json_t *record);
+	void *cdr_ctx;
+};
+
+struct b2bua_stats {
+	uint64_t calls_active; /* now, from INVITE to the end of both legs */
+	uint64_t calls_answered_active;
+	uint64_t calls_total; /* INVITEs that became a call */
+	uint64_t calls_answered;
+	uint64_t calls_failed;	/* final answer 3xx-6xx or timeout before an answer */
+	uint64_t calls_refused; /* no route, no media port, limit, draining */
+	uint64_t dialogs;	/* alive now */
+};
+
+/** @return NULL when out of memory. The transaction layer is made inside, see b2bua_txn_layer(). */
+struct b2bua *b2bua_new(const struct b2bua_env *env);
+/** Ends without messages; see b2bua_stop() for the polite way. */
+void b2bua_free(struct b2bua *b);
+struct txn_layer *b2bua_txn_layer(struct b2bua *b);
+const struct b2bua_stats *b2bua_get_stats(const struct b2bua *b);
+
+/** A new attach brought a new key. */
+void b2bua_set_hash_key(struct b2bua *b, const uint64_t key[2]);
+
+/** A media stream of this call fell silent and is gone (media/ calls it). */
+void b2bua_on_media_gone(struct b2bua *b, uint64_t call_id);
+
+/** Refuse new calls with 503 and Retry-After from now on. */
+void b2bua_drain(struct b2bua *b);
+/** BYE (or CANCEL, or 503) to every leg of every call; each call ends with a CDR as usual. */
+void b2bua_stop(struct b2bua *b);
+
+/**
+ * Calls for `sally show calls`: array of {id, state, from, to, from_realm, to_peer, started,
+ * duration_s, ...}.
+ * @param max  at most so many. @return new reference, or NULL (out of memory).
+ */
+json_t *b2bua_calls_json(const struct b2bua *b, unsigned int max);
+
+/** One call with both legs, SDP endpoints and streams for `sally show call ID`. @return NULL: no
+ * such call. */
+json_t *b2bua_call_json(const struct b2bua *b, const char *id);
+
+#endif

@@ -1,0 +1,98 @@
+/*
+ * The configuration as control uses it: one immutable snapshot, made from the YAML
+ * file by config_load(). Realms, peers and routes refer to each other by index.
+ */
+#ifndef SALLYPORT_CONTROL_CONFIG_H
+#define SALLYPORT_CONTROL_CONFIG_H
+
+#include "addr.h"
+#include "dataplane_config.h"
+#include "api_limits.h"
+
+#define CONFIG_LISTENERS_MAX 16 /* a realm */
+#define CONFIG_ADDRESSES_MAX 16 /* a realm */
+
+enum config_trust { TRUST_UNTRUSTED, TRUST_TRUSTED };
+
+/** What to do about peers behind NAT. */
+enum config_nat {
+	NAT_AUTO,  /* signalled address differs from the packet's source: learn from that source */
+	NAT_NEVER, /* believe signalling */
+};
+
+struct config_listener {
+	struct net_endpoint local; /* UDP */
+};
+
+struct config_realm {
+	char name[API_NAME_MAX];
+	uint16_t id;		 /* index in config.realms, and the id in ring records */
+	char port[API_NAME_MAX]; /* name of a dataplane port */
+	enum config_trust trust;
+	enum config_nat nat;
+	struct {
+		struct net_addr addr;
+		uint8_t prefix_len;
+	} addresses[CONFIG_ADDRESSES_MAX];
+	unsigned int n_addresses;
+	struct net_addr gateway; /* family 0: none */
+	struct config_listener listeners[CONFIG_LISTENERS_MAX];
+	unsigned int n_listeners;
+	struct net_addr media_addr;
+	uint16_t media_port_min; /* even */
+	uint16_t media_port_max; /* odd */
+	uint32_t media_timeout_ms;
+	uint8_t latch_prefix_v4; /* mask on the allowed source, default 32 */
+	uint8_t latch_prefix_v6; /* default 128 */
+	uint32_t sip_rate;	 /* messages a second and source */
+	uint32_t sip_burst;
+	uint32_t max_calls; /* 0: no limit */
+	uint8_t dscp_sip, dscp_media;
+};
+
+struct config_peer {
+	char name[API_NAME_MAX];
+	uint16_t realm; /* index */
+	struct net_endpoint remote;
+	uint32_t max_calls;   /* 0: no limit */
+	uint32_t no_answer_s; /* ring time until CANCEL and 408 to the caller; default 180 */
+};
+
+struct config_route {
+	uint16_t from_realm;  /* index */
+	int32_t from_peer;    /* index; -1: any source in the realm */
+	char user_prefix[32]; /* Request-URI user must begin so; "" matches all */
+	uint16_t to_peer;     /* index */
+};
+
+struct config {
+	struct dataplane_config dataplane;
+	struct config_realm *realms;
+	unsigned int n_realms;
+	struct config_peer *peers;
+	unsigned int n_peers;
+	struct config_route *routes; /* first match wins */
+	unsigned int n_routes;
+	struct {
+		char control_socket[108];
+		char cdr_file[256];
+		unsigned int shards;	     /* default 1 */
+		unsigned int log_level;	     /* enum log_level */
+		unsigned int stop_timeout_s; /* SIGTERM: how long calls may finish; default 5, then
+						BYE */
+	} ops;
+	char file[256];
+};
+
+/** One line for the operator: file, line, path of the key, what is wrong, what would be right. */
+#define CONFIG_ERROR_LEN 512
+
+/**
+ * Load and check a file.
+ * @param error  filled on failure, NUL terminated, one line.
+ * @return the configuration, or NULL. Caller frees with config_free(). Main thread.
+ */
+struct config *config_load(const char *file, char error[CONFIG_ERROR_LEN]);
+void config_free(struct config *c);
+
+#endif

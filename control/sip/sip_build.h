@@ -1,0 +1,51 @@
+/*
+ * Bounded writing of SIP messages. A writer that runs out of room remembers it and
+ * writes nothing more; check once at the end. Values from outside never start a new
+ * header line: CR, LF and NUL in them make the writer fail.
+ */
+#ifndef SALLYPORT_CONTROL_SIP_BUILD_H
+#define SALLYPORT_CONTROL_SIP_BUILD_H
+
+#include "sip_msg.h"
+
+struct sip_writer {
+	char *buf;
+	size_t cap;
+	size_t len;
+	bool failed; /* overflow, or a line break in a value */
+};
+
+void sip_writer_init(struct sip_writer *w, char *buf, size_t cap);
+/** Raw bytes (our own literals, bodies). */
+void sip_write_raw(struct sip_writer *w, struct str_view bytes);
+/** printf into the message; for our own formats and numbers; result must hold no CR, LF or NUL
+ *  except at the very end "\r\n". */
+void sip_write_fmt(struct sip_writer *w, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+/** "Name: value\r\n"; folding in the value becomes one space (RFC 3261 section 7.3.1). */
+void sip_write_header(struct sip_writer *w, const char *name, struct str_view value);
+/** Content-Type, Content-Length, empty line, body. An empty body has no Content-Type. */
+void sip_write_body(struct sip_writer *w, struct str_view content_type, struct str_view body);
+/** @return message length, or -EMSGSIZE / -EBADMSG when the writer failed. */
+int sip_writer_finish(struct sip_writer *w);
+
+/**
+ * Start a response to `req` (RFC 3261 section 8.2.6): status line, Vias in order, From, To (with
+ * `to_tag` if it has none and to_tag is not empty; 100 adds none), Call-ID, CSeq. The topmost Via
+ * gets received and rport by RFC 3261 section 18.2.1 and RFC 3581. The caller adds headers and the
+ * body.
+ */
+void sip_response_start(struct sip_writer *w, const struct sip_msg *req, unsigned int status,
+	const char *reason, struct str_view to_tag);
+
+/** Where a response to `req` goes over UDP (RFC 3261 section 18.2.2, RFC 3581 section 4): the
+ * source. */
+struct sip_path sip_response_path(const struct sip_msg *req);
+
+/** "Busy Here"; "Unknown" for a code without a name. */
+const char *sip_reason_phrase(unsigned int status);
+
+/** n random lower-case base32 characters from the OpenSSL generator. @param out n + 1 bytes. */
+void sip_random_token(char *out, size_t n);
+
+#endif

@@ -1,0 +1,52 @@
+/*
+ * A received SIP message inside control: bytes, index and where it came from.
+ * Reference counted within one shard (no atomics): transactions and calls share it.
+ */
+#ifndef SALLYPORT_CONTROL_SIP_MSG_H
+#define SALLYPORT_CONTROL_SIP_MSG_H
+
+#include "addr.h"
+#include "sip_parse.h"
+
+/** Where a message came from, or goes to. */
+struct sip_path {
+	struct net_endpoint local; /* one of our listeners */
+	struct net_endpoint remote;
+	uint16_t realm;
+	uint16_t pad;
+};
+
+struct sip_msg {
+	unsigned int refs;
+	struct sip_path path;
+	uint64_t rx_ms;	      /* shard clock */
+	struct sip_index idx; /* checked: spans lie in buf */
+	size_t len;	      /* idx.msg_len */
+	char buf[];	      /* a NUL follows for debuggers only */
+};
+
+/** Copy bytes and index. @return a message with one reference, or NULL (out of memory). */
+struct sip_msg *sip_msg_new(
+	const struct sip_path *path, const struct sip_index *idx, const char *buf, size_t len);
+struct sip_msg *sip_msg_get(struct sip_msg *m);
+/** NULL is fine. */
+void sip_msg_put(struct sip_msg *m);
+
+static inline struct str_view sip_msg_view(const struct sip_msg *m, struct sip_span s)
+{
+	return sip_span_view(m->buf, s);
+}
+
+static inline bool sip_msg_is_request(const struct sip_msg *m)
+{
+	return m->idx.status == 0;
+}
+
+/** The n-th header line with this id; p NULL when absent. */
+static inline struct str_view sip_msg_header(
+	const struct sip_msg *m, enum sip_header_id id, unsigned int n)
+{
+	return sip_header_find(m->buf, &m->idx, id, n);
+}
+
+#endif

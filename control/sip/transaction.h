@@ -1,0 +1,139 @@
+/*
+ * SIP transactions (RFC 3261 section 17, RFC 6026), one layer a shard. Below: a
+ * send function. Above: the transaction user (the B2BUA). One thread, no locks,
+ * the clock comes from struct timers.
+ */
+#ifndef SALLYPORT_CONTROL_TRANSACTION_H
+#define SALLYPORT_CONTROL_TRANSACTION_H
+
+#include "sip_msg.h"
+#include "timers.h"
+
+/* RFC 3261 section 17.1.1.1 and table 4, milliseconds. */
+#define SIP_T1_MS 500
+#define SIP_T2_MS 4000
+#define SIP_T4_MS 5000
+
+struct txn_layer;
+struct server_txn;
+struct client_txn;
+
+/** Send one datagram. @return 0 or negative errno (ring full, no such realm): a transport error. */
+typedef int (*txn_send_fn)(void *ctx, const struct sip_path *path, struct str_view msg);
+
+/** Callbacks of the transaction user. Messages are borrowed for the call; take a reference to keep
+ * one. */
+struct txn_user {
+	/**
+	 * A new request that passed sip_validate() and started a server transaction (never ACK,
+	 * never CANCEL). The user owes it a final response by server_txn_respond(), now or later.
+	 * For INVITE the layer has not sent 100 yet; it does by itself after 200 ms
+	 * (section 17.2.1).
+	 */
+	void (*on_request)(void *ctx, struct server_txn *txn, struct sip_msg *req);
+	/** An ACK that matches no INVITE server transaction's non-2xx answer: it acknowledges a
+	 * 2xx. */
+	void (*on_ack)(void *ctx, struct sip_msg *ack);
+	/** CANCEL for this INVITE transaction, already answered 200; the user answers the INVITE
+	 * (487). */
+	void (*on_cancel)(void *ctx, struct server_txn *invite, struct sip_msg *cancel);
+	/**
+	 * The server transaction is over: `error` 0; -ETIMEDOUT: no ACK came for a non-2xx (timer
+	 * H); -EIO: sending failed. The pointer is invalid afterwards; clear what could reach it.
+	 */
+	void (*on_server_end)(void *ctx, struct server_txn *txn, int error);
+	/** A response that matches no client transaction: a 2xx to INVITE may be a retransmission.
+	 */
+	void (*on_stray_response)(void *ctx, struct sip_msg *resp);
+	void *ctx;
+};
+
+/** Responses and the end of one client transaction. */
+struct client_txn_user {
+	/** Every 1xx and the final one; of INVITE also each 2xx again while Accepted lasts (RFC
+	 * 6026). */
+	void (*on_response)(void *ctx, struct client_txn *txn, struct sip_msg *resp);
+	/**
+	 * The transaction is over. error 0: it had its final response; -ETIMEDOUT: timer B or F;
+	 * -EIO: sending failed. Called exactly once; the pointer is invalid afterwards.
+	 */
+	void (*on_end)(void *ctx, struct client_txn *txn, int error);
+	void *ctx;
+};
+
+struct txn_stats {
+	uint64_t requests_in, responses_in;
+	uint64_t requests_out, responses_out; /* first transmissions */
+	uint64_t retransmits_in;	      /* absorbed */
+	uint64_t retransmits_out;	      /* by timers A, E, G and repeated answers */
+	uint64_t timeouts;		      /* timers B, F, H */
+	uint64_t refused; /* answered by the layer: 400, 416, 420, 482, 483 ... */
+	uint64_t ignored; /* no match and no answer owed */
+	uint64_t send_errors;
+	uint64_t servers, clients; /* alive now */
+};
+
+/**
+ * @param timers  the shard's; outlives the layer.
+ * @param user    copied.
+ * @return the layer, or NULL (out of memory). Caller frees with txn_layer_free().
+ */
+struct txn_layer *txn_layer_new(
+	struct timers *timers, txn_send_fn send, void *send_ctx, const struct txn_user *user);
+/** Ends all transactions without callbacks. */
+void txn_layer_free(struct txn_layer *l);
+const struct txn_stats *txn_layer_stats(const struct txn_layer *l);
+
+/**
+ * Hand in one received message (borrowed). Matches it (section 17.1.3, 17.2.3), absorbs
+ * retransmissions, answers what is wrong with it by itself: scan error or sip_validate() gives
+ * 400, 416, 420, 483 ... statelessly; a CANCEL without its INVITE gets 481.
+ */
+void txn_receive(struct txn_layer *l, struct sip_msg *msg);
+
+/** The request that began it; borrowed while the transaction lives. */
+struct sip_msg *server_txn_request(const struct server_txn *t);
+void server_txn_set_data(struct server_txn *t, void *data);
+void *server_txn_data(const struct server_txn *t);
+
+/**
+ * Send a response (whole message, copied for retransmission). Status is read from it.
+ * After a 2xx to INVITE the transaction is Accepted (RFC 6026): it absorbs INVITE retransmissions,
+ * and the user retransmits the 2xx itself until the ACK (section 13.3.1.4), by calling this again.
+ * @return 0; -EINVAL: not allowed in this state; -EIO: sending failed (the end is reported later).
+ */
+int server_txn_respond(struct server_txn *t, struct str_view response);
+
+/**
+ * Respond with a status and no body (sip_response_start with `to_tag`, Content-Length: 0).
+ * @param extra  further header lines "Name: value\r\n" of our own making, or an empty view.
+ */
+int server_txn_reply(
+	struct server_txn *t, unsigned int status, struct str_view to_tag, struct str_view extra);
+
+/**
+ * Start a client transaction (not for ACK). The message's topmost Via carries a branch that the
+ * caller made by sip_random_token() behind "z9hG4bK"; the layer keys by it and the CSeq method.
+ *
+ * @param request  whole message; copied.
+ * @param user     copied.
+ * @return the transaction; NULL when out of memory or the request cannot be read. A failing first
+ *         send is reported by on_end later, never from inside this call.
+ */
+struct client_txn *client_txn_new(struct txn_layer *l, const struct sip_path *path,
+	struct str_view request, const struct client_txn_user *user);
+
+/**
+ * Cancel an INVITE (section 9.1): sends CANCEL as soon as a provisional response is there. The
+ * INVITE's final answer still comes by on_response; none within 64*T1 of the CANCEL ends it
+ * with -ETIMEDOUT.
+ * @return 0, or -EINVAL if it is no INVITE or has its final response.
+ */
+int client_txn_cancel(struct client_txn *t);
+
+/** Stop callbacks for this transaction (its owner goes away); the transaction finishes by itself.
+ */
+void client_txn_detach(struct client_txn *t);
+void server_txn_detach(struct server_txn *t);
+
+#endif

@@ -1,0 +1,19 @@
+/*
+ * Sizes and caps of the boundary between dataplane and control. Changing one
+ * that shapes a record or a mapping means a new API_VERSION (attach.h).
+ */
+#ifndef SALLYPORT_API_LIMITS_H
+#define SALLYPORT_API_LIMITS_H
+
+#define API_NAME_MAX 16	   /* port and realm names with the NUL; a Linux interface name */
+#define API_PORTS_MAX 16   /* device ports */
+#define API_REALMS_MAX 256 /* sides of the border */
+#define API_ADDRS_MAX 1024 /* local addresses over all realms */
+#define API_WORKERS_MAX 64 /* forwarding lcores */
+#define API_SHARDS_MAX 32  /* control's shard threads */
+#define API_NODES_MAX 64   /* graph nodes shown in statistics */
+#define API_NODE_NAME_MAX 32
+#define API_SIP_MSG_MAX 65535 /* one SIP message over the rings, bytes; offsets in it fit 16 bits \
+			       */
+
+#endif

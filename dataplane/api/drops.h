@@ -1,0 +1,56 @@
+/*
+ * Every reason for which the dataplane drops a packet or refuses a record: the
+ * one list from which the enum, the names and the metrics come.
+ */
+#ifndef SALLYPORT_API_DROPS_H
+#define SALLYPORT_API_DROPS_H
+
+/* X(ENUM, name, what it means and what to look at) */
+#define DROP_LIST(X) \
+	X(ETH_SHORT, "eth_short", "frame shorter than its headers") \
+	X(ETH_NOT_OURS, "eth_not_ours", "unicast frame for another MAC address") \
+	X(ETH_TYPE, "eth_type", "EtherType that is neither IP nor ARP") \
+	X(IP_HEADER, "ip_header", "bad IP version, header length or total length") \
+	X(IP_CHECKSUM, "ip_checksum", "bad IPv4 header checksum") \
+	X(IP_TTL, "ip_ttl", "TTL or hop limit ran out") \
+	X(IP_SOURCE, "ip_source", \
+		"source address that no packet may have (loopback, multicast, own)") \
+	X(IP_NOT_LOCAL, "ip_not_local", "destination is no address of this port's realms") \
+	X(IP_FRAGMENT, "ip_fragment", "IP fragment; reassembly is not built yet") \
+	X(UDP_HEADER, "udp_header", "bad UDP length") \
+	X(UDP_CHECKSUM, "udp_checksum", "bad UDP checksum") \
+	X(PUNT_RATE, "punt_rate", "kernel-bound packets above the port's rate") \
+	X(PUNT_FULL, "punt_full", "queue to the kernel twin full") \
+	X(TWIN_FULL, "twin_full", "kernel twin refused the packet") \
+	X(MEDIA_NO_FLOW, "media_no_flow", "media port without a call") \
+	X(MEDIA_MALFORMED, "media_malformed", "not RTP or RTCP of RFC 3550, or too short") \
+	X(MEDIA_SOURCE, "media_source", "media from an address that was not signalled") \
+	X(MEDIA_LOCKED, "media_locked", "media from another source after the flow locked") \
+	X(MEDIA_INACTIVE, "media_inactive", "signalling set this direction to not receive (hold)") \
+	X(MEDIA_NO_REMOTE, "media_no_remote", "the far side's address is not known yet") \
+	X(SIP_MALFORMED, "sip_malformed", "not a SIP message the scanner can represent") \
+	X(SIP_RATE, "sip_rate", "source above its SIP message rate") \
+	X(SIP_KEEPALIVE, "sip_keepalive", "CRLF keep-alive or empty datagram, done with") \
+	X(SIP_NO_CONTROL, "sip_no_control", "no control process attached") \
+	X(UP_FULL_NEW, "up_full_new", "ring to control too full for new calls") \
+	X(UP_FULL_OUT, "up_full_out", "ring to control too full for out-of-dialog messages") \
+	X(UP_FULL, "up_full", "ring to control full") \
+	X(OUT_NO_ROUTE, "out_no_route", "no route to the destination; see `ip route`") \
+	X(OUT_NO_NEIGHBOUR, "out_no_neighbour", "neighbour did not resolve; see `ip neigh`") \
+	X(OUT_REFUSED, "out_refused", \
+		"destination that nothing may be sent to (loopback, multicast)") \
+	X(OUT_TOO_LONG, "out_too_long", "packet longer than the port's MTU") \
+	X(TX_FULL, "tx_full", "transmit queue of the port full") \
+	X(NO_MBUF, "no_mbuf", "packet buffer pool empty") \
+	X(RECORD_MALFORMED, "record_malformed", "ring record from control that does not validate")
+
+#define DROP_ENUM_(id, name, help) DROP_##id,
+enum drop_reason { DROP_LIST(DROP_ENUM_) DROP_COUNT };
+#undef DROP_ENUM_
+
+/** "ip_checksum"; "unknown" when out of range. */
+const char *drop_reason_name(unsigned int reason);
+/** One sentence for the operator. */
+const char *drop_reason_help(unsigned int reason);
+
+#endif

@@ -1,0 +1,215 @@
+/*
+ * The records that cross the rings. Fixed layout, no pointers, ports in host
+ * order, addresses in network order. The receiver copies first, then validates.
+ *
+ * Streams: a stream is two flows, one a direction. Flow i is what arrives at
+ * end[i].local from end[i].remote; it leaves from end[1-i].local to the far remote.
+ */
+#ifndef SALLYPORT_API_RECORDS_H
+#define SALLYPORT_API_RECORDS_H
+
+#include "addr.h"
+#include "api_limits.h"
+#include "ring.h"
+
+enum record_type {
+	REC_NONE,
+	/* up ring: worker -> shard */
+	REC_SIP_UP,
+	/* down ring: shard -> worker */
+	REC_SIP_DOWN,
+	/* command ring: control -> dataplane main; each is answered by REC_DONE */
+	REC_REALM_SET,
+	REC_ADDRESS_SET,
+	REC_LISTENER_SET,
+	REC_MEDIA_RANGE_SET,
+	REC_SYNC,
+	REC_STREAM_SET,
+	REC_STREAM_DEL,
+	/* event ring: dataplane main -> control */
+	REC_DONE,
+	REC_STREAM_INFO,
+	REC_STREAM_GONE,
+	REC_STREAM_LATCHED,
+	REC_INFO_END,
+	REC_COUNT
+};
+
+/** Ring admission class of a SIP message, decided by the dataplane's scan; new calls give way
+ * first. */
+enum sip_class {
+	SIP_CLASS_NEW,	  /* request that opens a dialog or registration: no To tag */
+	SIP_CLASS_OUT,	  /* other out-of-dialog requests (OPTIONS, MESSAGE ...) */
+	SIP_CLASS_DIALOG, /* responses, ACK, CANCEL and requests with a To tag */
+	SIP_CLASS_COUNT
+};
+
+/** REC_SIP_UP: this, then index_len bytes of struct sip_index, then msg_len bytes of message. */
+struct rec_sip_up {
+	struct record_hdr hdr;
+	struct net_endpoint local;  /* listener that received it */
+	struct net_endpoint remote; /* source of the packet */
+	uint64_t rx_ns;		    /* CLOCK_MONOTONIC of the burst */
+	uint16_t realm;		    /* realm id */
+	uint8_t sip_class;	    /* enum sip_class */
+	uint8_t error;		    /* enum sip_scan_error: 0, or why control owes a 400 */
+	uint32_t index_len;
+	uint32_t msg_len;
+	uint32_t pad;
+};
+static_assert(sizeof(struct rec_sip_up) == 80, "wire layout");
+
+/** REC_SIP_DOWN: this, then msg_len bytes to send as one UDP datagram. */
+struct rec_sip_down {
+	struct record_hdr hdr;
+	struct net_endpoint local; /* one of the realm's listeners */
+	struct net_endpoint remote;
+	uint16_t realm;
+	uint16_t pad;
+	uint32_t msg_len;
+};
+static_assert(sizeof(struct rec_sip_down) == 64, "wire layout");
+
+/** Head of every command: the cookie comes back in REC_DONE. */
+struct cmd_hdr {
+	struct record_hdr hdr;
+	uint64_t cookie;
+};
+
+/** REC_REALM_SET: create or change. Idempotent. */
+struct rec_realm_set {
+	struct cmd_hdr cmd;
+	char name[API_NAME_MAX]; /* NUL terminated */
+	uint16_t realm;		 /* id chosen by control, 0..API_REALMS_MAX-1 */
+	uint16_t port;		 /* index of the device port, as in struct stats_port */
+	uint16_t vlan;		 /* 0: untagged */
+	uint8_t dscp_sip;	 /* 0..63 */
+	uint8_t dscp_media;	 /* 0..63 */
+	uint32_t sip_rate;	 /* SIP messages a second and source; 0: no limit */
+	uint32_t sip_burst;	 /* messages */
+	uint32_t media_idle_ms;	 /* stream without packets that long is removed; 0: never */
+	uint32_t pad;
+};
+
+/** REC_ADDRESS_SET: a local address of a realm; goes to the kernel twin too. */
+struct rec_address_set {
+	struct cmd_hdr cmd;
+	struct net_addr addr;
+	struct net_addr gateway; /* default route by this realm's port; family 0: none */
+	uint16_t realm;
+	uint8_t prefix_len;
+	uint8_t pad[5];
+};
+
+/** REC_LISTENER_SET: SIP over UDP is taken at this address and port. */
+struct rec_listener_set {
+	struct cmd_hdr cmd;
+	struct net_endpoint local;
+	uint16_t realm;
+	uint8_t pad[6];
+};
+
+/** REC_MEDIA_RANGE_SET: ports that belong to media, call or not (inclusive). */
+struct rec_media_range_set {
+	struct cmd_hdr cmd;
+	struct net_addr addr;
+	uint16_t realm;
+	uint16_t port_min;
+	uint16_t port_max;
+	uint8_t pad[6];
+};
+
+/**
+ * REC_SYNC: the configuration of this epoch is complete; realms, addresses, listeners and
+ * ranges that it did not set are removed. Streams of older epochs that it did not claim
+ * (REC_STREAM_SET with the same id) stay until they fall silent.
+ */
+struct rec_sync {
+	struct cmd_hdr cmd;
+};
+
+enum stream_kind {
+	STREAM_RTP,
+	STREAM_RTCP,
+	STREAM_ANY, /* opaque datagrams (T.38) */
+	STREAM_KIND_COUNT
+};
+
+/* stream_end.flags */
+#define STREAM_END_RECEIVE 0x01	   /* take packets here; unset: hold, drop them as media_inactive */
+#define STREAM_END_LEARN_PORT 0x02 /* NAT: any port of the allowed address may be learned */
+
+/** One side of a stream. */
+struct stream_end {
+	struct net_endpoint local;  /* ours, in a media range of the realm */
+	struct net_endpoint remote; /* signalled; family 0: not known yet */
+	struct net_addr allowed;    /* who may send: signalled address, or the NAT's */
+	uint16_t realm;
+	uint8_t prefix_len; /* mask on allowed */
+	uint8_t flags;	    /* STREAM_END_* */
+};
+static_assert(sizeof(struct stream_end) == 72, "wire layout");
+
+/**
+ * REC_STREAM_SET: create, change or claim. Keyed by id; the local endpoints must not belong to
+ * another stream (REC_DONE -EEXIST). A changed remote or allowed address restarts that end's latch.
+ */
+struct rec_stream_set {
+	struct cmd_hdr cmd;
+	uint64_t id; /* control's, unique over restarts: random high half */
+	struct stream_end end[2];
+	uint8_t kind; /* enum stream_kind */
+	uint8_t pad[7];
+};
+
+/** REC_STREAM_DEL; the answer is REC_STREAM_GONE, then REC_DONE (-ENOENT: no such stream). */
+struct rec_stream_del {
+	struct cmd_hdr cmd;
+	uint64_t id;
+	struct net_endpoint local; /* end[0].local of the stream */
+};
+
+/** REC_DONE: outcome of one command. */
+struct rec_done {
+	struct record_hdr hdr;
+	uint64_t cookie;
+	int32_t status;	  /* 0 or negative errno */
+	uint16_t command; /* enum record_type */
+	uint16_t pad;
+	uint32_t flow[2]; /* REC_STREAM_SET: indices into the flow statistics */
+};
+
+enum stream_gone_reason { STREAM_GONE_DELETED, STREAM_GONE_INACTIVE, STREAM_GONE_COUNT };
+
+struct stream_counts {
+	uint64_t packets; /* accepted at this end */
+	uint64_t bytes;	  /* UDP payload bytes of these */
+	uint64_t refused; /* wrong source, locked, malformed, inactive */
+};
+
+/** REC_STREAM_INFO (dump after attach, ends with REC_INFO_END), REC_STREAM_GONE,
+ * REC_STREAM_LATCHED. */
+struct rec_stream_event {
+	struct record_hdr hdr;
+	uint64_t id;
+	struct stream_end end[2]; /* remote: the latched source where there is one */
+	struct stream_counts counts[2];
+	uint32_t epoch; /* that last set it */
+	uint8_t kind;
+	uint8_t reason;	     /* enum stream_gone_reason, for REC_STREAM_GONE */
+	uint8_t latched_end; /* for REC_STREAM_LATCHED: 0 or 1 */
+	uint8_t pad;
+};
+
+/** REC_INFO_END. */
+struct rec_info_end {
+	struct record_hdr hdr;
+	uint64_t streams; /* how many were told */
+};
+
+/** Largest record on the command and event rings. */
+#define API_RECORD_MAX 512
+static_assert(sizeof(struct rec_stream_event) <= API_RECORD_MAX, "record cap");
+static_assert(sizeof(struct rec_stream_set) <= API_RECORD_MAX, "record cap");
+
+#endif

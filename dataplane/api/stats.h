@@ -1,0 +1,122 @@
+/*
+ * The statistics mapping: written by the dataplane, mapped read-only by control.
+ * Every field has one writer; readers sum and must cope with torn pairs of
+ * fields (each 64-bit field alone is never torn).
+ */
+#ifndef SALLYPORT_API_STATS_H
+#define SALLYPORT_API_STATS_H
+
+#include "addr.h"
+#include "drops.h"
+#include "latch.h"
+#include "api_limits.h"
+#include "records.h"
+
+/** One device port. Writer: dataplane main. */
+struct stats_port {
+	char name[API_NAME_MAX]; /* "" : unused slot */
+	char device[96];	 /* DPDK device string */
+	char driver[32];
+	char twin[API_NAME_MAX]; /* kernel interface; "" if none */
+	uint8_t mac[6];
+	uint8_t link_up;
+	uint8_t pad;
+	uint32_t mtu;
+	uint32_t speed_mbps; /* 0: unknown */
+	uint16_t queues;
+	uint16_t pad2[3];
+};
+
+/** What one worker did with the packets of one port. Writer: that worker. */
+struct stats_port_counts {
+	uint64_t rx_packets; /* from the wire */
+	uint64_t rx_bytes;
+	uint64_t tx_packets; /* to the wire, of any origin */
+	uint64_t tx_bytes;
+	uint64_t forwarded;	    /* entered here and left by some port */
+	uint64_t punted;	    /* entered here, given to the kernel twin */
+	uint64_t sip_up;	    /* entered here, given to control */
+	uint64_t from_twin;	    /* came from this port's twin */
+	uint64_t from_control;	    /* SIP sent by control through this port */
+	uint64_t originated;	    /* of from_twin and from_control: left by this port */
+	uint64_t gleaned;	    /* neighbour unknown: given to the kernel to resolve and send */
+	uint64_t drops[DROP_COUNT]; /* entered here (or meant to leave here, if ours), dropped */
+};
+
+/** One worker. Writer: that worker. */
+struct stats_worker {
+	uint64_t loops;
+	uint64_t busy_loops; /* loops with at least one packet */
+	uint64_t sleeps;
+	uint64_t sip_class[SIP_CLASS_COUNT]; /* given to control */
+	uint64_t down_records;		     /* taken from control */
+	uint64_t heartbeat_ms;		     /* CLOCK_MONOTONIC of the last loop */
+	uint32_t lcore;
+	uint32_t pad;
+	struct stats_port_counts port[API_PORTS_MAX];
+};
+
+/** One graph node, summed over workers. Writer: dataplane main, about once a second. */
+struct stats_node {
+	char name[API_NODE_NAME_MAX]; /* "" : unused slot */
+	uint64_t calls;
+	uint64_t packets;
+	uint64_t cycles;
+	uint64_t edges; /* bit i: an edge to node slot i */
+};
+
+/** One object pool or table. Writer: dataplane main, about ten times a second. */
+struct stats_pool {
+	char name[API_NODE_NAME_MAX]; /* "mbuf", "flow", "neighbour", "source"; "": unused */
+	uint64_t size;
+	uint64_t used;
+	uint64_t bytes; /* memory behind it */
+};
+#define STATS_POOLS_MAX 16
+
+/** One flow's live line; slot 0 is never used. Writer: the worker that owns the flow. */
+struct stats_flow {
+	_Alignas(64) struct latch latch;
+	uint32_t last_ms; /* CLOCK_MONOTONIC, low 32 bits, of the last accepted packet */
+	uint64_t packets; /* accepted */
+	uint64_t bytes;	  /* UDP payload of these */
+	uint64_t refused;
+};
+static_assert(sizeof(struct stats_flow) == 64, "one cache line");
+
+/** The whole mapping; `flows` slots of struct stats_flow start at flow_offset. */
+struct stats {
+	uint32_t magic;	  /* API_MAGIC */
+	uint16_t version; /* API_VERSION */
+	uint16_t workers;
+	uint32_t pid;
+	uint32_t epoch;	    /* 0: no control since the start */
+	uint64_t start_ms;  /* CLOCK_MONOTONIC */
+	uint64_t update_ms; /* of main's last refresh */
+	uint64_t flow_offset;
+	uint32_t flows; /* slots */
+	uint32_t flows_used;
+	uint64_t streams;	    /* streams set now */
+	uint64_t streams_inactive;  /* removed for silence, ever */
+	uint64_t records_malformed; /* on the command rings; the workers' count in drops */
+	uint64_t attaches;
+	uint8_t huge_pages; /* 0: running with --no-huge */
+	uint8_t idle_poll;  /* 1: workers never sleep */
+	uint8_t attached;
+	uint8_t pad[5];
+	char memory[64]; /* "1,024 MiB in 2 MiB hugepages" */
+	struct stats_port port[API_PORTS_MAX];
+	struct stats_pool pool[STATS_POOLS_MAX];
+	struct stats_node node[API_NODES_MAX];
+	struct stats_worker worker[API_WORKERS_MAX];
+};
+
+/** Slot i of the flow lines; NULL when out of range. */
+static inline const struct stats_flow *stats_flow_get(const struct stats *s, uint32_t i)
+{
+	if (i >= s->flows)
+		return NULL;
+	return (const struct stats_flow *)((const char *)s + s->flow_offset) + i;
+}
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * The kernel side of the border, all in the main thread: TAP twins (frames to and
+ * from the kernel), gleaning (packets whose neighbour is unknown go out through the
+ * kernel, which resolves it), and the netlink mirror of addresses, neighbours, routes.
+ */
+#ifndef SALLYPORT_KERNEL_PATH_H
+#define SALLYPORT_KERNEL_PATH_H
+
+#include "addr.h"
+#include "worker.h"
+
+/** In pkt_meta.value of an mbuf on worker.to_kernel. */
+enum kernel_job {
+	KERNEL_TWIN,  /* whole frame, to the twin of meta.port */
+	KERNEL_GLEAN, /* mbuf starts at the IP header; send by the kernel on meta.port's twin */
+};
+
+/**
+ * Make the twin of a device port (net_tap; virtio_user over vhost-net where /dev/vhost-net is):
+ * same MAC and MTU, link up.
+ * @param name  kernel interface name, which is the port's name.
+ * @return 0 or negative errno with one line logged.
+ */
+int twin_add(uint16_t port, const char *name, const uint8_t mac[6], uint16_t mtu);
+void twin_fini(void);
+/** Kernel interface index of a port's twin; 0: none. */
+unsigned int twin_ifindex(uint16_t port);
+/** Port whose twin this is; -ENOENT. */
+int twin_port(unsigned int ifindex);
+
+/** Drain to_kernel rings and twins once. @return packets moved. Main thread. */
+unsigned int kernel_path_poll(void);
+
+/* netlink.c */
+int netlink_init(void);
+void netlink_fini(void);
+/** For the main loop's epoll. */
+int netlink_fd(void);
+void netlink_process(void);
+/** Give the twin an address / take it away; idempotent. */
+int netlink_address_add(uint16_t port, const struct net_addr *addr, uint8_t prefix_len);
+int netlink_address_del(uint16_t port, const struct net_addr *addr, uint8_t prefix_len);
+/** Default route through the port's twin, metric 1000 + port. */
+int netlink_gateway_add(uint16_t port, const struct net_addr *gateway);
+int netlink_gateway_del(uint16_t port, const struct net_addr *gateway);
+/** Ask the kernel to resolve (or confirm) a neighbour: RTM_NEWNEIGH with NTF_USE. */
+int netlink_neighbour_probe(uint16_t port, const struct net_addr *addr);
+
+#endif

@@ -1,0 +1,74 @@
+/*
+ * What is ours: realms, local addresses, and for each address one direct table of
+ * 65,536 ports that says what a UDP packet to it is. One load finds a media flow.
+ * Main writes, workers read.
+ */
+#ifndef SALLYPORT_LOCAL_H
+#define SALLYPORT_LOCAL_H
+
+#include <stdatomic.h>
+
+#include "addr.h"
+#include "api_limits.h"
+#include "records.h"
+
+/* A slot of the port table: kind in the top two bits, value below. */
+#define LOCAL_KIND_SHIFT 30
+#define LOCAL_VALUE_MASK ((1u << LOCAL_KIND_SHIFT) - 1)
+enum local_kind {
+	LOCAL_KERNEL,	/* neither listener nor media: to the kernel twin */
+	LOCAL_MEDIA,	/* in a media range, no call: dropped */
+	LOCAL_LISTENER, /* SIP; value: realm id */
+	LOCAL_FLOW,	/* value: flow index << 1 | which of its two actions is valid (flow.h) */
+};
+
+struct local_realm {
+	char name[API_NAME_MAX];
+	uint16_t port;
+	uint16_t vlan;
+	uint8_t dscp_sip, dscp_media;
+	bool used;
+	uint32_t sip_rate, sip_burst;
+	uint32_t media_idle_ms;
+	uint32_t epoch; /* that last set it */
+};
+
+struct local_addr {
+	struct net_addr addr;
+	uint16_t realm;
+	uint16_t port; /* device port of the realm */
+	uint8_t prefix_len;
+	bool used;
+	uint32_t epoch;
+	_Atomic uint32_t *slots; /* 65,536, index: UDP port in host order */
+};
+
+extern struct local_realm local_realms[API_REALMS_MAX];
+extern struct local_addr local_addrs[API_ADDRS_MAX];
+
+/** Any worker; idx comes from a NEXTHOP_LOCAL next hop. */
+static inline uint32_t local_slot(uint16_t idx, uint16_t port)
+{
+	return atomic_load_explicit(&local_addrs[idx].slots[port], memory_order_acquire);
+}
+
+static inline enum local_kind local_slot_kind(uint32_t slot)
+{
+	return (enum local_kind)(slot >> LOCAL_KIND_SHIFT);
+}
+
+/* --- main thread: idempotent, by the commands of records.h; all return 0 or negative errno --- */
+
+int local_init(void);
+void local_fini(void);
+int local_realm_set(const struct rec_realm_set *r, uint32_t epoch);
+int local_address_set(const struct rec_address_set *r, uint32_t epoch);
+int local_listener_set(const struct rec_listener_set *r, uint32_t epoch);
+int local_media_range_set(const struct rec_media_range_set *r, uint32_t epoch);
+/** REC_SYNC: remove realms, addresses, listeners and ranges of older epochs. */
+int local_sync(uint32_t epoch);
+/** Index of a local address; -ENOENT. */
+int local_addr_find(const struct net_addr *addr);
+void local_slot_write(uint16_t idx, uint16_t port, enum local_kind kind, uint32_t value);
+
+#endif

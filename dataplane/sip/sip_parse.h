@@ -1,0 +1,126 @@
+/*
+ * Stage 2 of the SIP parser: typed access to one header at a time, on views into
+ * the message. Nothing is copied or changed; every parser is bounded.
+ */
+#ifndef SALLYPORT_SIP_PARSE_H
+#define SALLYPORT_SIP_PARSE_H
+
+#include "addr.h"
+#include "sip_scan.h"
+
+/* --- whole message --- */
+
+/** The n-th (from 0) header line with this id. @return its value; p NULL when absent. */
+struct str_view sip_header_find(
+	const char *buf, const struct sip_index *idx, enum sip_header_id id, unsigned int n);
+
+/** The n-th header line by name (long or compact form of our list, or any other, no case). */
+struct str_view sip_header_find_name(
+	const char *buf, const struct sip_index *idx, struct str_view name, unsigned int n);
+
+/**
+ * Next element of a comma-separated header value (quotes and <> respected).
+ * @param rest  in: what is left; out: what follows. Starts as the header value.
+ * @param item  the element, trimmed. @return true if there was one.
+ */
+bool sip_list_next(struct str_view *rest, struct str_view *item);
+
+struct sip_verdict {
+	uint16_t status; /* 0: fine; else what we owe the peer (400, 414, 416, 420, 483, 505 ...) */
+	const char *reason; /* reason phrase for it; static */
+};
+
+/**
+ * What RFC 3261 section 8.2 and 16.3 want checked of a request before it is acted on, from the
+ * scan's error to URI scheme (416), Max-Forwards 0 (483), Require (420: any option tag that is not
+ * among `supported`), CSeq against the method, and readable From, To, Contact and Via.
+ *
+ * @param supported  comma-separated option tags, or an empty view.
+ * @return status 0 if fine. A response is checked too: nonzero means drop it.
+ */
+struct sip_verdict sip_validate(
+	const char *buf, const struct sip_index *idx, struct str_view supported);
+
+/* --- parameters --- */
+
+struct sip_param {
+	struct str_view name;
+	struct str_view value; /* p NULL: no "="; quotes stripped from a quoted string */
+};
+
+/** Next ";name[=value]" of rest. @return 1, 0 at the end, -EBADMSG. */
+int sip_param_next(struct str_view *rest, struct sip_param *out);
+
+/** Find one parameter (no case). @return true if present; value as in struct sip_param. */
+bool sip_param_find(struct str_view params, struct str_view name, struct str_view *value);
+
+/* --- URI --- */
+
+enum sip_scheme { SIP_SCHEME_SIP, SIP_SCHEME_SIPS, SIP_SCHEME_TEL, SIP_SCHEME_OTHER };
+
+/** SIP and SIPS URI (RFC 3261 section 19.1), tel URI (RFC 3966: number in user). */
+struct sip_uri {
+	enum sip_scheme scheme;
+	struct str_view user; /* as written (escaped) */
+	struct str_view password;
+	struct str_view host; /* IPv6 without its brackets */
+	bool host_is_v6;
+	uint16_t port;		 /* 0: none */
+	struct str_view params;	 /* from the first ';', or empty */
+	struct str_view headers; /* after '?', or empty */
+};
+
+/** @return 0 or -EBADMSG. An unknown scheme parses as SIP_SCHEME_OTHER with host empty. */
+int sip_uri_parse(struct str_view text, struct sip_uri *out);
+
+/* --- headers --- */
+
+/** From, To, Contact, Route, Record-Route, Refer-To ...: one element. */
+struct sip_name_addr {
+	struct str_view display; /* without quotes, still escaped */
+	struct str_view uri;	 /* text; read it with sip_uri_parse */
+	struct str_view params;	 /* header parameters, from the first ';' */
+	bool star;		 /* Contact: * */
+};
+
+int sip_name_addr_parse(struct str_view text, struct sip_name_addr *out);
+
+enum sip_transport {
+	SIP_TRANSPORT_UDP,
+	SIP_TRANSPORT_TCP,
+	SIP_TRANSPORT_TLS,
+	SIP_TRANSPORT_WS,
+	SIP_TRANSPORT_WSS,
+	SIP_TRANSPORT_OTHER
+};
+
+/** One Via element (RFC 3261 section 20.42, RFC 3581). */
+struct sip_via {
+	enum sip_transport transport;
+	struct str_view transport_text;
+	struct str_view host; /* IPv6 without its brackets */
+	bool host_is_v6;
+	uint16_t port; /* 0: none */
+	struct str_view branch;
+	struct str_view received;
+	bool has_rport;
+	uint16_t rport; /* 0: the parameter has no value */
+	struct str_view params;
+};
+
+int sip_via_parse(struct str_view text, struct sip_via *out);
+
+struct sip_cseq {
+	uint32_t number; /* below 2^31 */
+	struct str_view method;
+};
+
+int sip_cseq_parse(struct str_view text, struct sip_cseq *out);
+
+/** 1*DIGIT with surrounding white space, at most max. @return 0 or -EBADMSG / -ERANGE. */
+int sip_uint_parse(struct str_view text, uint32_t max, uint32_t *out);
+
+/** RFC 3261 section 25.1 token characters only, at least one. */
+bool sip_is_token(struct str_view text);
+
+#endif

@@ -1,0 +1,82 @@
+/*
+ * One forwarding lcore: what it reads and writes, and the queues between it and
+ * the main thread. A worker never allocates, locks, logs or calls the system,
+ * but for its own idle sleep and the wake of a sleeping consumer.
+ */
+#ifndef SALLYPORT_WORKER_H
+#define SALLYPORT_WORKER_H
+
+#include <stdatomic.h>
+
+#include <rte_graph.h>
+#include <rte_mbuf.h>
+#include <rte_mbuf_dyn.h>
+#include <rte_rcu_qsbr.h>
+#include <rte_ring.h>
+
+#include "drops.h"
+#include "api_limits.h"
+#include "ring.h"
+#include "stats.h"
+
+/** Rings to control that this worker uses; swapped whole at attach and detach, under RCU. */
+struct worker_rings {
+	uint32_t epoch;
+	uint16_t shards;
+	uint64_t hash_key[2];
+	struct ring up[API_SHARDS_MAX];	  /* producer */
+	struct ring down[API_SHARDS_MAX]; /* consumer; those of this worker */
+	uint16_t n_down;
+	uint8_t down_shard[API_SHARDS_MAX];
+};
+
+struct worker {
+	uint16_t index; /* 0.. */
+	uint32_t lcore;
+	atomic_bool stop; /* worker: ro, main: wo */
+	struct rte_graph *graph;
+	struct stats_worker *stats;	      /* in the mapping; worker: rw */
+	_Atomic(struct worker_rings *) rings; /* main: wo, worker: ro; NULL: nobody attached */
+	struct rte_ring
+		*latched; /* worker -> main: flow indices (as pointers) that took a new source */
+	struct rte_ring
+		*to_kernel; /* worker -> main: mbufs for a twin or to glean; see kernel_path.h */
+	struct rte_ring *from_kernel; /* main -> worker: mbufs read from a twin, m->port is the port
+					 to send on */
+	uint64_t now_tsc;	      /* of this loop */
+	uint32_t now_ms;	      /* CLOCK_MONOTONIC of this loop, low 32 bits */
+	uint64_t now_ns;
+	int wake_fd; /* eventfd: control put something on a down ring */
+} __rte_cache_aligned;
+
+extern struct worker workers[API_WORKERS_MAX];
+extern unsigned int n_workers;
+/** Quiescent-state variable: every worker reports once a loop; main waits before it reuses. */
+extern struct rte_rcu_qsbr *worker_qsbr;
+
+/** The calling lcore's worker. */
+RTE_DECLARE_PER_LCORE(struct worker *, worker_self);
+static inline struct worker *worker_get(void)
+{
+	return RTE_PER_LCORE(worker_self);
+}
+
+/** Main: wait until every worker passed a quiescent point. */
+void worker_grace(void);
+
+/* What nodes hand to each other with a packet: a dynamic mbuf field. */
+struct pkt_meta {
+	uint16_t port;	/* where it entered (or, if ours, leaves): whose counters it moves */
+	uint8_t drop;	/* enum drop_reason, for the drop node */
+	uint8_t origin; /* enum pkt_origin */
+	uint32_t value; /* nexthop index, slot value, realm ...: between two neighbouring nodes */
+	uint32_t value2;
+};
+enum pkt_origin { PKT_WIRE, PKT_TWIN, PKT_CONTROL };
+extern int pkt_meta_offset;
+static inline struct pkt_meta *pkt_meta(struct rte_mbuf *m)
+{
+	return RTE_MBUF_DYNFIELD(m, pkt_meta_offset, struct pkt_meta *);
+}
+
+#endif
