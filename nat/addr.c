@@ -1,0 +1,188 @@
+/*
+ * Addresses: text to bytes and back, prefixes, and the classes that decide
+ * whether a packet may be sent somewhere at all.
+ */
+#include "addr.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+
+#define V4_BITS 32
+#define V6_BITS 128
+
+static const uint8_t v4_mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+struct net_addr net_addr_v4(const void *bytes4)
+{
+	struct net_addr a = {.family = NET_FAMILY_V4};
+
+	memcpy(a.bytes, bytes4, 4);
+	return a;
+}
+
+struct net_addr net_addr_v6(const void *bytes16)
+{
+	struct net_addr a = {.family = NET_FAMILY_V6};
+
+	memcpy(a.bytes, bytes16, 16);
+	return a;
+}
+
+int net_addr_parse(struct str_view text, struct net_addr *out)
+{
+	char buf[NET_ADDR_STRLEN];
+	uint8_t bytes[16];
+	bool bracket = text.len >= 2 && text.p[0] == '[' && text.p[text.len - 1] == ']';
+
+	if (bracket) {
+		text.p++;
+		text.len -= 2;
+	}
+	if (text.len == 0 || text.len >= sizeof(buf) || memchr(text.p, '\0', text.len) != NULL)
+		return -EINVAL;
+	memcpy(buf, text.p, text.len);
+	buf[text.len] = '\0';
+	/* inet_pton and not inet_aton: it refuses "10.1", "010.0.0.1" and zones. */
+	if (!bracket && inet_pton(AF_INET, buf, bytes) == 1) {
+		*out = net_addr_v4(bytes);
+		return 0;
+	}
+	if (inet_pton(AF_INET6, buf, bytes) == 1) {
+		*out = net_addr_v6(bytes);
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static unsigned int addr_bits(const struct net_addr *a)
+{
+	return a->family == NET_FAMILY_V4 ? V4_BITS : V6_BITS;
+}
+
+int net_prefix_parse(struct str_view text, struct net_addr *out, uint8_t *len)
+{
+	const char *slash = text.len > 0 ? memchr(text.p, '/', text.len) : NULL;
+	struct net_addr a;
+	unsigned int bits = 0;
+	size_t n;
+
+	if (slash == NULL)
+		return -EINVAL;
+	n = text.len - (size_t)(slash - text.p) - 1;
+	if (n < 1 || n > 3 || (n > 1 && slash[1] == '0'))
+		return -EINVAL;
+	for (size_t i = 1; i <= n; i++) {
+		if (slash[i] < '0' || slash[i] > '9')
+			return -EINVAL;
+		bits = bits * 10 + (unsigned int)(slash[i] - '0');
+	}
+	if (net_addr_parse((struct str_view){text.p, (size_t)(slash - text.p)}, &a) != 0)
+		return -EINVAL;
+	if (bits > addr_bits(&a))
+		return -EINVAL;
+	*out = a;
+	*len = (uint8_t)bits;
+	return 0;
+}
+
+const char *net_addr_format(const struct net_addr *a, char buf[NET_ADDR_STRLEN])
+{
+	int family = a->family == NET_FAMILY_V4 ? AF_INET : AF_INET6;
+
+	if (a->family != NET_FAMILY_V4 && a->family != NET_FAMILY_V6)
+		snprintf(buf, NET_ADDR_STRLEN, "any");
+	else if (inet_ntop(family, a->bytes, buf, NET_ADDR_STRLEN) == NULL)
+		buf[0] = '\0';
+	return buf;
+}
+
+const char *net_endpoint_format(const struct net_endpoint *e, char buf[NET_ENDPOINT_STRLEN])
+{
+	char text[NET_ADDR_STRLEN];
+	bool v6 = e->addr.family == NET_FAMILY_V6;
+
+	net_addr_format(&e->addr, text);
+	snprintf(buf, NET_ENDPOINT_STRLEN, "%s%s%s:%u", v6 ? "[" : "", text, v6 ? "]" : "",
+		(unsigned int)e->port);
+	return buf;
+}
+
+struct net_addr net_addr_normalise(const struct net_addr *a)
+{
+	if (a->family == NET_FAMILY_V6 && memcmp(a->bytes, v4_mapped, sizeof(v4_mapped)) == 0)
+		return net_addr_v4(a->bytes + sizeof(v4_mapped));
+	return *a;
+}
+
+bool net_addr_in_prefix(const struct net_addr *a, const struct net_addr *net, uint8_t len)
+{
+	unsigned int bits = len, whole;
+	uint8_t mask;
+
+	if (a->family != net->family || a->family == NET_FAMILY_NONE)
+		return false;
+	if (bits > addr_bits(net))
+		bits = addr_bits(net);
+	whole = bits / 8;
+	if (memcmp(a->bytes, net->bytes, whole) != 0)
+		return false;
+	if (bits % 8 == 0)
+		return true;
+	mask = (uint8_t)(0xff << (8 - bits % 8));
+	return ((a->bytes[whole] ^ net->bytes[whole]) & mask) == 0;
+}
+
+struct class_row {
+	uint8_t bytes[16];
+	uint8_t len;
+	uint8_t class;
+};
+
+/* The first row that fits decides. */
+static const struct class_row v4_classes[] = {
+	{{0}, 8, NET_CLASS_UNSPECIFIED},	/* RFC 1122 section 3.2.1.3 */
+	{{10}, 8, NET_CLASS_PRIVATE},		/* RFC 1918 */
+	{{100, 64}, 10, NET_CLASS_PRIVATE},	/* RFC 6598 */
+	{{127}, 8, NET_CLASS_LOOPBACK},		/* RFC 1122 section 3.2.1.3 */
+	{{169, 254}, 16, NET_CLASS_LINK_LOCAL}, /* RFC 3927 */
+	{{172, 16}, 12, NET_CLASS_PRIVATE},	/* RFC 1918 */
+	{{192, 168}, 16, NET_CLASS_PRIVATE},	/* RFC 1918 */
+	{{224}, 4, NET_CLASS_MULTICAST},	/* RFC 5771 */
+	{{240}, 4, NET_CLASS_RESERVED},		/* RFC 1112 section 4, broadcast */
+};
+
+static const struct class_row v6_classes[] = {
+	{{0}, 128, NET_CLASS_UNSPECIFIED}, {{[15] = 1}, 128, NET_CLASS_LOOPBACK},
+	{{0}, 96, NET_CLASS_RESERVED},		  /* v4-compatible, RFC 4291 section 2.5.5.1 */
+	{{0xfe, 0x80}, 10, NET_CLASS_LINK_LOCAL}, /* RFC 4291 section 2.5.6 */
+	{{0xfc}, 7, NET_CLASS_PRIVATE},		  /* RFC 4193 */
+	{{0xff}, 8, NET_CLASS_MULTICAST},	  /* RFC 4291 section 2.7 */
+};
+
+enum net_class net_addr_class(const struct net_addr *addr)
+{
+	struct net_addr a = net_addr_normalise(addr), net;
+	const struct class_row *rows = v4_classes;
+	size_t n = ARRAY_LEN(v4_classes);
+
+	if (a.family == NET_FAMILY_V6) {
+		rows = v6_classes;
+		n = ARRAY_LEN(v6_classes);
+	} else if (a.family != NET_FAMILY_V4) {
+		return NET_CLASS_UNSPECIFIED;
+	}
+	for (size_t i = 0; i < n; i++) {
+		memcpy(net.bytes, rows[i].bytes, sizeof(net.bytes));
+		net.family = a.family;
+		if (net_addr_in_prefix(&a, &net, rows[i].len))
+			return rows[i].class;
+	}
+	return NET_CLASS_GLOBAL;
+}
+
+bool net_addr_is_unicast_peer(const struct net_addr *a)
+{
+	enum net_class c = net_addr_class(a);
+
+	return c == NET_CLASS_GLOBAL || c == NET_CLASS_PRIVATE;
+}
