@@ -11,6 +11,7 @@
 
 #define CONFIG_LISTENERS_MAX 16 /* a realm */
 #define CONFIG_ADDRESSES_MAX 16 /* a realm */
+#define CONFIG_CONTROL_SOCKET_DEFAULT "/run/sallyport/control.sock"
 
 enum config_trust { TRUST_UNTRUSTED, TRUST_TRUSTED };
 
@@ -75,7 +76,7 @@ struct config {
 	unsigned int n_routes;
 	struct {
 		char control_socket[108];
-		char cdr_file[256];
+		char cdr_file[256];	     /* "": no CDRs */
 		unsigned int shards;	     /* default 1 */
 		unsigned int log_level;	     /* enum log_level */
 		unsigned int stop_timeout_s; /* SIGTERM: how long calls may finish; default 5, then

@@ -1,0 +1,215 @@
+/*
+ * What only shows when sections are held against each other: names given twice,
+ * addresses and ports that two realms or two purposes claim, references to nowhere.
+ */
+#include <errno.h>
+
+#include "config_priv.h"
+
+#define PATH(buf, ...) snprintf((buf), CONFIG_PATH_MAX, __VA_ARGS__)
+
+static bool realm_has_addr(const struct config_realm *r, const struct net_addr *a)
+{
+	for (unsigned int i = 0; i < r->n_addresses; i++)
+		if (net_addr_eq(&r->addresses[i].addr, a))
+			return true;
+	return false;
+}
+
+static int port_ref_check(
+	const struct config_doc *d, const struct config *c, const struct config_realm *r)
+{
+	char path[CONFIG_PATH_MAX], names[160] = "";
+
+	for (unsigned int i = 0; i < c->dataplane.ports_count; i++) {
+		const char *name = c->dataplane.ports[i].name;
+		size_t at = strlen(names);
+
+		if (name == NULL)
+			continue;
+		if (strcmp(name, r->port) == 0)
+			return 0;
+		snprintf(names + at, sizeof(names) - at, "%s%s", at > 0 ? ", " : "", name);
+	}
+	PATH(path, "realms[%u].port", r->id);
+	return config_doc_fail(d, path, "there is no port \"%s\" in dataplane.ports; there is %s",
+		r->port, names[0] != '\0' ? names : "none");
+}
+
+/* The first address of r before `end` that equals a. */
+static int addr_seen(const struct config_realm *r, unsigned int end, const struct net_addr *a)
+{
+	for (unsigned int i = 0; i < end; i++)
+		if (net_addr_eq(&r->addresses[i].addr, a))
+			return (int)i;
+	return -ENOENT;
+}
+
+static int addresses_check(
+	const struct config_doc *d, const struct config *c, const struct config_realm *r)
+{
+	char path[CONFIG_PATH_MAX];
+
+	for (unsigned int i = 0; i < r->n_addresses; i++) {
+		PATH(path, "realms[%u].addresses[%u]", r->id, i);
+		if (addr_seen(r, i, &r->addresses[i].addr) >= 0)
+			return config_doc_fail(d, path, "address given twice; keep one");
+		for (unsigned int j = 0; j < r->id; j++)
+			if (realm_has_addr(&c->realms[j], &r->addresses[i].addr))
+				return config_doc_fail(d, path,
+					"realm \"%s\" has this address too; each realm needs its "
+					"own",
+					c->realms[j].name);
+	}
+	return 0;
+}
+
+static int gateway_check(const struct config_doc *d, const struct config_realm *r)
+{
+	char path[CONFIG_PATH_MAX], text[NET_ADDR_STRLEN];
+
+	if (r->gateway.family == NET_FAMILY_NONE)
+		return 0;
+	PATH(path, "realms[%u].gateway", r->id);
+	net_addr_format(&r->gateway, text);
+	if (realm_has_addr(r, &r->gateway))
+		return config_doc_fail(
+			d, path, "%s is this realm's own address; give the router's address", text);
+	for (unsigned int i = 0; i < r->n_addresses; i++)
+		if (net_addr_in_prefix(
+			    &r->gateway, &r->addresses[i].addr, r->addresses[i].prefix_len))
+			return 0;
+	return config_doc_fail(d, path,
+		"%s is in none of the realm's networks; give a router on its own network", text);
+}
+
+static int listeners_check(const struct config_doc *d, const struct config_realm *r)
+{
+	char path[CONFIG_PATH_MAX], text[NET_ENDPOINT_STRLEN];
+
+	for (unsigned int i = 0; i < r->n_listeners; i++) {
+		const struct net_endpoint *l = &r->listeners[i].local;
+
+		PATH(path, "realms[%u].sip[%u]", r->id, i);
+		net_endpoint_format(l, text);
+		if (!realm_has_addr(r, &l->addr))
+			return config_doc_fail(d, path,
+				"%s is not at one of the realm's addresses; list it in addresses",
+				text);
+		for (unsigned int j = 0; j < i; j++)
+			if (net_endpoint_eq(l, &r->listeners[j].local))
+				return config_doc_fail(
+					d, path, "%s is listed twice; keep one", text);
+		if (net_addr_eq(&l->addr, &r->media_addr) && l->port >= r->media_port_min &&
+			l->port <= r->media_port_max)
+			return config_doc_fail(d, path,
+				"port %u lies in this address's media ports %u-%u; use one outside",
+				l->port, r->media_port_min, r->media_port_max);
+	}
+	return 0;
+}
+
+static int media_check(
+	const struct config_doc *d, const struct config *c, const struct config_realm *r)
+{
+	char path[CONFIG_PATH_MAX], text[NET_ADDR_STRLEN];
+
+	PATH(path, "realms[%u].media.ports", r->id);
+	for (unsigned int j = 0; j < r->id; j++) {
+		const struct config_realm *o = &c->realms[j];
+
+		if (net_addr_eq(&o->media_addr, &r->media_addr) &&
+			r->media_port_min <= o->media_port_max &&
+			o->media_port_min <= r->media_port_max)
+			return config_doc_fail(d, path,
+				"%u-%u overlaps %u-%u of realm \"%s\" at the same address; give "
+				"each "
+				"realm its own address",
+				r->media_port_min, r->media_port_max, o->media_port_min,
+				o->media_port_max, o->name);
+	}
+	if (realm_has_addr(r, &r->media_addr))
+		return 0;
+	PATH(path, "realms[%u].media.address", r->id);
+	return config_doc_fail(d, path,
+		"%s is not one of the realm's addresses; list it in addresses",
+		net_addr_format(&r->media_addr, text));
+}
+
+static int realms_check(const struct config_doc *d, const struct config *c)
+{
+	char path[CONFIG_PATH_MAX];
+	int err;
+
+	for (unsigned int i = 0; i < c->n_realms; i++) {
+		const struct config_realm *r = &c->realms[i];
+
+		PATH(path, "realms[%u].name", i);
+		for (unsigned int j = 0; j < i; j++)
+			if (strcmp(r->name, c->realms[j].name) == 0)
+				return config_doc_fail(d, path,
+					"\"%s\" names realms[%u] already; choose another name",
+					r->name, j);
+		if ((err = port_ref_check(d, c, r)) < 0 || (err = media_check(d, c, r)) < 0 ||
+			(err = addresses_check(d, c, r)) < 0 || (err = gateway_check(d, r)) < 0 ||
+			(err = listeners_check(d, r)) < 0)
+			return err;
+	}
+	return 0;
+}
+
+static int peers_check(const struct config_doc *d, const struct config *c)
+{
+	char path[CONFIG_PATH_MAX], text[NET_ENDPOINT_STRLEN];
+
+	for (unsigned int i = 0; i < c->n_peers; i++) {
+		const struct config_peer *p = &c->peers[i];
+
+		for (unsigned int j = 0; j < i; j++) {
+			PATH(path, "peers[%u].name", i);
+			if (strcmp(p->name, c->peers[j].name) == 0)
+				return config_doc_fail(d, path,
+					"\"%s\" names peers[%u] already; choose another name",
+					p->name, j);
+			PATH(path, "peers[%u].address", i);
+			if (p->realm == c->peers[j].realm &&
+				net_endpoint_eq(&p->remote, &c->peers[j].remote))
+				return config_doc_fail(d, path,
+					"%s is peer \"%s\" already; one peer has one address and "
+					"port",
+					net_endpoint_format(&p->remote, text), c->peers[j].name);
+		}
+		PATH(path, "peers[%u].address", i);
+		for (unsigned int j = 0; j < c->n_realms; j++)
+			if (realm_has_addr(&c->realms[j], &p->remote.addr))
+				return config_doc_fail(d, path,
+					"%s is our own address in realm \"%s\"; give the peer's",
+					net_addr_format(&p->remote.addr, text), c->realms[j].name);
+	}
+	return 0;
+}
+
+static int dataplane_check(const struct config_doc *d, const struct config *c)
+{
+	char key[CONFIG_PATH_MAX] = "dataplane", why[256] = "";
+
+	if (dataplane_config_check(&c->dataplane, key, sizeof(key), why, sizeof(why)) == 0)
+		return 0;
+	return config_doc_fail(d, key, "%s", why);
+}
+
+int config_check(const struct config_doc *d, const struct config *c)
+{
+	unsigned int addresses = 0;
+	int err;
+
+	if ((err = dataplane_check(d, c)) < 0 || (err = realms_check(d, c)) < 0 ||
+		(err = peers_check(d, c)) < 0)
+		return err;
+	for (unsigned int i = 0; i < c->n_realms; i++)
+		addresses += c->realms[i].n_addresses;
+	if (addresses > API_ADDRS_MAX)
+		return config_doc_fail(d, "realms", "%u addresses over all realms; at most %d",
+			addresses, API_ADDRS_MAX);
+	return 0;
+}

@@ -1,0 +1,139 @@
+/*
+ * The schema of the configuration file: one row a key. Ranges and defaults of numbers
+ * are in config_build.c, since libcyaml's schema has none; configs/sallyport.yaml
+ * explains every key.
+ */
+#include "config_priv.h"
+
+#include "log.h"
+
+#define STR_MAX 255
+
+#define OPTIONAL CYAML_FLAG_OPTIONAL
+#define STRICT (CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT)
+
+static const cyaml_strval_t trust_names[] = {
+	{"untrusted", TRUST_UNTRUSTED},
+	{"trusted", TRUST_TRUSTED},
+};
+
+static const cyaml_strval_t nat_names[] = {
+	{"auto", NAT_AUTO},
+	{"never", NAT_NEVER},
+};
+
+static const cyaml_strval_t level_names[] = {
+	{"error", LOG_LEVEL_ERROR},
+	{"warn", LOG_LEVEL_WARN},
+	{"info", LOG_LEVEL_INFO},
+	{"debug", LOG_LEVEL_DEBUG},
+};
+
+static const cyaml_schema_value_t string_entry = {
+	CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 1, STR_MAX),
+};
+
+static const cyaml_schema_field_t media_fields[] = {
+	CYAML_FIELD_STRING_PTR(
+		"address", CYAML_FLAG_POINTER, struct raw_media, address, 1, STR_MAX),
+	CYAML_FIELD_STRING_PTR("ports", CYAML_FLAG_POINTER, struct raw_media, ports, 1, STR_MAX),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t realm_limits_fields[] = {
+	CYAML_FIELD_UINT_PTR("sip_rate", OPTIONAL, struct raw_limits, sip_rate),
+	CYAML_FIELD_UINT_PTR("sip_burst", OPTIONAL, struct raw_limits, sip_burst),
+	CYAML_FIELD_UINT_PTR("calls", OPTIONAL, struct raw_limits, calls),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t peer_limits_fields[] = {
+	CYAML_FIELD_UINT_PTR("calls", OPTIONAL, struct raw_limits, calls),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t dscp_fields[] = {
+	CYAML_FIELD_UINT_PTR("sip", OPTIONAL, struct raw_dscp, sip),
+	CYAML_FIELD_UINT_PTR("media", OPTIONAL, struct raw_dscp, media),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t realm_fields[] = {
+	CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, struct raw_realm, name, 1, STR_MAX),
+	CYAML_FIELD_STRING_PTR("port", CYAML_FLAG_POINTER, struct raw_realm, port, 1, STR_MAX),
+	CYAML_FIELD_ENUM(
+		"trust", STRICT, struct raw_realm, trust, trust_names, ARRAY_LEN(trust_names)),
+	CYAML_FIELD_ENUM("nat", STRICT, struct raw_realm, nat, nat_names, ARRAY_LEN(nat_names)),
+	CYAML_FIELD_SEQUENCE("addresses", CYAML_FLAG_POINTER, struct raw_realm, addresses,
+		&string_entry, 1, CONFIG_ADDRESSES_MAX),
+	CYAML_FIELD_STRING_PTR(
+		"gateway", CYAML_FLAG_POINTER | OPTIONAL, struct raw_realm, gateway, 1, STR_MAX),
+	CYAML_FIELD_SEQUENCE("sip", CYAML_FLAG_POINTER, struct raw_realm, sip, &string_entry, 1,
+		CONFIG_LISTENERS_MAX),
+	CYAML_FIELD_MAPPING("media", CYAML_FLAG_DEFAULT, struct raw_realm, media, media_fields),
+	CYAML_FIELD_UINT_PTR("media_timeout_s", OPTIONAL, struct raw_realm, media_timeout_s),
+	CYAML_FIELD_UINT_PTR("latch_prefix", OPTIONAL, struct raw_realm, latch_prefix),
+	CYAML_FIELD_UINT_PTR("latch_prefix_v6", OPTIONAL, struct raw_realm, latch_prefix_v6),
+	CYAML_FIELD_MAPPING("limits", OPTIONAL, struct raw_realm, limits, realm_limits_fields),
+	CYAML_FIELD_MAPPING("dscp", OPTIONAL, struct raw_realm, dscp, dscp_fields),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t peer_fields[] = {
+	CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, struct raw_peer, name, 1, STR_MAX),
+	CYAML_FIELD_STRING_PTR("realm", CYAML_FLAG_POINTER, struct raw_peer, realm, 1, STR_MAX),
+	CYAML_FIELD_STRING_PTR("address", CYAML_FLAG_POINTER, struct raw_peer, address, 1, STR_MAX),
+	CYAML_FIELD_UINT_PTR("port", OPTIONAL, struct raw_peer, port),
+	CYAML_FIELD_UINT_PTR("no_answer_s", OPTIONAL, struct raw_peer, no_answer_s),
+	CYAML_FIELD_MAPPING("limits", OPTIONAL, struct raw_peer, limits, peer_limits_fields),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t route_fields[] = {
+	CYAML_FIELD_STRING_PTR("from", CYAML_FLAG_POINTER, struct raw_route, from, 1, STR_MAX),
+	CYAML_FIELD_STRING_PTR("from_peer", CYAML_FLAG_POINTER | OPTIONAL, struct raw_route,
+		from_peer, 1, STR_MAX),
+	CYAML_FIELD_STRING_PTR("user_prefix", CYAML_FLAG_POINTER | OPTIONAL, struct raw_route,
+		user_prefix, 0, sizeof(((struct config_route *)NULL)->user_prefix) - 1),
+	CYAML_FIELD_STRING_PTR("to", CYAML_FLAG_POINTER, struct raw_route, to, 1, STR_MAX),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t ops_fields[] = {
+	CYAML_FIELD_STRING_PTR("control_socket", CYAML_FLAG_POINTER | OPTIONAL, struct raw_ops,
+		control_socket, 1, sizeof(((struct config *)NULL)->ops.control_socket) - 1),
+	CYAML_FIELD_STRING_PTR("cdr_file", CYAML_FLAG_POINTER | OPTIONAL, struct raw_ops, cdr_file,
+		1, sizeof(((struct config *)NULL)->ops.cdr_file) - 1),
+	CYAML_FIELD_UINT_PTR("shards", OPTIONAL, struct raw_ops, shards),
+	CYAML_FIELD_ENUM_PTR("log_level", STRICT, struct raw_ops, log_level, level_names,
+		ARRAY_LEN(level_names)),
+	CYAML_FIELD_UINT_PTR("stop_timeout_s", OPTIONAL, struct raw_ops, stop_timeout_s),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_value_t realm_entry = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_realm, realm_fields),
+};
+static const cyaml_schema_value_t peer_entry = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_peer, peer_fields),
+};
+static const cyaml_schema_value_t route_entry = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_route, route_fields),
+};
+
+static const cyaml_schema_field_t file_fields[] = {
+	CYAML_FIELD_MAPPING("dataplane", CYAML_FLAG_DEFAULT, struct raw_config, dataplane,
+		dataplane_config_fields),
+	CYAML_FIELD_SEQUENCE("realms", CYAML_FLAG_POINTER, struct raw_config, realms, &realm_entry,
+		1, API_REALMS_MAX),
+	CYAML_FIELD_SEQUENCE("peers", CYAML_FLAG_POINTER | OPTIONAL, struct raw_config, peers,
+		&peer_entry, 0, CONFIG_PEERS_MAX),
+	CYAML_FIELD_SEQUENCE("routes", CYAML_FLAG_POINTER | OPTIONAL, struct raw_config, routes,
+		&route_entry, 0, CONFIG_ROUTES_MAX),
+	CYAML_FIELD_MAPPING("ops", OPTIONAL, struct raw_config, ops, ops_fields),
+	CYAML_FIELD_END,
+};
+
+const cyaml_schema_value_t config_schema = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw_config, file_fields),
+};
