@@ -1,0 +1,185 @@
+/*
+ * The table of character classes, and what several headers are made of:
+ * tokens, numbers, quoted strings, hosts, ports.
+ */
+#include "sip_chars_priv.h"
+
+#include <errno.h>
+
+#include "addr.h"
+#include "sip_parse.h"
+
+#define HOST_LEN_MAX 255 /* RFC 1035 section 2.3.4 */
+#define LABEL_LEN_MAX 63
+
+/* What unreserved characters may be part of. */
+#define URI_PARTS (CHAR_USER | CHAR_PASS | CHAR_PARAM | CHAR_HNV | CHAR_VALUE)
+#define MARK (CHAR_TOKEN | CHAR_WORD | URI_PARTS)
+#define ALPHA (MARK | CHAR_ALNUM)
+
+const uint16_t sip_char_class[256] = {
+	['0' ... '9'] = ALPHA | CHAR_DIGIT | CHAR_HEX,
+	['a' ... 'f'] = ALPHA | CHAR_HEX,
+	['g' ... 'z'] = ALPHA,
+	['A' ... 'F'] = ALPHA | CHAR_HEX,
+	['G' ... 'Z'] = ALPHA,
+	['-'] = MARK,
+	['_'] = MARK,
+	['.'] = MARK,
+	['!'] = MARK,
+	['~'] = MARK,
+	['*'] = MARK,
+	['\''] = MARK,
+	['+'] = MARK,
+	['('] = CHAR_WORD | URI_PARTS,
+	[')'] = CHAR_WORD | URI_PARTS,
+	['%'] = CHAR_TOKEN | CHAR_WORD | CHAR_VALUE,
+	['`'] = CHAR_TOKEN | CHAR_WORD | CHAR_VALUE,
+	['&'] = CHAR_USER | CHAR_PASS | CHAR_PARAM | CHAR_VALUE,
+	['='] = CHAR_USER | CHAR_PASS | CHAR_PARAM | CHAR_VALUE,
+	['$'] = URI_PARTS,
+	[','] = CHAR_USER | CHAR_PASS,
+	[';'] = CHAR_USER,
+	['?'] = CHAR_USER | CHAR_HNV | CHAR_WORD | CHAR_VALUE,
+	['/'] = CHAR_USER | CHAR_PARAM | CHAR_HNV | CHAR_WORD | CHAR_VALUE,
+	['#'] = CHAR_USER | CHAR_VALUE,
+	['['] = CHAR_PARAM | CHAR_HNV | CHAR_WORD | CHAR_VALUE,
+	[']'] = CHAR_PARAM | CHAR_HNV | CHAR_WORD | CHAR_VALUE,
+	[':'] = CHAR_PARAM | CHAR_HNV | CHAR_WORD | CHAR_VALUE,
+	['<'] = CHAR_WORD,
+	['>'] = CHAR_WORD,
+	['"'] = CHAR_WORD,
+	['\\'] = CHAR_WORD,
+	['{'] = CHAR_WORD | CHAR_VALUE,
+	['}'] = CHAR_WORD | CHAR_VALUE,
+	['@'] = CHAR_VALUE,
+	['|'] = CHAR_VALUE,
+	['^'] = CHAR_VALUE,
+	[' '] = CHAR_WS,
+	['\t'] = CHAR_WS,
+	['\r'] = CHAR_WS,
+	['\n'] = CHAR_WS,
+};
+
+bool sip_is_token(struct str_view text)
+{
+	return text.len > 0 && sip_chars_all(text, CHAR_TOKEN);
+}
+
+int sip_uint_parse(struct str_view text, uint32_t max, uint32_t *out)
+{
+	uint64_t n = 0;
+
+	text = sip_trim(text);
+	if (text.len == 0 || !sip_chars_all(text, CHAR_DIGIT))
+		return -EBADMSG;
+	for (size_t i = 0; i < text.len; i++) {
+		n = n * 10 + (uint64_t)(text.p[i] - '0');
+		if (n > max)
+			return -ERANGE;
+	}
+	*out = (uint32_t)n;
+	return 0;
+}
+
+int sip_quoted_take(struct str_view *v, struct str_view *out)
+{
+	for (size_t i = 1; i < v->len; i++) {
+		if (v->p[i] == '\\') {
+			i++;
+		} else if (v->p[i] == '"') {
+			*out = (struct str_view){v->p + 1, i - 1};
+			sip_view_skip(v, i + 1);
+			return 0;
+		}
+	}
+	return -EBADMSG;
+}
+
+/* RFC 5118 section 4.10: the grammar of RFC 3261 let ":::" stand before an IPv4 part. */
+static bool is_v6(struct str_view text)
+{
+	char fixed[NET_ADDR_STRLEN];
+	struct net_addr a;
+
+	if (memchr(text.p, ':', text.len) == NULL)
+		return false;
+	if (net_addr_parse(text, &a) == 0)
+		return a.family == NET_FAMILY_V6;
+	if (text.len >= sizeof(fixed))
+		return false;
+	for (size_t i = 0; i + 2 < text.len; i++) {
+		if (memcmp(text.p + i, ":::", 3) != 0)
+			continue;
+		memcpy(fixed, text.p, i);
+		memcpy(fixed + i, text.p + i + 1, text.len - i - 1);
+		return net_addr_parse((struct str_view){fixed, text.len - 1}, &a) == 0;
+	}
+	return false;
+}
+
+/* hostname of RFC 3261 section 25.1, and "_" as it occurs inside networks. */
+static bool is_host_name(struct str_view name)
+{
+	struct str_view label;
+
+	if (name.len > HOST_LEN_MAX)
+		return false;
+	if (name.len > 0 && name.p[name.len - 1] == '.')
+		name.len--;
+	while (true) {
+		const char *dot = name.len > 0 ? memchr(name.p, '.', name.len) : NULL;
+
+		label = sip_view_take(&name, dot != NULL ? (size_t)(dot - name.p) : name.len);
+		if (label.len == 0 || label.len > LABEL_LEN_MAX || label.p[0] == '-' ||
+			label.p[label.len - 1] == '-')
+			return false;
+		if (dot == NULL)
+			break;
+		sip_view_skip(&name, 1);
+	}
+	/* A top label that starts with a digit is a number, not a name. */
+	return !sip_char_is(label.p[0], CHAR_DIGIT);
+}
+
+int sip_host_take(struct str_view *v, struct str_view *host, bool *v6)
+{
+	struct str_view rest = *v;
+	struct net_addr a;
+	size_t n = 0;
+
+	if (rest.len > 0 && rest.p[0] == '[') {
+		const char *end = memchr(rest.p, ']', rest.len);
+
+		if (end == NULL)
+			return -EBADMSG;
+		*host = (struct str_view){rest.p + 1, (size_t)(end - rest.p) - 1};
+		if (host->len == 0 || host->p[0] == '[' || !is_v6(*host))
+			return -EBADMSG;
+		*v6 = true;
+		sip_view_skip(v, host->len + 2);
+		return 0;
+	}
+	while (n < rest.len && (sip_char_is(rest.p[n], CHAR_ALNUM) || rest.p[n] == '-' ||
+				       rest.p[n] == '.' || rest.p[n] == '_'))
+		n++;
+	*host = sip_view_take(&rest, n);
+	*v6 = false;
+	if (net_addr_parse(*host, &a) != 0 && !is_host_name(*host))
+		return -EBADMSG;
+	*v = rest;
+	return 0;
+}
+
+int sip_port_take(struct str_view *v, uint16_t *port)
+{
+	struct str_view digits = {v->p, sip_chars_span(*v, CHAR_DIGIT)};
+	uint32_t n;
+
+	/* 0 would read as "no port". */
+	if (sip_uint_parse(digits, UINT16_MAX, &n) != 0 || n == 0)
+		return -EBADMSG;
+	*port = (uint16_t)n;
+	sip_view_skip(v, digits.len);
+	return 0;
+}

@@ -1,0 +1,79 @@
+/*
+ * Use of an index: the check of one that came from another process, and finding
+ * header lines in it.
+ */
+#include <errno.h>
+
+#include "sip_parse.h"
+
+static bool span_fits(struct sip_span s, size_t len)
+{
+	return (size_t)s.off + s.len <= len;
+}
+
+static bool ref_fits(const struct sip_header_ref *ref, size_t len)
+{
+	return ref->id < SIP_HDR_COUNT && ref->name_len > 0 &&
+	       (size_t)ref->name_off + ref->name_len <= len &&
+	       ref->value_len <= SIP_HEADER_LEN_MAX &&
+	       (size_t)ref->value_off + ref->value_len <= len;
+}
+
+int sip_index_check(const struct sip_index *idx, size_t idx_len, size_t msg_len)
+{
+	size_t len, vias = 0;
+
+	if (idx_len < SIP_INDEX_LEN(0) || idx->n_headers > SIP_HEADERS_MAX ||
+		idx_len < SIP_INDEX_LEN(idx->n_headers) || idx->msg_len > msg_len)
+		return -EBADMSG;
+	len = idx->msg_len;
+	if (idx->status != 0 && (idx->status < 100 || idx->status > 699))
+		return -EBADMSG;
+	if (idx->method >= SIP_METHOD_COUNT || idx->error >= SIP_SCAN_COUNT ||
+		idx->has_to_tag > 1 || idx->cseq > INT32_MAX)
+		return -EBADMSG;
+	if (!span_fits(idx->method_text, len) || !span_fits(idx->uri, len) ||
+		!span_fits(idx->reason, len) || !span_fits(idx->call_id, len) ||
+		!span_fits(idx->from_tag, len) || !span_fits(idx->to_tag, len) ||
+		!span_fits(idx->branch, len) || !span_fits(idx->body, len))
+		return -EBADMSG;
+	for (unsigned int i = 0; i < idx->n_headers; i++) {
+		if (!ref_fits(&idx->headers[i], len))
+			return -EBADMSG;
+		vias += idx->headers[i].id == SIP_HDR_VIA;
+	}
+	return vias == idx->n_vias ? 0 : -EBADMSG;
+}
+
+static struct str_view ref_value(const char *buf, const struct sip_header_ref *ref)
+{
+	return (struct str_view){buf + ref->value_off, ref->value_len};
+}
+
+struct str_view sip_header_find(
+	const char *buf, const struct sip_index *idx, enum sip_header_id id, unsigned int n)
+{
+	for (unsigned int i = 0; i < idx->n_headers; i++) {
+		if (idx->headers[i].id == id && n-- == 0)
+			return ref_value(buf, &idx->headers[i]);
+	}
+	return (struct str_view){NULL, 0};
+}
+
+struct str_view sip_header_find_name(
+	const char *buf, const struct sip_index *idx, struct str_view name, unsigned int n)
+{
+	enum sip_header_id id = sip_header_id_parse(name);
+
+	if (id != SIP_HDR_OTHER)
+		return sip_header_find(buf, idx, id, n);
+	for (unsigned int i = 0; i < idx->n_headers; i++) {
+		const struct sip_header_ref *ref = &idx->headers[i];
+
+		if (ref->id == SIP_HDR_OTHER &&
+			sv_eq_nocase(name, (struct str_view){buf + ref->name_off, ref->name_len}) &&
+			n-- == 0)
+			return ref_value(buf, ref);
+	}
+	return (struct str_view){NULL, 0};
+}

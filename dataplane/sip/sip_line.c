@@ -1,0 +1,130 @@
+/*
+ * Lines: where they end, whether they hold what no header may hold, and where
+ * the name stops and the value starts.
+ */
+#include "sip_line_priv.h"
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+#include "sip_chars_priv.h"
+
+static bool is_control(char c)
+{
+	unsigned char u = (unsigned char)c;
+
+	return (u < 0x20 && u != '\t') || u == 0x7f;
+}
+
+/* First control character but HT, or end: line ends are found by the same pass that sees NUL and
+ * its like. Never reads at or behind end. */
+static const char *find_control(const char *p, const char *end)
+{
+#if defined(__AVX2__)
+	const __m256i low = _mm256_set1_epi8(0x1f), tab = _mm256_set1_epi8('\t');
+	const __m256i del = _mm256_set1_epi8(0x7f);
+
+	for (; end - p >= 32; p += 32) {
+		__m256i x = _mm256_loadu_si256((const __m256i *)(const void *)p);
+		__m256i ctl = _mm256_cmpeq_epi8(_mm256_min_epu8(x, low), x);
+		unsigned int bits;
+
+		ctl = _mm256_andnot_si256(_mm256_cmpeq_epi8(x, tab), ctl);
+		ctl = _mm256_or_si256(ctl, _mm256_cmpeq_epi8(x, del));
+		bits = (unsigned int)_mm256_movemask_epi8(ctl);
+		if (bits != 0)
+			return p + __builtin_ctz(bits);
+	}
+#endif
+	while (p < end && !is_control(*p))
+		p++;
+	return p;
+}
+
+/* RFC 3261 section 25.1: a quoted-pair may hold any ASCII character but CR and LF, and only inside
+ * a quoted string. Line ends in the text are those of folding. */
+static bool controls_are_quoted(struct str_view text)
+{
+	bool quoted = false;
+
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.p[i];
+
+		if (quoted && c == '\\' && i + 1 < text.len) {
+			i++;
+			if (text.p[i] == '\r' || text.p[i] == '\n')
+				return false;
+		} else if (c == '"') {
+			quoted = !quoted;
+		} else if (is_control(c) && c != '\r' && c != '\n') {
+			return false;
+		}
+	}
+	return true;
+}
+
+bool sip_line_read(const char *p, const char *end, bool fold, struct sip_line *line)
+{
+	bool bare_cr = false, control = false;
+	const char *at = p;
+
+	if (p >= end)
+		return false;
+	*line = (struct sip_line){.next = end};
+	while (true) {
+		const char *stop = find_control(at, end);
+
+		if (stop == end) {
+			line->text = (struct str_view){p, (size_t)(end - p)};
+			break;
+		}
+		at = stop + 1;
+		if (*stop == '\r' && at < end && *at == '\n') {
+			at++;
+		} else if (*stop != '\n') {
+			if (*stop == '\r')
+				bare_cr = true;
+			else
+				control = true;
+			continue;
+		}
+		/* An empty line is never folded: it ends the header lines. */
+		if (fold && stop != p && at < end && (*at == ' ' || *at == '\t'))
+			continue;
+		line->text = (struct str_view){p, (size_t)(stop - p)};
+		line->next = at;
+		line->ended = true;
+		break;
+	}
+	line->bad_char = bare_cr || (control && !controls_are_quoted(line->text));
+	return true;
+}
+
+bool sip_line_split(struct str_view text, struct str_view *name, struct str_view *value)
+{
+	size_t n = sip_chars_span(text, CHAR_TOKEN);
+
+	*name = sip_view_take(&text, n);
+	/* HCOLON: blanks may stand before the colon, a folded line may not. */
+	while (text.len > 0 && (text.p[0] == ' ' || text.p[0] == '\t'))
+		sip_view_skip(&text, 1);
+	if (n == 0 || text.len == 0 || text.p[0] != ':')
+		return false;
+	sip_view_skip(&text, 1);
+	*value = sip_trim(text);
+	return true;
+}
+
+const char *sip_line_skip_empty(const char *p, const char *end)
+{
+	while (p < end) {
+		if (*p == '\n')
+			p++;
+		else if (*p == '\r' && end - p >= 2 && p[1] == '\n')
+			p += 2;
+		else
+			break;
+	}
+	return p;
+}

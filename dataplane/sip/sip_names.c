@@ -1,0 +1,84 @@
+/*
+ * Names of methods, headers and scan errors.
+ */
+#include "sip_chars_priv.h"
+#include "sip_scan.h"
+
+static const struct str_view method_names[SIP_METHOD_COUNT] = {
+	[SIP_INVITE] = SV("INVITE"),
+	[SIP_ACK] = SV("ACK"),
+	[SIP_BYE] = SV("BYE"),
+	[SIP_CANCEL] = SV("CANCEL"),
+	[SIP_OPTIONS] = SV("OPTIONS"),
+	[SIP_REGISTER] = SV("REGISTER"),
+	[SIP_INFO] = SV("INFO"),
+	[SIP_MESSAGE] = SV("MESSAGE"),
+	[SIP_NOTIFY] = SV("NOTIFY"),
+	[SIP_PRACK] = SV("PRACK"),
+	[SIP_REFER] = SV("REFER"),
+	[SIP_SUBSCRIBE] = SV("SUBSCRIBE"),
+	[SIP_UPDATE] = SV("UPDATE"),
+	[SIP_PUBLISH] = SV("PUBLISH"),
+};
+
+#define HEADER_NAME(id, name, compact, several) [SIP_HDR_##id] = SV(name),
+static const struct str_view header_names[SIP_HDR_COUNT] = {
+	[SIP_HDR_OTHER] = SV(""), SIP_HEADER_LIST(HEADER_NAME)};
+
+#define HEADER_COMPACT(id, name, compact, several) [SIP_HDR_##id] = (compact),
+static const char header_compact[SIP_HDR_COUNT] = {SIP_HEADER_LIST(HEADER_COMPACT)};
+
+#define ERROR_NAME(id, name, help) [SIP_SCAN_##id] = (name),
+static const char *const error_names[SIP_SCAN_COUNT] = {SIP_SCAN_ERROR_LIST(ERROR_NAME)};
+
+#define ERROR_HELP(id, name, help) [SIP_SCAN_##id] = (help),
+static const char *const error_helps[SIP_SCAN_COUNT] = {SIP_SCAN_ERROR_LIST(ERROR_HELP)};
+
+enum sip_method sip_method_parse(struct str_view token)
+{
+	for (unsigned int i = SIP_INVITE; i < SIP_METHOD_OTHER; i++) {
+		if (sv_eq(token, method_names[i]))
+			return (enum sip_method)i;
+	}
+	return token.len > 0 ? SIP_METHOD_OTHER : SIP_METHOD_NONE;
+}
+
+const char *sip_method_name(unsigned int method)
+{
+	if (method >= SIP_METHOD_COUNT || method_names[method].p == NULL)
+		return "?";
+	return method_names[method].p;
+}
+
+enum sip_header_id sip_header_id_parse(struct str_view name)
+{
+	if (name.len == 1) {
+		char c = (char)(name.p[0] | 0x20);
+
+		for (unsigned int i = 1; i < SIP_HDR_COUNT; i++) {
+			if (header_compact[i] == c && sip_char_is(name.p[0], CHAR_ALNUM))
+				return (enum sip_header_id)i;
+		}
+		return SIP_HDR_OTHER;
+	}
+	for (unsigned int i = 1; i < SIP_HDR_COUNT; i++) {
+		if (header_names[i].len == name.len && sv_eq_nocase(header_names[i], name))
+			return (enum sip_header_id)i;
+	}
+	return SIP_HDR_OTHER;
+}
+
+const char *sip_header_name(unsigned int id)
+{
+	return id < SIP_HDR_COUNT ? header_names[id].p : "";
+}
+
+const char *sip_scan_error_name(unsigned int error)
+{
+	return error < SIP_SCAN_COUNT ? error_names[error] : "unknown";
+}
+
+const char *sip_scan_error_help(unsigned int error)
+{
+	return error < SIP_SCAN_COUNT ? error_helps[error] : "unknown";
+}

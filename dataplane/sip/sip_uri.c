@@ -1,0 +1,199 @@
+/*
+ * SIP, SIPS and tel URIs. A URI has one meaning or is refused: what could be read
+ * in two ways (numeric hosts, two "@", a doubled transport) does not pass.
+ */
+#include <errno.h>
+
+#include "sip_chars_priv.h"
+#include "sip_parse.h"
+
+/* Characters of the class, and escapes of two hex digits. */
+static bool escaped_all(struct str_view v, unsigned int class)
+{
+	for (size_t i = 0; i < v.len; i++) {
+		if (sip_char_is(v.p[i], class))
+			continue;
+		if (v.p[i] != '%' || v.len - i < 3 || !sip_char_is(v.p[i + 1], CHAR_HEX) ||
+			!sip_char_is(v.p[i + 2], CHAR_HEX))
+			return false;
+		i += 2;
+	}
+	return true;
+}
+
+/* Take what stands before c off v, and c; all of v if there is no c. */
+static struct str_view part_take(struct str_view *v, char c)
+{
+	const char *at = v->len > 0 ? memchr(v->p, c, v->len) : NULL;
+	struct str_view out = sip_view_take(v, at != NULL ? (size_t)(at - v->p) : v->len);
+
+	if (at != NULL)
+		sip_view_skip(v, 1);
+	return out;
+}
+
+/* RFC 3261 section 19.1.1: none of these may stand twice. */
+static const struct str_view once_params[] = {
+	SV("transport"),
+	SV("maddr"),
+	SV("ttl"),
+	SV("user"),
+	SV("method"),
+	SV("lr"),
+	SV("phone-context"),
+};
+
+/* uri-parameters, `params` from the first ';'. */
+static bool params_are_good(struct str_view params)
+{
+	unsigned int seen = 0;
+
+	if (params.len > 0)
+		sip_view_skip(&params, 1);
+	else
+		return true;
+	while (true) {
+		bool last = params.len == 0 || memchr(params.p, ';', params.len) == NULL;
+		struct str_view value = part_take(&params, ';');
+		bool has_value = value.len > 0 && memchr(value.p, '=', value.len) != NULL;
+		struct str_view name = part_take(&value, '=');
+		uint32_t n;
+
+		if (name.len == 0 || !escaped_all(name, CHAR_PARAM) ||
+			!escaped_all(value, CHAR_PARAM))
+			return false;
+		for (unsigned int i = 0; i < ARRAY_LEN(once_params); i++) {
+			if (!sv_eq_nocase(name, once_params[i]))
+				continue;
+			if ((seen & (1U << i)) != 0 || (has_value && value.len == 0))
+				return false;
+			seen |= 1U << i;
+		}
+		if (sv_eq_nocase(name, SV("ttl")) && sip_uint_parse(value, UINT8_MAX, &n) != 0)
+			return false;
+		if (last)
+			return true;
+	}
+}
+
+/* headers = "?" hname "=" hvalue *( "&" hname "=" hvalue ) */
+static bool headers_are_good(struct str_view headers)
+{
+	while (true) {
+		bool last = headers.len == 0 || memchr(headers.p, '&', headers.len) == NULL;
+		struct str_view value = part_take(&headers, '&');
+		bool has_value = value.len > 0 && memchr(value.p, '=', value.len) != NULL;
+		struct str_view name = part_take(&value, '=');
+
+		/* "=" is let pass in a value: embedded Replaces and the like carry it. */
+		if (name.len == 0 || !has_value || !escaped_all(name, CHAR_HNV) ||
+			!escaped_all(value, CHAR_HNV | CHAR_PARAM))
+			return false;
+		if (last)
+			return true;
+	}
+}
+
+static int sip_part_parse(struct str_view v, struct sip_uri *out)
+{
+	const char *at = v.len > 0 ? memchr(v.p, '@', v.len) : NULL, *question;
+
+	if (at != NULL) {
+		struct str_view info = part_take(&v, '@');
+		bool has_pass = memchr(info.p, ':', info.len) != NULL;
+
+		out->user = part_take(&info, ':');
+		if (has_pass)
+			out->password = info;
+		if (out->user.len == 0 || !escaped_all(out->user, CHAR_USER) ||
+			!escaped_all(out->password, CHAR_PASS))
+			return -EBADMSG;
+	}
+	if (sip_host_take(&v, &out->host, &out->host_is_v6) != 0)
+		return -EBADMSG;
+	if (v.len > 0 && v.p[0] == ':') {
+		sip_view_skip(&v, 1);
+		if (sip_port_take(&v, &out->port) != 0)
+			return -EBADMSG;
+	}
+	question = v.len > 0 ? memchr(v.p, '?', v.len) : NULL;
+	if (question != NULL) {
+		out->headers = v;
+		v = part_take(&out->headers, '?');
+		if (!headers_are_good(out->headers))
+			return -EBADMSG;
+	}
+	if (v.len > 0 && v.p[0] != ';')
+		return -EBADMSG;
+	out->params = v;
+	return params_are_good(v) ? 0 : -EBADMSG;
+}
+
+static bool is_visual(char c)
+{
+	return c == '-' || c == '.' || c == '(' || c == ')';
+}
+
+/* RFC 3966 section 3. */
+static int tel_part_parse(struct str_view v, struct sip_uri *out)
+{
+	bool global = v.len > 0 && v.p[0] == '+';
+	size_t digits = 0, n = global;
+
+	for (; n < v.len && v.p[n] != ';'; n++) {
+		char c = v.p[n];
+
+		if (sip_char_is(c, global ? CHAR_DIGIT : CHAR_HEX) ||
+			(!global && (c == '*' || c == '#')))
+			digits++;
+		else if (!is_visual(c))
+			return -EBADMSG;
+	}
+	if (digits == 0)
+		return -EBADMSG;
+	out->user = sip_view_take(&v, n);
+	out->params = v;
+	return params_are_good(v) ? 0 : -EBADMSG;
+}
+
+/* absoluteURI: only that its characters are some that a URI may have. */
+static int other_part_check(struct str_view v)
+{
+	const unsigned int uric = CHAR_USER | CHAR_PARAM | CHAR_HNV;
+
+	for (size_t i = 0; i < v.len; i++) {
+		if (!sip_char_is(v.p[i], uric) && v.p[i] != '@' && v.p[i] != '%')
+			return -EBADMSG;
+	}
+	return v.len > 0 ? 0 : -EBADMSG;
+}
+
+int sip_uri_parse(struct str_view text, struct sip_uri *out)
+{
+	struct str_view scheme;
+	size_t n = 0;
+
+	*out = (struct sip_uri){.scheme = SIP_SCHEME_OTHER};
+	while (n < text.len && (sip_char_is(text.p[n], CHAR_ALNUM) || text.p[n] == '+' ||
+				       text.p[n] == '-' || text.p[n] == '.'))
+		n++;
+	if (n == 0 || n == text.len || text.p[n] != ':' || !sip_char_is(text.p[0], CHAR_ALNUM) ||
+		sip_char_is(text.p[0], CHAR_DIGIT))
+		return -EBADMSG;
+	scheme = part_take(&text, ':');
+	if (sv_eq_nocase(scheme, SV("sip")))
+		out->scheme = SIP_SCHEME_SIP;
+	else if (sv_eq_nocase(scheme, SV("sips")))
+		out->scheme = SIP_SCHEME_SIPS;
+	else if (sv_eq_nocase(scheme, SV("tel")))
+		out->scheme = SIP_SCHEME_TEL;
+	switch (out->scheme) {
+	case SIP_SCHEME_SIP:
+	case SIP_SCHEME_SIPS:
+		return sip_part_parse(text, out);
+	case SIP_SCHEME_TEL:
+		return tel_part_parse(text, out);
+	default:
+		return other_part_check(text);
+	}
+}
