@@ -235,8 +235,31 @@ static int realm_numbers_build(const struct config_doc *d, const char *at,
 	return 0;
 }
 
+static int realm_find(const struct config *c, const char *name)
+{
+	for (unsigned int i = 0; i < c->n_realms; i++)
+		if (strcmp(c->realms[i].name, name) == 0)
+			return (int)i;
+	return -ENOENT;
+}
+
+static int peer_find(const struct config *c, const char *name)
+{
+	for (unsigned int i = 0; i < c->n_peers; i++)
+		if (strcmp(c->peers[i].name, name) == 0)
+			return (int)i;
+	return -ENOENT;
+}
+
+static int fail_name_taken(
+	const struct config_doc *d, const char *path, const char *name, const char *list, int i)
+{
+	return config_doc_fail(
+		d, path, "\"%s\" names %s[%d] already; choose another name", name, list, i);
+}
+
 static int realm_build(const struct config_doc *d, uint16_t id, const struct raw_realm *raw,
-	struct config_realm *r)
+	const struct config *c, struct config_realm *r)
 {
 	char at[32], path[CONFIG_PATH_MAX];
 	int err;
@@ -248,6 +271,8 @@ static int realm_build(const struct config_doc *d, uint16_t id, const struct raw
 	PATH(path, "%s.name", at);
 	if ((err = name_build(d, path, raw->name, r->name)) < 0)
 		return err;
+	if ((err = realm_find(c, r->name)) >= 0)
+		return fail_name_taken(d, path, r->name, "realms", err);
 	PATH(path, "%s.port", at);
 	if ((err = name_build(d, path, raw->port, r->port)) < 0)
 		return err;
@@ -265,22 +290,6 @@ static int realm_build(const struct config_doc *d, uint16_t id, const struct raw
 	if ((err = range_build(d, path, raw->media.ports, r)) < 0)
 		return err;
 	return realm_numbers_build(d, at, raw, r);
-}
-
-static int realm_find(const struct config *c, const char *name)
-{
-	for (unsigned int i = 0; i < c->n_realms; i++)
-		if (strcmp(c->realms[i].name, name) == 0)
-			return (int)i;
-	return -ENOENT;
-}
-
-static int peer_find(const struct config *c, const char *name)
-{
-	for (unsigned int i = 0; i < c->n_peers; i++)
-		if (strcmp(c->peers[i].name, name) == 0)
-			return (int)i;
-	return -ENOENT;
 }
 
 /* "there is access, core", for a name that is none of them. */
@@ -330,6 +339,8 @@ static int peer_build(const struct config_doc *d, unsigned int i, const struct r
 	PATH(path, "%s.name", at);
 	if ((err = name_build(d, path, raw->name, p->name)) < 0)
 		return err;
+	if ((err = peer_find(c, p->name)) >= 0)
+		return fail_name_taken(d, path, p->name, "peers", err);
 	PATH(path, "%s.realm", at);
 	if ((err = realm_ref_build(d, path, c, raw->realm)) < 0)
 		return err;
@@ -403,7 +414,7 @@ int config_build(const struct config_doc *d, const struct raw_config *raw, struc
 	if (c->realms == NULL || c->peers == NULL || c->routes == NULL)
 		return config_doc_fail(d, "", "out of memory; free some");
 	for (unsigned int i = 0; i < raw->realms_count; i++, c->n_realms++)
-		if ((err = realm_build(d, (uint16_t)i, &raw->realms[i], &c->realms[i])) < 0)
+		if ((err = realm_build(d, (uint16_t)i, &raw->realms[i], c, &c->realms[i])) < 0)
 			return err;
 	for (unsigned int i = 0; i < raw->peers_count; i++, c->n_peers++)
 		if ((err = peer_build(d, i, &raw->peers[i], c, &c->peers[i])) < 0)

@@ -138,18 +138,11 @@ static int media_check(
 
 static int realms_check(const struct config_doc *d, const struct config *c)
 {
-	char path[CONFIG_PATH_MAX];
 	int err;
 
 	for (unsigned int i = 0; i < c->n_realms; i++) {
 		const struct config_realm *r = &c->realms[i];
 
-		PATH(path, "realms[%u].name", i);
-		for (unsigned int j = 0; j < i; j++)
-			if (strcmp(r->name, c->realms[j].name) == 0)
-				return config_doc_fail(d, path,
-					"\"%s\" names realms[%u] already; choose another name",
-					r->name, j);
 		if ((err = port_ref_check(d, c, r)) < 0 || (err = media_check(d, c, r)) < 0 ||
 			(err = addresses_check(d, c, r)) < 0 || (err = gateway_check(d, r)) < 0 ||
 			(err = listeners_check(d, r)) < 0)
@@ -166,11 +159,6 @@ static int peers_check(const struct config_doc *d, const struct config *c)
 		const struct config_peer *p = &c->peers[i];
 
 		for (unsigned int j = 0; j < i; j++) {
-			PATH(path, "peers[%u].name", i);
-			if (strcmp(p->name, c->peers[j].name) == 0)
-				return config_doc_fail(d, path,
-					"\"%s\" names peers[%u] already; choose another name",
-					p->name, j);
 			PATH(path, "peers[%u].address", i);
 			if (p->realm == c->peers[j].realm &&
 				net_endpoint_eq(&p->remote, &c->peers[j].remote))

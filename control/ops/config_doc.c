@@ -26,7 +26,8 @@ int config_doc_fail(const struct config_doc *d, const char *path, const char *fm
 	va_list ap;
 
 	va_start(ap, fmt);
-	config_error_write(d->error, d->file, config_doc_line(d, path), path, fmt, ap);
+	config_error_write(d->error, d->file, config_doc_line(d, path),
+		path[0] != '\0' ? path : "(file)", fmt, ap);
 	va_end(ap);
 	return -EINVAL;
 }
@@ -41,12 +42,22 @@ static int fail_at(char *error, const char *file, size_t line, const char *fmt, 
 	return -EINVAL;
 }
 
-static int fail_syntax(const yaml_parser_t *p, const char *file, char *error)
+static size_t line_at(const char *text, size_t len, size_t offset)
+{
+	size_t line = 1;
+
+	for (size_t i = 0; i < len && i < offset; i++)
+		line += text[i] == '\n';
+	return line;
+}
+
+static int fail_syntax(
+	const yaml_parser_t *p, const char *file, const char *text, size_t len, char *error)
 {
 	if (p->error == YAML_MEMORY_ERROR)
 		return fail_at(error, file, 0, "out of memory; free some");
 	if (p->error == YAML_READER_ERROR)
-		return fail_at(error, file, p->mark.line + 1,
+		return fail_at(error, file, line_at(text, len, p->problem_offset),
 			"%s; the file must be UTF-8 text without control characters",
 			p->problem != NULL ? p->problem : "unreadable text");
 	return fail_at(error, file, p->problem_mark.line + 1,
@@ -67,7 +78,7 @@ int config_doc_init(
 		return fail_at(error, file, 0, "out of memory; free some");
 	yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
 	if (!yaml_parser_load(&parser, &d->yaml)) {
-		r = fail_syntax(&parser, file, error);
+		r = fail_syntax(&parser, file, text, len, error);
 		goto out;
 	}
 	if (yaml_document_get_root_node(&d->yaml) == NULL) {
@@ -76,7 +87,7 @@ int config_doc_init(
 		goto out_document;
 	}
 	if (!yaml_parser_load(&parser, &more)) {
-		r = fail_syntax(&parser, file, error);
+		r = fail_syntax(&parser, file, text, len, error);
 		goto out_document;
 	}
 	if (yaml_document_get_root_node(&more) != NULL)

@@ -1,0 +1,388 @@
+/*
+ * The configuration loader: a good file with one mistake at a time, and the one line
+ * that each must give; the samples in configs/ must load.
+ */
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "config_priv.h"
+#include "log.h"
+
+/* Line numbers in the table below are of this text. */
+static const char good[] = "dataplane:\n"					    /* 1 */
+			   "  cores: \"1\"\n"					    /* 2 */
+			   "  idle: adaptive\n"					    /* 3 */
+			   "  ports:\n"						    /* 4 */
+			   "    - {name: access, device: \"net_af_xdp,iface=a\"}\n" /* 5 */
+			   "    - {name: core, device: \"net_af_xdp,iface=b\"}\n"   /* 6 */
+			   "realms:\n"						    /* 7 */
+			   "  - name: access\n"					    /* 8 */
+			   "    port: access\n"					    /* 9 */
+			   "    trust: untrusted\n"				    /* 10 */
+			   "    nat: auto\n"					    /* 11 */
+			   "    addresses: [192.0.2.1/24, 192.0.2.2/24]\n"	    /* 12 */
+			   "    gateway: 192.0.2.254\n"				    /* 13 */
+			   "    sip: [\"192.0.2.1:5060\"]\n"			    /* 14 */
+			   "    media: {address: 192.0.2.2, ports: 20000-29999}\n"  /* 15 */
+			   "    limits: {sip_rate: 70, sip_burst: 140, calls: 9}\n" /* 16 */
+			   "  - name: core\n"					    /* 17 */
+			   "    port: core\n"					    /* 18 */
+			   "    trust: trusted\n"				    /* 19 */
+			   "    nat: never\n"					    /* 20 */
+			   "    addresses: [198.51.100.1/24]\n"			    /* 21 */
+			   "    sip: [\"198.51.100.1:5060\"]\n"			    /* 22 */
+			   "    media:\n"					    /* 23 */
+			   "      address: 198.51.100.1\n"			    /* 24 */
+			   "      ports: 30000-39999\n"				    /* 25 */
+			   "    media_timeout_s: 30\n"				    /* 26 */
+			   "    latch_prefix: 24\n"				    /* 27 */
+			   "peers:\n"						    /* 28 */
+			   "  - name: softswitch\n"				    /* 29 */
+			   "    realm: core\n"					    /* 30 */
+			   "    address: 198.51.100.2\n"			    /* 31 */
+			   "  - name: phones\n"					    /* 32 */
+			   "    realm: access\n"				    /* 33 */
+			   "    address: 192.0.2.9\n"				    /* 34 */
+			   "    port: 5080\n"					    /* 35 */
+			   "routes:\n"						    /* 36 */
+			   "  - {from: access, to: softswitch}\n"		    /* 37 */
+			   "  - from: core\n"					    /* 38 */
+			   "    from_peer: softswitch\n"			    /* 39 */
+			   "    user_prefix: \"1\"\n"				    /* 40 */
+			   "    to: phones\n"					    /* 41 */
+			   "ops:\n"						    /* 42 */
+			   "  control_socket: /tmp/control.sock\n"		    /* 43 */
+			   "  shards: 2\n"					    /* 44 */
+			   "  log_level: debug\n";				    /* 45 */
+
+struct wrong {
+	const char *what;
+	const char *find, *replace; /* find NULL: replace is the whole file */
+	unsigned int line;
+	const char *path; /* as it stands between the line and the sentence */
+	const char *says; /* a part of the sentence */
+};
+
+static const struct wrong wrongs[] = {
+	{"not YAML", "  cores: \"1\"", "  cores: \"1", 5, "yaml", "check indentation"},
+	{"tab", "    port: access", "\tport: access", 9, "yaml", ""},
+	{"empty file", NULL, "", 1, "yaml", "empty"},
+	{"only a comment", NULL, "# nothing\n", 1, "yaml", "empty"},
+	{"no mapping", NULL, "hello\n", 1, "(file)", "not a mapping"},
+	{"two documents", "ops:\n", "---\nops:\n", 42, "yaml", "second document"},
+	{"binary", "idle: adaptive", "idle: \x01", 3, "yaml", "UTF-8"},
+	{"alias", "nat: never", "nat: &a never\n    gateway: *a", 1, "(file)", "alias"},
+	{"unknown section", "routes:", "router:", 36, "router", "did you mean \"routes\""},
+	{"unknown key", "    trust: trusted", "    turst: trusted", 19, "realms[1].turst",
+		"did you mean \"trust\""},
+	{"unknown key, nothing near", "  idle: adaptive", "  colour: red", 3, "dataplane.colour",
+		"the keys here are"},
+	{"unknown key in a port", "name: core, device", "name: core, devices: 1, device", 6,
+		"dataplane.ports[1].devices", "did you mean \"device\""},
+	{"control characters in a key", "  idle: adaptive", "  \"\\e[2J\": 1", 3, "dataplane.?[2J",
+		"unknown key"},
+	{"key twice", "    nat: never", "    nat: never\n    nat: auto", 21, "realms[1].nat",
+		"given twice (first on line 20)"},
+	{"missing section", "dataplane:\n  cores: \"1\"\n  idle: adaptive\n  ports:\n", "x:\n", 1,
+		"x", "unknown key"},
+	{"missing realms", NULL, "dataplane:\n  ports: [{name: a, device: \"net_null0\"}]\n", 1,
+		"realms", "must be given"},
+	{"missing key", "    port: core\n", "", 17, "realms[1].port", "must be given"},
+	{"missing nested key", "      address: 198.51.100.1\n", "", 24, "realms[1].media.address",
+		"must be given"},
+	{"mapping for a list", "addresses: [198.51.100.1/24]", "addresses: 198.51.100.1/24", 21,
+		"realms[1].addresses", "not a list"},
+	{"list for a value", "    realm: core", "    realm: [core]", 30, "peers[0].realm",
+		"single value"},
+	{"value for a mapping", "media:\n      address: 198.51.100.1\n      ports: 30000-39999",
+		"media: yes", 23, "realms[1].media", "not a mapping"},
+	{"empty list", "addresses: [198.51.100.1/24]", "addresses: []", 21, "realms[1].addresses",
+		"at least 1"},
+	{"empty value", "    port: core", "    port:", 18, "realms[1].port", "empty"},
+	{"enum", "nat: never", "nat: nerver", 20, "realms[1].nat", "one of auto, never"},
+	{"number", "shards: 2", "shards: two", 44, "ops.shards", "not a whole number"},
+	{"octal", "shards: 2", "shards: 02", 44, "ops.shards", "not a whole number"},
+	{"negative", "shards: 2", "shards: -2", 44, "ops.shards", "not a whole number"},
+	{"number too large for its type", "shards: 2", "shards: 4294967296", 44, "ops.shards",
+		"out of range"},
+	{"number out of range", "shards: 2", "shards: 33", 44, "ops.shards", "1 to 32"},
+	{"latch prefix out of range", "latch_prefix: 24", "latch_prefix: 33", 27,
+		"realms[1].latch_prefix", "8 to 32"},
+	{"limit out of range", "sip_burst: 140", "sip_burst: 0", 16, "realms[0].limits.sip_burst",
+		"1 to 1000000"},
+	{"port of a peer", "port: 5080", "port: 65536", 35, "peers[1].port", "1 to 65535"},
+	{"port name twice", "name: core, device", "name: access, device", 6,
+		"dataplane.ports[1].name", "access"},
+	{"bad cores", "cores: \"1\"", "cores: \"x\"", 2, "dataplane.cores", "CPU"},
+	{"long name", "  - name: core", "  - name: core-of-the-network", 17, "realms[1].name",
+		"at most 15"},
+	{"name with a space", "  - name: core", "  - name: \"the core\"", 17, "realms[1].name",
+		"may not have"},
+	{"realm name twice", "  - name: core", "  - name: access", 17, "realms[1].name",
+		"names realms[0] already"},
+	{"peer name twice", "  - name: phones", "  - name: softswitch", 32, "peers[1].name",
+		"names peers[0] already"},
+	{"unknown port", "    port: core", "    port: cora", 18, "realms[1].port",
+		"there is access, core"},
+	{"unknown realm of a peer", "    realm: core", "    realm: inside", 30, "peers[0].realm",
+		"there is access, core"},
+	{"unknown realm in a route", "{from: access,", "{from: acces,", 37, "routes[0].from",
+		"no realm \"acces\""},
+	{"unknown peer in a route", "to: softswitch}", "to: softswich}", 37, "routes[0].to",
+		"there is softswitch, phones"},
+	{"unknown from_peer", "from_peer: softswitch", "from_peer: nobody", 39,
+		"routes[1].from_peer", "no peer \"nobody\""},
+	{"from_peer of another realm", "from_peer: softswitch", "from_peer: phones", 39,
+		"routes[1].from_peer", "in realm \"access\""},
+	{"bad address", "    address: 198.51.100.2", "    address: 198.51.100", 31,
+		"peers[0].address", "not an IP address"},
+	{"host name", "    address: 198.51.100.2", "    address: example.com", 31,
+		"peers[0].address", "not an IP address"},
+	{"IPv6", "    address: 198.51.100.2", "    address: \"2001:db8::2\"", 31,
+		"peers[0].address", "IPv6 is not supported yet"},
+	{"address without a length", "[198.51.100.1/24]", "[198.51.100.1]", 21,
+		"realms[1].addresses[0]", "ADDRESS/LENGTH"},
+	{"length out of range", "[198.51.100.1/24]", "[198.51.100.1/33]", 21,
+		"realms[1].addresses[0]", "ADDRESS/LENGTH"},
+	{"loopback realm address", "[198.51.100.1/24]", "[127.0.0.1/8]", 21,
+		"realms[1].addresses[0]", "loopback"},
+	{"address twice in a realm", "192.0.2.2/24]", "192.0.2.2/24, 192.0.2.1/24]", 12,
+		"realms[0].addresses[2]", "given twice"},
+	{"address in two realms", "[198.51.100.1/24]", "[198.51.100.1/24, 192.0.2.1/24]", 21,
+		"realms[1].addresses[1]", "realm \"access\" has this address"},
+	{"gateway elsewhere", "gateway: 192.0.2.254", "gateway: 192.0.3.254", 13,
+		"realms[0].gateway", "none of the realm's networks"},
+	{"gateway is ours", "gateway: 192.0.2.254", "gateway: 192.0.2.1", 13, "realms[0].gateway",
+		"own address"},
+	{"listener without a port", "\"192.0.2.1:5060\"", "\"192.0.2.1\"", 14, "realms[0].sip[0]",
+		"ADDRESS:PORT"},
+	{"listener port", "\"192.0.2.1:5060\"", "\"192.0.2.1:70000\"", 14, "realms[0].sip[0]",
+		"1 to 65535"},
+	{"listener elsewhere", "\"192.0.2.1:5060\"", "\"192.0.2.3:5060\"", 14, "realms[0].sip[0]",
+		"not at one of the realm's addresses"},
+	{"listener twice", "\"192.0.2.1:5060\"", "\"192.0.2.1:5060\", \"192.0.2.1:5060\"", 14,
+		"realms[0].sip[1]", "listed twice"},
+	{"listener in the media ports", "\"198.51.100.1:5060\"", "\"198.51.100.1:30001\"", 22,
+		"realms[1].sip[0]", "media ports 30000-39999"},
+	{"media address elsewhere", "address: 192.0.2.2, ports", "address: 192.0.2.3, ports", 15,
+		"realms[0].media.address", "not one of the realm's addresses"},
+	{"media range", "ports: 30000-39999", "ports: 30000", 25, "realms[1].media.ports",
+		"not a range"},
+	{"media range backwards", "ports: 30000-39999", "ports: 39998-30001", 25,
+		"realms[1].media.ports", "lower port first"},
+	{"media range odd", "ports: 30000-39999", "ports: 30001-39999", 25, "realms[1].media.ports",
+		"30002-39999"},
+	{"media range low", "ports: 30000-39999", "ports: 1000-1999", 25, "realms[1].media.ports",
+		"1024"},
+	{"overlapping media ranges", "      address: 198.51.100.1\n      ports: 30000-39999",
+		"      address: 192.0.2.2\n      ports: 29998-39999", 25, "realms[1].media.ports",
+		"overlaps 20000-29999 of realm \"access\""},
+	{"peer is ours", "    address: 198.51.100.2", "    address: 192.0.2.1", 31,
+		"peers[0].address", "our own address in realm \"access\""},
+	{"peer is loopback", "    address: 198.51.100.2", "    address: 127.0.0.1", 31,
+		"peers[0].address", "loopback"},
+	{"peer is multicast", "    address: 198.51.100.2", "    address: 239.1.1.1", 31,
+		"peers[0].address", "multicast"},
+	{"peer address twice", "    realm: access\n    address: 192.0.2.9\n    port: 5080",
+		"    realm: core\n    address: 198.51.100.2\n    port: 5060", 34,
+		"peers[1].address", "peer \"softswitch\" already"},
+	{"long user prefix", "user_prefix: \"1\"",
+		"user_prefix: \"00000000000000000000000000000000\"", 40, "routes[1].user_prefix",
+		"at most 31"},
+};
+
+/* The good text with one part replaced. Caller frees. */
+static char *text_replace(const struct wrong *w)
+{
+	size_t size = sizeof(good) + strlen(w->replace) + 1;
+	char *out = malloc(size);
+	const char *at;
+
+	assert_non_null(out);
+	if (w->find == NULL) {
+		snprintf(out, size, "%s", w->replace);
+		return out;
+	}
+	at = strstr(good, w->find);
+	if (at == NULL)
+		fail_msg("%s: \"%s\" is not in the good file", w->what, w->find);
+	snprintf(out, size, "%.*s%s%s", (int)(at - good), good, w->replace, at + strlen(w->find));
+	return out;
+}
+
+/* @return true when this mistake gives its line. */
+static bool wrong_is_told(const struct wrong *w)
+{
+	char error[CONFIG_ERROR_LEN], start[160];
+	char *text = text_replace(w);
+	struct config *c = config_load_data("t.yaml", text, strlen(text), error);
+	bool ok;
+
+	free(text);
+	if (c != NULL) {
+		print_error("%s: was accepted\n", w->what);
+		config_free(c);
+		return false;
+	}
+	snprintf(start, sizeof(start), "t.yaml:%u: %s: ", w->line, w->path);
+	ok = strncmp(error, start, strlen(start)) == 0 && strstr(error, w->says) != NULL &&
+	     strchr(error, '\n') == NULL && strchr(error, ';') != NULL;
+	if (!ok)
+		print_error("%s: got \"%s\", want \"%s...%s\"\n", w->what, error, start, w->says);
+	return ok;
+}
+
+static void test_wrong_configurations(void **state)
+{
+	unsigned int bad = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(wrongs); i++)
+		bad += !wrong_is_told(&wrongs[i]);
+	assert_int_equal(bad, 0);
+}
+
+static void test_good_configuration(void **state)
+{
+	char error[CONFIG_ERROR_LEN], text[NET_ENDPOINT_STRLEN];
+	struct config *c = config_load_data("t.yaml", good, strlen(good), error);
+
+	if (c == NULL)
+		fail_msg("%s", error);
+	assert_string_equal(c->file, "t.yaml");
+	assert_int_equal(c->dataplane.ports_count, 2);
+	assert_string_equal(c->dataplane.ports[1].name, "core");
+	assert_int_equal(c->dataplane.flows, 65536);
+	assert_int_equal(c->n_realms, 2);
+	assert_int_equal(c->realms[1].id, 1);
+	assert_string_equal(c->realms[1].port, "core");
+	assert_int_equal(c->realms[0].trust, TRUST_UNTRUSTED);
+	assert_int_equal(c->realms[1].trust, TRUST_TRUSTED);
+	assert_int_equal(c->realms[1].nat, NAT_NEVER);
+	assert_int_equal(c->realms[0].n_addresses, 2);
+	assert_int_equal(c->realms[0].addresses[1].prefix_len, 24);
+	assert_string_equal(net_addr_format(&c->realms[0].gateway, text), "192.0.2.254");
+	assert_int_equal(c->realms[1].gateway.family, NET_FAMILY_NONE);
+	assert_string_equal(
+		net_endpoint_format(&c->realms[0].listeners[0].local, text), "192.0.2.1:5060");
+	assert_string_equal(net_addr_format(&c->realms[0].media_addr, text), "192.0.2.2");
+	assert_int_equal(c->realms[1].media_port_min, 30000);
+	assert_int_equal(c->realms[1].media_port_max, 39999);
+	assert_int_equal(c->realms[0].media_timeout_ms, 60000);
+	assert_int_equal(c->realms[1].media_timeout_ms, 30000);
+	assert_int_equal(c->realms[0].latch_prefix_v4, 32);
+	assert_int_equal(c->realms[1].latch_prefix_v4, 24);
+	assert_int_equal(c->realms[0].latch_prefix_v6, 128);
+	assert_int_equal(c->realms[0].sip_rate, 70);
+	assert_int_equal(c->realms[0].sip_burst, 140);
+	assert_int_equal(c->realms[0].max_calls, 9);
+	assert_int_equal(c->realms[1].sip_rate, 0); /* trusted */
+	assert_int_equal(c->realms[0].dscp_media, 46);
+	assert_int_equal(c->n_peers, 2);
+	assert_int_equal(c->peers[0].realm, 1);
+	assert_string_equal(net_endpoint_format(&c->peers[0].remote, text), "198.51.100.2:5060");
+	assert_int_equal(c->peers[1].remote.port, 5080);
+	assert_int_equal(c->peers[0].no_answer_s, 180);
+	assert_int_equal(c->n_routes, 2);
+	assert_int_equal(c->routes[0].from_realm, 0);
+	assert_int_equal(c->routes[0].from_peer, -1);
+	assert_string_equal(c->routes[0].user_prefix, "");
+	assert_int_equal(c->routes[0].to_peer, 0);
+	assert_int_equal(c->routes[1].from_peer, 0);
+	assert_string_equal(c->routes[1].user_prefix, "1");
+	assert_int_equal(c->routes[1].to_peer, 1);
+	assert_string_equal(c->ops.control_socket, "/tmp/control.sock");
+	assert_string_equal(c->ops.cdr_file, "");
+	assert_int_equal(c->ops.shards, 2);
+	assert_int_equal(c->ops.log_level, LOG_LEVEL_DEBUG);
+	assert_int_equal(c->ops.stop_timeout_s, 5);
+	config_free(c);
+}
+
+/* No cut of a good file crashes; most are refused, those at a section's end are not. */
+static void test_truncated(void **state)
+{
+	unsigned int refused = 0;
+
+	for (size_t len = 0; len < strlen(good); len++) {
+		char error[CONFIG_ERROR_LEN];
+		struct config *c = config_load_data("t.yaml", good, len, error);
+
+		if (c == NULL) {
+			assert_int_equal(strncmp(error, "t.yaml:", 7), 0);
+			refused++;
+		}
+		config_free(c);
+	}
+	assert_true(refused > strlen(good) / 2);
+}
+
+static void expect_file_error(const char *file, const char *want)
+{
+	char error[CONFIG_ERROR_LEN];
+
+	assert_null(config_load(file, error));
+	if (strstr(error, want) == NULL)
+		fail_msg("got \"%s\", want \"%s\"", error, want);
+}
+
+static void test_files_that_are_none(void **state)
+{
+	char name[] = "/tmp/sallyport-config-XXXXXX";
+	int fd;
+
+	expect_file_error("/nonexistent.yaml",
+		"/nonexistent.yaml:0: file: No such file or directory; name a readable file");
+	expect_file_error("/", "not a regular file");
+	expect_file_error("/dev/null", "not a regular file");
+	fd = mkstemp(name);
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, CONFIG_FILE_MAX + 1), 0);
+	expect_file_error(name, "larger than 1 MiB");
+	close(fd);
+	unlink(name);
+}
+
+static void test_samples_load(void **state)
+{
+	const char *dir = getenv("SALLYPORT_CONFIGS");
+	unsigned int n = 0;
+	struct dirent *e;
+	DIR *d;
+
+	assert_non_null(dir);
+	d = opendir(dir);
+	assert_non_null(d);
+	while ((e = readdir(d)) != NULL) {
+		char path[512], error[CONFIG_ERROR_LEN];
+		struct config *c;
+		size_t len = strlen(e->d_name);
+
+		if (len < 5 || strcmp(e->d_name + len - 5, ".yaml") != 0)
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
+		c = config_load(path, error);
+		if (c == NULL)
+			fail_msg("%s", error);
+		config_free(c);
+		n++;
+	}
+	closedir(d);
+	assert_true(n >= 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_good_configuration),
+		cmocka_unit_test(test_wrong_configurations),
+		cmocka_unit_test(test_truncated),
+		cmocka_unit_test(test_files_that_are_none),
+		cmocka_unit_test(test_samples_load),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
