@@ -12,7 +12,8 @@ struct sip_writer {
 	char *buf;
 	size_t cap;
 	size_t len;
-	bool failed; /* overflow, or a line break in a value */
+	bool failed;	/* overflow, or a line break in a value */
+	bool bad_value; /* it was the line break */
 };
 
 void sip_writer_init(struct sip_writer *w, char *buf, size_t cap);
@@ -22,6 +23,8 @@ void sip_write_raw(struct sip_writer *w, struct str_view bytes);
  *  except at the very end "\r\n". */
 void sip_write_fmt(struct sip_writer *w, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+/** A received value, or a part of one: folding becomes one space, a line break or NUL fails. */
+void sip_write_value(struct sip_writer *w, struct str_view value);
 /** "Name: value\r\n"; folding in the value becomes one space (RFC 3261 section 7.3.1). */
 void sip_write_header(struct sip_writer *w, const char *name, struct str_view value);
 /** Content-Type, Content-Length, empty line, body. An empty body has no Content-Type. */

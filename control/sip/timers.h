@@ -14,13 +14,17 @@ struct timer {
 	uint64_t due_ms;
 	timer_fn fn;
 	void *ctx;
-	size_t slot; /* 1-based place in the heap; 0: not armed */
+	uint64_t seq; /* order of arming, breaks ties */
+	size_t slot;  /* 1-based place in the heap; 0: not armed */
+	bool held;    /* room is set aside, see timer_hold() */
 };
 
 struct timers {
 	struct timer **heap;
 	size_t n, cap;
+	size_t held; /* timers with room set aside */
 	uint64_t now_ms;
+	uint64_t seq;
 };
 
 void timers_init(struct timers *t, uint64_t now_ms);
@@ -28,9 +32,18 @@ void timers_init(struct timers *t, uint64_t now_ms);
 void timers_fini(struct timers *t);
 /** Arm or re-arm, `after_ms` from t->now_ms. @return 0 or -ENOMEM. */
 int timer_arm(struct timers *t, struct timer *timer, uint64_t after_ms, timer_fn fn, void *ctx);
+/**
+ * Set room aside, so that arming this timer cannot fail until timer_release(). For owners that
+ * could not live on without their timers. @return 0 or -ENOMEM.
+ */
+int timer_hold(struct timers *t, struct timer *timer);
+/** Cancels it and gives the room back. No-op on a zeroed timer. */
+void timer_release(struct timers *t, struct timer *timer);
 /** No-op when not armed. */
 void timer_cancel(struct timers *t, struct timer *timer);
-/** Set the clock and call what is due, in order of due time. A timer is disarmed before its call.
+/**
+ * Set the clock (it never goes back) and call what is due, in order of due time, then of arming.
+ * A timer is disarmed before its call. What a call arms waits for the next run, even with 0 ms.
  */
 void timers_run(struct timers *t, uint64_t now_ms);
 /** Milliseconds until the next one is due (0: now); UINT64_MAX when none is armed. */

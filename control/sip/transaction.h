@@ -21,8 +21,10 @@ struct client_txn;
 /** Send one datagram. @return 0 or negative errno (ring full, no such realm): a transport error. */
 typedef int (*txn_send_fn)(void *ctx, const struct sip_path *path, struct str_view msg);
 
-/** Callbacks of the transaction user. Messages are borrowed for the call; take a reference to keep
- * one. */
+/**
+ * Callbacks of the transaction user. They may call anything here but txn_layer_free(), and may
+ * respond to, cancel or detach any transaction: one ends only in timers_run(). Messages are
+ * borrowed for the call; take a reference to keep one. */
 struct txn_user {
 	/**
 	 * A new request that passed sip_validate() and started a server transaction (never ACK,
@@ -80,7 +82,7 @@ struct txn_stats {
  */
 struct txn_layer *txn_layer_new(
 	struct timers *timers, txn_send_fn send, void *send_ctx, const struct txn_user *user);
-/** Ends all transactions without callbacks. */
+/** Ends all transactions without callbacks. Not from inside one. */
 void txn_layer_free(struct txn_layer *l);
 const struct txn_stats *txn_layer_stats(const struct txn_layer *l);
 
@@ -100,7 +102,9 @@ void *server_txn_data(const struct server_txn *t);
  * Send a response (whole message, copied for retransmission). Status is read from it.
  * After a 2xx to INVITE the transaction is Accepted (RFC 6026): it absorbs INVITE retransmissions,
  * and the user retransmits the 2xx itself until the ACK (section 13.3.1.4), by calling this again.
- * @return 0; -EINVAL: not allowed in this state; -EIO: sending failed (the end is reported later).
+ * @return 0; -EINVAL: not allowed in this state, or no response; -EIO: sending failed. After -EIO
+ * the transaction goes on (RFC 6026 section 7.1): a retransmission may still bring the response
+ *         over, and if none does on_server_end() says -EIO.
  */
 int server_txn_respond(struct server_txn *t, struct str_view response);
 
@@ -131,7 +135,10 @@ struct client_txn *client_txn_new(struct txn_layer *l, const struct sip_path *pa
  */
 int client_txn_cancel(struct client_txn *t);
 
-/** Stop callbacks for this transaction (its owner goes away); the transaction finishes by itself.
+/**
+ * Stop callbacks for this transaction (its owner goes away); the transaction finishes by itself.
+ * A client INVITE without its final response is cancelled, and a 2xx to it that comes all the same
+ * goes to on_stray_response(). A server transaction without its final response sends 500.
  */
 void client_txn_detach(struct client_txn *t);
 void server_txn_detach(struct server_txn *t);

@@ -1,0 +1,404 @@
+/*
+ * Server transactions: RFC 3261 sections 17.2.1 and 17.2.2 with the Accepted state
+ * of RFC 6026, as tables [state][event].
+ *
+ * A failed send does not end a server transaction. RFC 6026 section 7.1 wants that for INVITE;
+ * for the others it is ours: over the ring a failure passes (it was full), and the next
+ * retransmission of the request brings the answer again instead of a second transaction.
+ */
+#include <errno.h>
+
+#include "txn_priv.h"
+
+enum server_event {
+	EVENT_REQUEST, /* the same request again */
+	EVENT_ACK,
+	EVENT_1XX, /* from the user */
+	EVENT_2XX,
+	EVENT_FAILURE,	  /* 300-699 */
+	EVENT_RETRANSMIT, /* timer G, or 200 ms without a response to an INVITE */
+	SERVER_EVENT_COUNT
+};
+
+/* @return what server_txn_respond() returns. */
+typedef int (*server_action_fn)(struct server_txn *t, struct str_view response);
+
+static void on_end(void *ctx)
+{
+	struct server_txn *t = ctx;
+
+	int error = t->timed_out ? -ETIMEDOUT : t->send_error;
+
+	t->state = SERVER_TERMINATED;
+	if (t->timed_out)
+		t->layer->stats.timeouts++;
+	if (!t->detached && t->layer->user.on_server_end != NULL)
+		t->layer->user.on_server_end(t->layer->user.ctx, t, error);
+	server_txn_free(t);
+}
+
+static void handle(struct server_txn *t, enum server_event event);
+
+static void on_retransmit(void *ctx)
+{
+	handle(ctx, EVENT_RETRANSMIT);
+}
+
+/* Arming cannot fail: server_txn_new() holds room for both timers. */
+static void arm_end(struct server_txn *t, uint64_t after_ms, bool is_timeout)
+{
+	t->timed_out = is_timeout;
+	timer_cancel(t->layer->timers, &t->retransmit);
+	(void)timer_arm(t->layer->timers, &t->end, after_ms, on_end, t);
+}
+
+static void arm_retransmit(struct server_txn *t, uint64_t after_ms)
+{
+	(void)timer_arm(t->layer->timers, &t->retransmit, after_ms, on_retransmit, t);
+}
+
+static int send_response(struct server_txn *t, struct str_view response)
+{
+	struct sip_path path = sip_response_path(t->request);
+
+	t->send_error = txn_send(t->layer, &path, response);
+	return t->send_error;
+}
+
+/* --- actions --- */
+
+static int repeat_response(struct server_txn *t, struct str_view none)
+{
+	if (t->response == NULL)
+		return 0;
+	t->layer->stats.retransmits_out++;
+	return send_response(t, (struct str_view){t->response, t->response_len});
+}
+
+/*
+ * Keep a copy and send. Without memory for the copy the response still goes out, once: the
+ * transaction must not hang because of it.
+ */
+static int first_response(struct server_txn *t, struct str_view response)
+{
+	char *copy = malloc(response.len);
+
+	if (copy != NULL)
+		memcpy(copy, response.p, response.len);
+	free(t->response);
+	t->response = copy;
+	t->response_len = copy != NULL ? response.len : 0;
+	timer_cancel(t->layer->timers, &t->retransmit);
+	t->layer->stats.responses_out++;
+	return send_response(t, response);
+}
+
+static int provisional(struct server_txn *t, struct str_view response)
+{
+	t->state = SERVER_PROCEEDING;
+	return first_response(t, response);
+}
+
+static int final(struct server_txn *t, struct str_view response)
+{
+	int rc;
+
+	t->state = SERVER_COMPLETED;
+	rc = first_response(t, response);
+	arm_end(t, txn_linger_ms(&t->request->path, TXN_TIMEOUT_MS), false); /* timer J */
+	return rc;
+}
+
+static int invite_accept(struct server_txn *t, struct str_view response)
+{
+	int rc;
+
+	t->state = SERVER_ACCEPTED;
+	rc = first_response(t, response);
+	arm_end(t, TXN_TIMEOUT_MS, false); /* timer L */
+	return rc;
+}
+
+static int invite_accept_again(struct server_txn *t, struct str_view response)
+{
+	t->layer->stats.retransmits_out++;
+	return send_response(t, response);
+}
+
+static int invite_fail(struct server_txn *t, struct str_view response)
+{
+	int rc;
+
+	t->state = SERVER_COMPLETED;
+	rc = first_response(t, response);
+	arm_end(t, TXN_TIMEOUT_MS, true); /* timer H */
+	t->interval_ms = SIP_T1_MS;
+	if (!txn_reliable(&t->request->path))
+		arm_retransmit(t, t->interval_ms); /* timer G */
+	return rc;
+}
+
+static int invite_timer_g(struct server_txn *t, struct str_view none)
+{
+	t->interval_ms = 2 * t->interval_ms < SIP_T2_MS ? 2 * t->interval_ms : SIP_T2_MS;
+	arm_retransmit(t, t->interval_ms);
+	return repeat_response(t, none);
+}
+
+static int invite_trying(struct server_txn *t, struct str_view none)
+{
+	return server_txn_reply(t, 100, none, none);
+}
+
+static int invite_confirm(struct server_txn *t, struct str_view none)
+{
+	t->state = SERVER_CONFIRMED;
+	t->send_error = 0;						/* it arrived after all */
+	arm_end(t, txn_linger_ms(&t->request->path, SIP_T4_MS), false); /* timer I */
+	return 0;
+}
+
+static int absorb(struct server_txn *t, struct str_view none)
+{
+	return 0;
+}
+
+/* NULL: not allowed; a response is refused with -EINVAL, anything else is ignored. */
+static const server_action_fn invite_table[SERVER_STATE_COUNT][SERVER_EVENT_COUNT] = {
+	[SERVER_PROCEEDING] =
+		{
+			[EVENT_REQUEST] = repeat_response,
+			[EVENT_1XX] = provisional,
+			[EVENT_2XX] = invite_accept,
+			[EVENT_FAILURE] = invite_fail,
+			[EVENT_RETRANSMIT] = invite_trying,
+		},
+	[SERVER_COMPLETED] =
+		{
+			[EVENT_REQUEST] = repeat_response,
+			[EVENT_ACK] = invite_confirm,
+			[EVENT_RETRANSMIT] = invite_timer_g,
+		},
+	[SERVER_CONFIRMED] =
+		{
+			[EVENT_REQUEST] = absorb,
+			[EVENT_ACK] = absorb,
+		},
+	[SERVER_ACCEPTED] =
+		{
+			[EVENT_REQUEST] = absorb,
+			[EVENT_2XX] = invite_accept_again,
+		},
+};
+
+static const server_action_fn other_table[SERVER_STATE_COUNT][SERVER_EVENT_COUNT] = {
+	[SERVER_TRYING] =
+		{
+			[EVENT_REQUEST] = absorb,
+			[EVENT_1XX] = provisional,
+			[EVENT_2XX] = final,
+			[EVENT_FAILURE] = final,
+		},
+	[SERVER_PROCEEDING] =
+		{
+			[EVENT_REQUEST] = repeat_response,
+			[EVENT_1XX] = provisional,
+			[EVENT_2XX] = final,
+			[EVENT_FAILURE] = final,
+		},
+	[SERVER_COMPLETED] =
+		{
+			[EVENT_REQUEST] = repeat_response,
+		},
+};
+
+static server_action_fn action(const struct server_txn *t, enum server_event event)
+{
+	return (t->invite ? invite_table : other_table)[t->state][event];
+}
+
+static void handle(struct server_txn *t, enum server_event event)
+{
+	server_action_fn fn = action(t, event);
+
+	if (fn != NULL)
+		(void)fn(t, (struct str_view){NULL, 0});
+}
+
+/* --- for the layer --- */
+
+struct server_txn *server_txn_find(struct txn_layer *l, const struct txn_key *key)
+{
+	struct server_txn *t;
+
+	HASH_FIND(hh, l->servers, key, sizeof(*key), t);
+	return t;
+}
+
+bool server_txn_is_merged(struct txn_layer *l, const struct txn_key *merge_key)
+{
+	struct server_txn *t;
+
+	HASH_FIND(hh_merge, l->merges, merge_key, sizeof(*merge_key), t);
+	return t != NULL;
+}
+
+struct server_txn *server_txn_new(
+	struct txn_layer *l, struct sip_msg *req, const struct txn_key *key, bool internal)
+{
+	struct server_txn *t = calloc(1, sizeof(*t));
+
+	if (t == NULL)
+		return NULL;
+	t->layer = l;
+	t->key = *key;
+	t->request = sip_msg_get(req);
+	t->invite = req->idx.method == SIP_INVITE;
+	t->state = t->invite ? SERVER_PROCEEDING : SERVER_TRYING;
+	t->detached = internal;
+	l->stats.servers++;
+	HASH_ADD(hh, l->servers, key, sizeof(t->key), t);
+	if (t->hh.tbl == NULL || timer_hold(l->timers, &t->retransmit) != 0 ||
+		timer_hold(l->timers, &t->end) != 0)
+		goto fail;
+	if (!internal && !req->idx.has_to_tag) {
+		txn_key_merge(&l->secret, req, &t->merge_key);
+		HASH_ADD(hh_merge, l->merges, merge_key, sizeof(t->merge_key), t);
+		if (t->hh_merge.tbl == NULL)
+			goto fail;
+	}
+	if (t->invite)
+		arm_retransmit(t, TXN_TRYING_MS);
+	return t;
+fail:
+	server_txn_free(t);
+	return NULL;
+}
+
+void server_txn_free(struct server_txn *t)
+{
+	struct txn_layer *l = t->layer;
+
+	timer_release(l->timers, &t->retransmit);
+	timer_release(l->timers, &t->end);
+	if (t->hh.tbl != NULL)
+		HASH_DELETE(hh, l->servers, t);
+	if (t->hh_merge.tbl != NULL)
+		HASH_DELETE(hh_merge, l->merges, t);
+	l->stats.servers--;
+	sip_msg_put(t->request);
+	free(t->response);
+	free(t);
+}
+
+void server_txn_retransmitted(struct server_txn *t)
+{
+	t->layer->stats.retransmits_in++;
+	handle(t, EVENT_REQUEST);
+}
+
+bool server_txn_acknowledged(struct server_txn *t, const struct sip_msg *ack)
+{
+	struct str_view tag = server_txn_to_tag(t);
+
+	/* In Accepted the ACK is the user's (RFC 6026 section 7.1). */
+	if (action(t, EVENT_ACK) == NULL)
+		return t->state != SERVER_ACCEPTED;
+	/* Without a unique branch the To tag tells which answer is meant (section 17.2.3). */
+	if (!txn_branch_is_unique(sip_msg_view(ack, ack->idx.branch)) && tag.len != 0 &&
+		!sv_eq(tag, sip_msg_view(ack, ack->idx.to_tag)))
+		return false;
+	if (t->state == SERVER_CONFIRMED)
+		t->layer->stats.retransmits_in++;
+	handle(t, EVENT_ACK);
+	return true;
+}
+
+struct str_view server_txn_to_tag(const struct server_txn *t)
+{
+	struct sip_index idx;
+
+	if (t->response == NULL || sip_scan(t->response, t->response_len, &idx) != SIP_SCAN_NONE)
+		return (struct str_view){NULL, 0};
+	return sip_span_view(t->response, idx.to_tag);
+}
+
+/* --- for the user --- */
+
+struct sip_msg *server_txn_request(const struct server_txn *t)
+{
+	return t->request;
+}
+
+void server_txn_set_data(struct server_txn *t, void *data)
+{
+	t->data = data;
+}
+
+void *server_txn_data(const struct server_txn *t)
+{
+	return t->data;
+}
+
+/** @return 100..699, or 0 if it is no response. */
+static unsigned int status_of(struct str_view response)
+{
+	static const char version[] = "SIP/2.0 ";
+	const char *digit = response.p + sizeof(version) - 1;
+	unsigned int status = 0;
+
+	if (response.len < sizeof(version) + 3 ||
+		memcmp(response.p, version, sizeof(version) - 1) != 0)
+		return 0;
+	for (unsigned int i = 0; i < 3; i++) {
+		if (digit[i] < '0' || digit[i] > '9')
+			return 0;
+		status = 10 * status + (unsigned int)(digit[i] - '0');
+	}
+	return status >= 100 && status <= 699 ? status : 0;
+}
+
+int server_txn_respond(struct server_txn *t, struct str_view response)
+{
+	unsigned int status = status_of(response);
+	server_action_fn fn;
+
+	if (status == 0)
+		return -EINVAL;
+	fn = action(t, status < 200 ? EVENT_1XX : status < 300 ? EVENT_2XX : EVENT_FAILURE);
+	return fn != NULL ? fn(t, response) : -EINVAL;
+}
+
+int server_txn_reply(
+	struct server_txn *t, unsigned int status, struct str_view to_tag, struct str_view extra)
+{
+	struct txn_layer *l = t->layer;
+	struct sip_writer w;
+	int len;
+
+	sip_writer_init(&w, l->scratch, sizeof(l->scratch) - 1);
+	sip_response_start(&w, t->request, status, NULL, to_tag);
+	sip_write_raw(&w, extra);
+	sip_write_body(&w, (struct str_view){NULL, 0}, (struct str_view){NULL, 0});
+	len = sip_writer_finish(&w);
+	if (len < 0)
+		return -EINVAL;
+	return server_txn_respond(t, (struct str_view){l->scratch, (size_t)len});
+}
+
+void server_txn_detach(struct server_txn *t)
+{
+	char tag[17];
+
+	if (t->detached)
+		return;
+	t->detached = true;
+	t->data = NULL;
+	if (action(t, EVENT_FAILURE) == NULL)
+		return;
+	/* Nobody is left to answer it. */
+	sip_random_token(tag, sizeof(tag) - 1);
+	if (server_txn_reply(t, 500, (struct str_view){tag, sizeof(tag) - 1},
+		    (struct str_view){NULL, 0}) == -EINVAL)
+		arm_end(t, 0, false);
+}

@@ -1,0 +1,154 @@
+/* The bounded message writer, and random tokens. */
+#include <errno.h>
+#include <openssl/rand.h>
+#include <stdarg.h>
+
+#include "sip_build.h"
+
+void sip_writer_init(struct sip_writer *w, char *buf, size_t cap)
+{
+	*w = (struct sip_writer){.buf = buf, .cap = cap};
+}
+
+void sip_write_raw(struct sip_writer *w, struct str_view bytes)
+{
+	if (w->failed || bytes.len > w->cap - w->len) {
+		w->failed = true;
+		return;
+	}
+	if (bytes.len != 0)
+		memcpy(w->buf + w->len, bytes.p, bytes.len);
+	w->len += bytes.len;
+}
+
+/** True if bytes could end a line or a C string. */
+static bool has_break(const char *p, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (p[i] == '\r' || p[i] == '\n' || p[i] == '\0')
+			return true;
+	}
+	return false;
+}
+
+void sip_write_fmt(struct sip_writer *w, const char *fmt, ...)
+{
+	size_t room = w->cap - w->len;
+	size_t text;
+	va_list ap;
+	int n;
+
+	if (w->failed)
+		return;
+	va_start(ap, fmt);
+	/* vsnprintf wants one byte for its NUL: a message never fills the last byte this way. */
+	n = vsnprintf(w->buf + w->len, room, fmt, ap);
+	va_end(ap);
+	if (n < 0 || (size_t)n >= room) {
+		w->failed = true;
+		return;
+	}
+	text = (size_t)n;
+	if (text >= 2 && memcmp(w->buf + w->len + text - 2, "\r\n", 2) == 0)
+		text -= 2;
+	if (has_break(w->buf + w->len, text)) {
+		w->failed = w->bad_value = true;
+		return;
+	}
+	w->len += (size_t)n;
+}
+
+static bool is_wsp(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/** Length of a line break at p[0..len) that folds (white space follows), or 0. */
+static size_t fold_len(const char *p, size_t len)
+{
+	size_t n = 0;
+
+	if (n < len && p[n] == '\r')
+		n++;
+	if (n >= len || p[n] != '\n')
+		return 0;
+	n++;
+	return n < len && is_wsp(p[n]) ? n : 0;
+}
+
+void sip_write_value(struct sip_writer *w, struct str_view value)
+{
+	const char *p = value.p;
+	size_t left = value.len;
+
+	while (left > 0 && !w->failed) {
+		size_t n = 0, fold;
+
+		while (n < left && p[n] != '\r' && p[n] != '\n' && p[n] != '\0')
+			n++;
+		sip_write_raw(w, (struct str_view){p, n});
+		p += n;
+		left -= n;
+		if (left == 0)
+			return;
+		fold = fold_len(p, left);
+		if (fold == 0) {
+			w->failed = w->bad_value = true;
+			return;
+		}
+		/* RFC 3261 section 7.3.1: the break and the white space around it are one SP. */
+		while (w->len > 0 && is_wsp(w->buf[w->len - 1]))
+			w->len--;
+		while (left > 0 && (fold = fold_len(p, left)) != 0) {
+			p += fold;
+			left -= fold;
+			while (left > 0 && is_wsp(*p)) {
+				p++;
+				left--;
+			}
+		}
+		sip_write_raw(w, SV(" "));
+	}
+}
+
+void sip_write_header(struct sip_writer *w, const char *name, struct str_view value)
+{
+	sip_write_fmt(w, "%s: ", name);
+	sip_write_value(w, value);
+	sip_write_raw(w, SV("\r\n"));
+}
+
+void sip_write_body(struct sip_writer *w, struct str_view content_type, struct str_view body)
+{
+	if (body.len != 0)
+		sip_write_header(w, "Content-Type", content_type);
+	sip_write_fmt(w, "Content-Length: %zu\r\n", body.len);
+	sip_write_raw(w, SV("\r\n"));
+	sip_write_raw(w, body);
+}
+
+int sip_writer_finish(struct sip_writer *w)
+{
+	if (w->failed)
+		return w->bad_value ? -EBADMSG : -EMSGSIZE;
+	return (int)w->len;
+}
+
+void sip_random_token(char *out, size_t n)
+{
+	static const char alphabet[33] = "abcdefghijklmnopqrstuvwxyz234567";
+	/* One call of the generator serves several tokens; shards are threads. */
+	static _Thread_local unsigned char pool[256];
+	static _Thread_local size_t left;
+
+	for (size_t i = 0; i < n; i++) {
+		if (left == 0) {
+			/* Guessable tags and branches would open every dialog to strangers. */
+			if (RAND_bytes(pool, sizeof(pool)) != 1)
+				abort();
+			left = sizeof(pool);
+		}
+		out[i] = alphabet[pool[--left] & 31];
+	}
+	out[n] = '\0';
+}

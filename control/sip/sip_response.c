@@ -1,0 +1,196 @@
+/* The part of a response that is copied from its request, and where it goes. */
+#include "sip_build.h"
+
+/*
+ * The topmost Via with what section 18.2.1 and RFC 3581 section 4 add. received and rport that the
+ * sender wrote itself are dropped: only what we saw counts.
+ */
+static void write_top_via(
+	struct sip_writer *w, struct str_view item, const struct net_endpoint *src)
+{
+	struct net_addr sent_by;
+	struct sip_param param;
+	struct str_view rest;
+	struct sip_via via;
+	char addr[NET_ADDR_STRLEN];
+
+	if (sip_via_parse(item, &via) != 0) {
+		sip_write_value(w, item);
+		return;
+	}
+	rest = via.params;
+	if (rest.p == NULL || rest.len == 0)
+		rest = (struct str_view){item.p + item.len, 0};
+	sip_write_value(w, (struct str_view){item.p, (size_t)(rest.p - item.p)});
+	for (;;) {
+		struct str_view before = rest;
+
+		if (sip_param_next(&rest, &param) != 1)
+			break;
+		if (sv_eq_nocase(param.name, SV("received")) ||
+			sv_eq_nocase(param.name, SV("rport")))
+			continue;
+		sip_write_value(w, (struct str_view){before.p, before.len - rest.len});
+	}
+	net_addr_format(&src->addr, addr);
+	if (via.has_rport)
+		sip_write_fmt(w, ";received=%s;rport=%u", addr, (unsigned int)src->port);
+	else if (net_addr_parse(via.host, &sent_by) != 0 || !net_addr_eq(&sent_by, &src->addr))
+		sip_write_fmt(w, ";received=%s", addr);
+}
+
+static void write_vias(struct sip_writer *w, const struct sip_msg *req)
+{
+	struct str_view line, item;
+
+	for (unsigned int i = 0; (line = sip_msg_header(req, SIP_HDR_VIA, i)).p != NULL; i++) {
+		if (i != 0 || !sip_list_next(&line, &item)) {
+			sip_write_header(w, "Via", line);
+			continue;
+		}
+		sip_write_raw(w, SV("Via: "));
+		write_top_via(w, item, &req->path.remote);
+		while (sip_list_next(&line, &item)) {
+			sip_write_raw(w, SV(", "));
+			sip_write_value(w, item);
+		}
+		sip_write_raw(w, SV("\r\n"));
+	}
+}
+
+static void copy_header(struct sip_writer *w, const struct sip_msg *req, enum sip_header_id id)
+{
+	struct str_view value = sip_msg_header(req, id, 0);
+
+	if (value.p != NULL)
+		sip_write_header(w, sip_header_name(id), value);
+}
+
+static void write_to(struct sip_writer *w, const struct sip_msg *req, unsigned int status,
+	struct str_view to_tag)
+{
+	struct str_view to = sip_msg_header(req, SIP_HDR_TO, 0);
+
+	if (to.p == NULL)
+		return;
+	sip_write_raw(w, SV("To: "));
+	sip_write_value(w, to);
+	/* Section 8.2.6.2: all but 100 carry a tag. */
+	if (!req->idx.has_to_tag && to_tag.len != 0 && status != 100) {
+		sip_write_raw(w, SV(";tag="));
+		sip_write_value(w, to_tag);
+	}
+	sip_write_raw(w, SV("\r\n"));
+}
+
+void sip_response_start(struct sip_writer *w, const struct sip_msg *req, unsigned int status,
+	const char *reason, struct str_view to_tag)
+{
+	sip_write_fmt(w, "SIP/2.0 %03u %s\r\n", status,
+		reason != NULL ? reason : sip_reason_phrase(status));
+	write_vias(w, req);
+	copy_header(w, req, SIP_HDR_FROM);
+	write_to(w, req, status, to_tag);
+	copy_header(w, req, SIP_HDR_CALL_ID);
+	copy_header(w, req, SIP_HDR_CSEQ);
+	if (status == 100) {
+		struct str_view stamp =
+			sip_header_find_name(req->buf, &req->idx, SV("Timestamp"), 0);
+
+		/* Section 8.2.6.1. */
+		if (stamp.p != NULL)
+			sip_write_header(w, "Timestamp", stamp);
+	}
+}
+
+struct sip_path sip_response_path(const struct sip_msg *req)
+{
+	return req->path;
+}
+
+static const struct {
+	uint16_t status;
+	const char *phrase;
+} phrases[] = {
+	/* RFC 3261 section 21, RFC 3262, 3265, 3329, 3428, 4028, 4412, 4474, 5360, 5626, 6665 */
+	{100, "Trying"},
+	{180, "Ringing"},
+	{181, "Call Is Being Forwarded"},
+	{182, "Queued"},
+	{183, "Session Progress"},
+	{199, "Early Dialog Terminated"},
+	{200, "OK"},
+	{202, "Accepted"},
+	{204, "No Notification"},
+	{300, "Multiple Choices"},
+	{301, "Moved Permanently"},
+	{302, "Moved Temporarily"},
+	{305, "Use Proxy"},
+	{380, "Alternative Service"},
+	{400, "Bad Request"},
+	{401, "Unauthorized"},
+	{402, "Payment Required"},
+	{403, "Forbidden"},
+	{404, "Not Found"},
+	{405, "Method Not Allowed"},
+	{406, "Not Acceptable"},
+	{407, "Proxy Authentication Required"},
+	{408, "Request Timeout"},
+	{410, "Gone"},
+	{412, "Conditional Request Failed"},
+	{413, "Request Entity Too Large"},
+	{414, "Request-URI Too Long"},
+	{415, "Unsupported Media Type"},
+	{416, "Unsupported URI Scheme"},
+	{417, "Unknown Resource-Priority"},
+	{420, "Bad Extension"},
+	{421, "Extension Required"},
+	{422, "Session Interval Too Small"},
+	{423, "Interval Too Brief"},
+	{424, "Bad Location Information"},
+	{428, "Use Identity Header"},
+	{429, "Provide Referrer Identity"},
+	{430, "Flow Failed"},
+	{433, "Anonymity Disallowed"},
+	{436, "Bad Identity Info"},
+	{437, "Unsupported Credential"},
+	{438, "Invalid Identity Header"},
+	{439, "First Hop Lacks Outbound Support"},
+	{440, "Max-Breadth Exceeded"},
+	{469, "Bad Info Package"},
+	{470, "Consent Needed"},
+	{480, "Temporarily Unavailable"},
+	{481, "Call/Transaction Does Not Exist"},
+	{482, "Loop Detected"},
+	{483, "Too Many Hops"},
+	{484, "Address Incomplete"},
+	{485, "Ambiguous"},
+	{486, "Busy Here"},
+	{487, "Request Terminated"},
+	{488, "Not Acceptable Here"},
+	{489, "Bad Event"},
+	{491, "Request Pending"},
+	{493, "Undecipherable"},
+	{494, "Security Agreement Required"},
+	{500, "Server Internal Error"},
+	{501, "Not Implemented"},
+	{502, "Bad Gateway"},
+	{503, "Service Unavailable"},
+	{504, "Server Time-out"},
+	{505, "Version Not Supported"},
+	{513, "Message Too Large"},
+	{580, "Precondition Failure"},
+	{600, "Busy Everywhere"},
+	{603, "Decline"},
+	{604, "Does Not Exist Anywhere"},
+	{606, "Not Acceptable"},
+};
+
+const char *sip_reason_phrase(unsigned int status)
+{
+	for (size_t i = 0; i < ARRAY_LEN(phrases); i++) {
+		if (phrases[i].status == status)
+			return phrases[i].phrase;
+	}
+	return "Unknown";
+}

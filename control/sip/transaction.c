@@ -1,0 +1,301 @@
+/*
+ * The layer: what came in is matched with its transaction (RFC 3261 sections 17.1.3
+ * and 17.2.3), and what is wrong with it is answered here, without state.
+ */
+#include <errno.h>
+
+#include "txn_priv.h"
+
+struct txn_layer *txn_layer_new(
+	struct timers *timers, txn_send_fn send, void *send_ctx, const struct txn_user *user)
+{
+	struct txn_layer *l = calloc(1, sizeof(*l));
+
+	if (l == NULL)
+		return NULL;
+	if (txn_secret_init(&l->secret) != 0) {
+		free(l);
+		return NULL;
+	}
+	l->timers = timers;
+	l->send = send;
+	l->send_ctx = send_ctx;
+	l->user = *user;
+	return l;
+}
+
+void txn_layer_free(struct txn_layer *l)
+{
+	struct server_txn *server, *next_server;
+	struct client_txn *client, *next_client;
+
+	if (l == NULL)
+		return;
+	HASH_ITER(hh, l->servers, server, next_server)
+	{
+		server_txn_free(server);
+	}
+	HASH_ITER(hh, l->clients, client, next_client)
+	{
+		client_txn_free(client);
+	}
+	free(l);
+}
+
+const struct txn_stats *txn_layer_stats(const struct txn_layer *l)
+{
+	return &l->stats;
+}
+
+int txn_send(struct txn_layer *l, const struct sip_path *path, struct str_view msg)
+{
+	if (l->send(l->send_ctx, path, msg) == 0)
+		return 0;
+	l->stats.send_errors++;
+	return -EIO;
+}
+
+/* --- answers without state --- */
+
+/** Section 8.2.2.3: the option tags of Require that we do not know. */
+static void write_unsupported(struct sip_writer *w, const struct sip_msg *req)
+{
+	static const enum sip_header_id ids[] = {SIP_HDR_REQUIRE, SIP_HDR_PROXY_REQUIRE};
+	struct str_view supported, line, tag, known;
+	const char *separator = "Unsupported: ";
+
+	for (size_t h = 0; h < ARRAY_LEN(ids); h++) {
+		for (unsigned int i = 0; (line = sip_msg_header(req, ids[h], i)).p != NULL; i++) {
+			while (sip_list_next(&line, &tag)) {
+				bool found = !sip_is_token(tag);
+
+				supported = TXN_SUPPORTED;
+				while (!found && sip_list_next(&supported, &known))
+					found = sv_eq_nocase(tag, known);
+				if (found)
+					continue;
+				sip_write_fmt(w, "%s%.*s", separator, SV_ARG(tag));
+				separator = ", ";
+			}
+		}
+	}
+	if (separator[0] == ',')
+		sip_write_raw(w, SV("\r\n"));
+}
+
+/** Section 8.2.7: a stateless answer has the same tag each time. */
+static void stateless_tag(const struct txn_layer *l, const struct sip_msg *req, char tag[14])
+{
+	struct txn_key key;
+
+	txn_key_merge(&l->secret, req, &key);
+	for (unsigned int i = 0; i < 13; i++)
+		tag[i] = "abcdefghijklmnopqrstuvwxyz234567"[key.h[1] >> (5 * i) & 31];
+	tag[13] = '\0';
+}
+
+/** Answer without a transaction; what we could not read back ourselves is not sent. */
+static void refuse(
+	struct txn_layer *l, const struct sip_msg *req, unsigned int status, const char *reason)
+{
+	struct sip_path path = sip_response_path(req);
+	struct sip_index check;
+	struct sip_writer w;
+	char tag[14];
+	int len;
+
+	stateless_tag(l, req, tag);
+	sip_writer_init(&w, l->scratch, sizeof(l->scratch) - 1);
+	sip_response_start(&w, req, status, reason, (struct str_view){tag, sizeof(tag) - 1});
+	if (status == 420)
+		write_unsupported(&w, req);
+	else if (status == 503)
+		sip_write_raw(&w, SV("Retry-After: 10\r\n"));
+	sip_write_body(&w, (struct str_view){NULL, 0}, (struct str_view){NULL, 0});
+	len = sip_writer_finish(&w);
+	if (len < 0 || sip_scan(l->scratch, (size_t)len, &check) != SIP_SCAN_NONE) {
+		l->stats.ignored++;
+		return;
+	}
+	l->stats.refused++;
+	l->stats.responses_out++;
+	(void)txn_send(l, &path, (struct str_view){l->scratch, (size_t)len});
+}
+
+/** The scan found it faulty. An ACK is never answered, nor is what may not be SIP at all. */
+static void refuse_faulty(struct txn_layer *l, const struct sip_msg *req)
+{
+	struct sip_verdict verdict = sip_validate(req->buf, &req->idx, TXN_SUPPORTED);
+	const char *reason = verdict.reason;
+
+	if (verdict.status == 0 || req->idx.method == SIP_ACK || req->idx.method_text.len == 0) {
+		l->stats.ignored++;
+		return;
+	}
+	if (verdict.status == 400)
+		reason = sip_scan_error_help(req->idx.error);
+	refuse(l, req, verdict.status, reason);
+}
+
+/* --- requests --- */
+
+static void receive_ack(struct txn_layer *l, struct sip_msg *ack)
+{
+	struct sip_verdict verdict;
+	struct server_txn *t;
+	struct txn_key key;
+
+	if (txn_key_server(&l->secret, ack, SV("INVITE"), &key) != 0) {
+		l->stats.ignored++;
+		return;
+	}
+	t = server_txn_find(l, &key);
+	if (t != NULL && server_txn_acknowledged(t, ack))
+		return;
+	/* Max-Forwards and Require (section 8.2.2.3) do not hold up an ACK. */
+	verdict = sip_validate(ack->buf, &ack->idx, TXN_SUPPORTED);
+	if (verdict.status != 0 && verdict.status != 420 && verdict.status != 483)
+		l->stats.ignored++;
+	else if (l->user.on_ack != NULL)
+		l->user.on_ack(l->user.ctx, ack);
+}
+
+/** Section 9.2. The CANCEL itself is answered 200 by a transaction of its own. */
+static void receive_cancel(struct txn_layer *l, struct sip_msg *cancel, const struct txn_key *key)
+{
+	struct server_txn *invite, *t;
+	struct txn_key invite_key;
+	struct str_view tag;
+	char fresh[17];
+
+	invite = txn_key_server(&l->secret, cancel, SV("INVITE"), &invite_key) == 0
+			 ? server_txn_find(l, &invite_key)
+			 : NULL;
+	if (invite == NULL) {
+		refuse(l, cancel, 481, NULL);
+		return;
+	}
+	t = server_txn_new(l, cancel, key, true);
+	if (t == NULL) {
+		refuse(l, cancel, 503, NULL);
+		return;
+	}
+	tag = server_txn_to_tag(invite);
+	if (tag.len == 0) {
+		sip_random_token(fresh, sizeof(fresh) - 1);
+		tag = (struct str_view){fresh, sizeof(fresh) - 1};
+	}
+	(void)server_txn_reply(t, 200, tag, (struct str_view){NULL, 0});
+	if (invite->state == SERVER_PROCEEDING && !invite->detached && l->user.on_cancel != NULL)
+		l->user.on_cancel(l->user.ctx, invite, cancel);
+}
+
+static bool too_many(const struct txn_layer *l, const struct sip_msg *req)
+{
+	bool fresh = !req->idx.has_to_tag && req->idx.method != SIP_CANCEL;
+
+	return l->stats.servers >= (fresh ? TXN_MAX_NEW : TXN_MAX);
+}
+
+/** Section 8.2.2.2: the same request came on another way too. */
+static bool is_merged(struct txn_layer *l, const struct sip_msg *req)
+{
+	struct txn_key key;
+
+	if (req->idx.has_to_tag)
+		return false;
+	txn_key_merge(&l->secret, req, &key);
+	return server_txn_is_merged(l, &key);
+}
+
+/** A request that belongs to no transaction yet. */
+static void receive_new(struct txn_layer *l, struct sip_msg *req, const struct txn_key *key)
+{
+	struct sip_verdict verdict = sip_validate(req->buf, &req->idx, TXN_SUPPORTED);
+	bool cancel = req->idx.method == SIP_CANCEL;
+	struct server_txn *t;
+
+	/* Section 8.2.2.3: Require is ignored in a CANCEL. */
+	if (verdict.status != 0 && !(cancel && verdict.status == 420)) {
+		refuse(l, req, verdict.status, verdict.reason);
+		return;
+	}
+	if (too_many(l, req)) {
+		refuse(l, req, 503, NULL);
+		return;
+	}
+	if (cancel) {
+		receive_cancel(l, req, key);
+		return;
+	}
+	if (is_merged(l, req)) {
+		refuse(l, req, 482, NULL);
+		return;
+	}
+	t = server_txn_new(l, req, key, false);
+	if (t == NULL)
+		refuse(l, req, 503, NULL);
+	else
+		l->user.on_request(l->user.ctx, t, req);
+}
+
+static void receive_request(struct txn_layer *l, struct sip_msg *req)
+{
+	struct server_txn *t;
+	struct txn_key key;
+
+	l->stats.requests_in++;
+	if (req->idx.error != SIP_SCAN_NONE) {
+		refuse_faulty(l, req);
+		return;
+	}
+	if (req->idx.method == SIP_ACK) {
+		receive_ack(l, req);
+		return;
+	}
+	if (txn_key_server(&l->secret, req, sip_msg_view(req, req->idx.method_text), &key) != 0) {
+		l->stats.ignored++;
+		return;
+	}
+	t = server_txn_find(l, &key);
+	if (t != NULL)
+		server_txn_retransmitted(t);
+	else
+		receive_new(l, req, &key);
+}
+
+/* --- responses --- */
+
+/** Section 8.1.3.3: more than one Via means it was not meant for us. */
+static bool has_one_via(const struct sip_msg *resp)
+{
+	struct str_view line = sip_msg_header(resp, SIP_HDR_VIA, 0), item;
+
+	return resp->idx.n_vias == 1 && sip_list_next(&line, &item) && !sip_list_next(&line, &item);
+}
+
+static void receive_response(struct txn_layer *l, struct sip_msg *resp)
+{
+	struct client_txn *t;
+	struct txn_key key;
+
+	l->stats.responses_in++;
+	if (sip_validate(resp->buf, &resp->idx, TXN_SUPPORTED).status != 0 || !has_one_via(resp) ||
+		txn_key_client(&l->secret, resp, &key) != 0) {
+		l->stats.ignored++;
+		return;
+	}
+	t = client_txn_find(l, &key);
+	if (t != NULL && client_txn_responded(t, resp))
+		return;
+	if (l->user.on_stray_response != NULL)
+		l->user.on_stray_response(l->user.ctx, resp);
+}
+
+void txn_receive(struct txn_layer *l, struct sip_msg *msg)
+{
+	if (sip_msg_is_request(msg))
+		receive_request(l, msg);
+	else
+		receive_response(l, msg);
+}

@@ -1,0 +1,149 @@
+/*
+ * Inside of the transaction layer: the two kinds of transactions, their tables and
+ * what the files of this folder share.
+ *
+ * A transaction ends only in its `end` timer: send errors and detached owners arm it with 0 ms.
+ * So nothing is freed below a callback of txn_receive() or of the user's calls, and a pointer
+ * stays good until timers_run() has called its end.
+ */
+#ifndef SALLYPORT_CONTROL_TXN_PRIV_H
+#define SALLYPORT_CONTROL_TXN_PRIV_H
+
+/* Keys are made of a keyed hash already; out of memory must not end the process. */
+#define HASH_FUNCTION(keyptr, keylen, hashv) ((hashv) = txn_key_bucket(keyptr))
+#define HASH_NONFATAL_OOM 1
+#include "txn_key.h"
+#include <uthash.h>
+
+#include "sip_build.h"
+#include "transaction.h"
+
+/* Transactions of each kind and layer. Beyond it: 503, and NULL from client_txn_new(). */
+#define TXN_MAX 200000
+/* New calls leave the last tenth to requests inside dialogs, and CANCEL. */
+#define TXN_MAX_NEW (TXN_MAX / 10 * 9)
+
+#define TXN_TIMEOUT_MS (64 * SIP_T1_MS) /* timers B, F, H, J, L, M; D: "at least 32 s" */
+#define TXN_TRYING_MS 200		/* section 17.2.1: 100 by the layer after that */
+
+/* Option tags that the box supports in Require. */
+#define TXN_SUPPORTED ((struct str_view){"", 0})
+
+enum server_state {
+	SERVER_TRYING, /* of non-INVITE */
+	SERVER_PROCEEDING,
+	SERVER_COMPLETED,
+	SERVER_CONFIRMED,
+	SERVER_ACCEPTED, /* RFC 6026 */
+	SERVER_TERMINATED,
+	SERVER_STATE_COUNT
+};
+
+enum client_state {
+	CLIENT_TRYING, /* of INVITE: Calling */
+	CLIENT_PROCEEDING,
+	CLIENT_COMPLETED,
+	CLIENT_ACCEPTED, /* RFC 6026 */
+	CLIENT_TERMINATED,
+	CLIENT_STATE_COUNT
+};
+
+struct server_txn {
+	struct txn_key key;
+	struct txn_key merge_key; /* of requests without To tag, section 8.2.2.2 */
+	UT_hash_handle hh;
+	UT_hash_handle hh_merge; /* tbl NULL: not in the table */
+	struct txn_layer *layer;
+	struct sip_msg *request;
+	char *response; /* the last one sent, or NULL */
+	size_t response_len;
+	void *data;
+	struct timer retransmit; /* G; before the first response: 100 Trying */
+	struct timer end;	 /* H, I, J, L */
+	uint64_t interval_ms;	 /* of timer G */
+	int send_error;		 /* of the last send, told when `end` fires */
+	uint8_t state;		 /* enum server_state */
+	bool timed_out;		 /* `end` is timer H */
+	bool invite;
+	bool detached; /* no callbacks; CANCEL's own transaction too */
+};
+
+struct client_txn {
+	struct txn_key key;
+	UT_hash_handle hh;
+	struct txn_layer *layer;
+	struct sip_msg *request;
+	struct client_txn_user user;
+	struct timer retransmit; /* A, E */
+	struct timer end;	 /* B, D, F, K, M, and the wait after CANCEL */
+	uint64_t interval_ms;	 /* of timers A, E */
+	int end_error;		 /* told when `end` fires */
+	uint8_t state;		 /* enum client_state */
+	bool invite;
+	bool detached;
+	bool cancel; /* asked for */
+};
+
+struct txn_layer {
+	struct timers *timers;
+	txn_send_fn send;
+	void *send_ctx;
+	struct txn_user user;
+	struct txn_stats stats;
+	struct txn_secret secret;
+	struct server_txn *servers;
+	struct server_txn *merges;
+	struct client_txn *clients;
+	char scratch[SIP_MSG_LEN_MAX + 1]; /* a message under construction */
+};
+
+/** All paths are UDP now. Over a reliable transport timers A, E, G stay off and D, I, J, K are 0.
+ */
+static inline bool txn_reliable(const struct sip_path *path)
+{
+	return false;
+}
+
+/** Length of a wait that only absorbs retransmissions. */
+static inline uint64_t txn_linger_ms(const struct sip_path *path, uint64_t ms)
+{
+	return txn_reliable(path) ? 0 : ms;
+}
+
+/** Send and count. @return 0 or -EIO. */
+int txn_send(struct txn_layer *l, const struct sip_path *path, struct str_view msg);
+
+/* --- server_transaction.c --- */
+
+/** Start one for a request with this key; NULL when out of memory. `internal`: no callbacks. */
+struct server_txn *server_txn_new(
+	struct txn_layer *l, struct sip_msg *req, const struct txn_key *key, bool internal);
+/** Without a callback. */
+void server_txn_free(struct server_txn *t);
+struct server_txn *server_txn_find(struct txn_layer *l, const struct txn_key *key);
+/** The request again. */
+void server_txn_retransmitted(struct server_txn *t);
+/** @return false if it acknowledges nothing here, so that it may be one for a 2xx. */
+bool server_txn_acknowledged(struct server_txn *t, const struct sip_msg *ack);
+/** A request with this merge key is being served. */
+bool server_txn_is_merged(struct txn_layer *l, const struct txn_key *merge_key);
+/** To tag of the last response; empty before it. */
+struct str_view server_txn_to_tag(const struct server_txn *t);
+
+/* --- client_transaction.c --- */
+
+struct client_txn *client_txn_find(struct txn_layer *l, const struct txn_key *key);
+/** A response to it. @return false if the user of the layer shall have it as a stray one. */
+bool client_txn_responded(struct client_txn *t, struct sip_msg *resp);
+/** Without a callback. */
+void client_txn_free(struct client_txn *t);
+
+/* --- client_request.c: requests that a client transaction makes from its own --- */
+
+/** ACK for a non-2xx final answer (section 17.1.1.3). */
+struct str_view client_ack_build(
+	struct txn_layer *l, const struct sip_msg *request, const struct sip_msg *resp);
+/** CANCEL (section 9.1). @return in l->scratch; p NULL when it does not fit. */
+struct str_view client_cancel_build(struct txn_layer *l, const struct sip_msg *request);
+
+#endif
