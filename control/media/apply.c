@@ -1,0 +1,121 @@
+#include <errno.h>
+
+#include "media_priv.h"
+
+bool media_addr_is_own(const struct config *c, const struct net_addr *a)
+{
+	for (unsigned int r = 0; r < c->n_realms; r++) {
+		const struct config_realm *realm = &c->realms[r];
+
+		if (net_addr_eq(&realm->media_addr, a))
+			return true;
+		for (unsigned int i = 0; i < realm->n_addresses; i++)
+			if (net_addr_eq(&realm->addresses[i].addr, a))
+				return true;
+		for (unsigned int i = 0; i < realm->n_listeners; i++)
+			if (net_addr_eq(&realm->listeners[i].local.addr, a))
+				return true;
+	}
+	return false;
+}
+
+/* threats.md row 28: no loopback, multicast, broadcast; never ourselves. */
+static bool addr_may_get_media(const struct config *c, const struct net_addr *a)
+{
+	return net_addr_is_unicast_peer(a) && !media_addr_is_own(c, a);
+}
+
+static void set_rtcp(const struct config *c, const struct sdp_media *line, bool believe,
+	struct media_remote *out)
+{
+	uint32_t port = line->rtcp_port ? line->rtcp_port : (uint32_t)line->port + 1;
+
+	if (port > UINT16_MAX)
+		return;
+	out->rtcp.addr = out->rtp.addr;
+	if (believe && line->rtcp_addr.family == out->rtp.addr.family &&
+		addr_may_get_media(c, &line->rtcp_addr))
+		out->rtcp.addr = line->rtcp_addr;
+	out->rtcp.port = (uint16_t)port;
+}
+
+int media_remote_from_sdp(const struct media_session *s, unsigned int side,
+	const struct sdp_media *line, const struct net_addr *source, struct media_remote *out)
+{
+	const struct config *c = s->media->env.config;
+	const struct config_realm *realm = &c->realms[s->realm[side]];
+	struct net_addr addr = line->addr, from = net_addr_normalise(source);
+	bool learn = realm->nat == NAT_AUTO;
+
+	memset(out, 0, sizeof(*out));
+	out->direction = line->direction;
+	if (line->kind == SDP_KIND_REFUSED || line->port == 0)
+		return 0;
+	if (addr.family == NET_FAMILY_NONE)
+		return -EADDRNOTAVAIL;
+	out->learn_port = learn;
+	if (sdp_addr_is_hold(&addr)) {
+		/* Nothing may be sent there; behind NAT it may still play music to us. */
+		out->wanted = true;
+		if (learn && from.family == realm->media_addr.family)
+			out->allowed = from;
+	} else {
+		if (!addr_may_get_media(c, &addr))
+			return -EADDRNOTAVAIL;
+		/* The signalled address is not where signalling comes from: it stands behind NAT,
+		 * or wants media sent to somebody else. Only the source of signalling counts. */
+		if (learn && !net_addr_eq(&addr, &from))
+			addr = from;
+		if (addr.family != realm->media_addr.family)
+			return 0;
+		out->wanted = true;
+		out->rtp = (struct net_endpoint){.addr = addr, .port = line->port};
+		set_rtcp(c, line, !learn, out);
+		out->allowed = addr;
+	}
+	out->prefix_len = out->allowed.family == NET_FAMILY_V6 ? realm->latch_prefix_v6
+							       : realm->latch_prefix_v4;
+	return 0;
+}
+
+static void fill_end(const struct media_session *s, const struct media_line *line,
+	unsigned int side, bool rtcp, struct stream_end *e)
+{
+	const struct media_remote *r = &line->remote[side];
+	bool silent = line->remote[0].direction == SDP_INACTIVE &&
+		      line->remote[1].direction == SDP_INACTIVE;
+
+	e->local.addr = s->media->env.config->realms[s->realm[side]].media_addr;
+	e->local.port = (uint16_t)(line->port[side] + rtcp);
+	e->remote = rtcp ? r->rtcp : r->rtp;
+	e->allowed = r->allowed;
+	/* RTCP of its own address (RFC 3605) is heard from there. */
+	if (rtcp && r->rtcp.addr.family != NET_FAMILY_NONE)
+		e->allowed = r->rtcp.addr;
+	e->realm = s->realm[side];
+	e->prefix_len = r->prefix_len;
+	if (e->allowed.family != NET_FAMILY_NONE && !silent)
+		e->flags |= STREAM_END_RECEIVE;
+	if (r->learn_port)
+		e->flags |= STREAM_END_LEARN_PORT;
+}
+
+void media_line_apply(struct media_session *s, struct media_line *line)
+{
+	bool on = line->remote[0].wanted && line->remote[1].wanted && line->port[0] != 0 &&
+		  line->port[1] != 0;
+
+	for (unsigned int i = 0; i < MEDIA_STREAMS_PER_LINE; i++) {
+		struct rec_stream_set want = {0};
+		bool rtcp = i == 1;
+
+		if (!on || (rtcp && line->kind != SDP_KIND_RTP)) {
+			media_stream_del(&line->stream[i]);
+			continue;
+		}
+		want.kind = rtcp ? STREAM_RTCP : line->kind == SDP_KIND_RTP ? STREAM_RTP : STREAM_ANY;
+		fill_end(s, line, 0, rtcp, &want.end[0]);
+		fill_end(s, line, 1, rtcp, &want.end[1]);
+		media_stream_set(&line->stream[i], &want);
+	}
+}

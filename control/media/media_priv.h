@@ -1,0 +1,110 @@
+/*
+ * Inside control/media: sessions, their m= lines, and the streams that the
+ * dataplane has for them.
+ */
+#ifndef SALLYPORT_CONTROL_MEDIA_PRIV_H
+#define SALLYPORT_CONTROL_MEDIA_PRIV_H
+
+#include <uthash.h>
+
+#include "media.h"
+#include "media_session.h"
+#include "ports.h"
+
+enum media_stream_state {
+	STREAM_NONE,	 /* the dataplane has none */
+	STREAM_SET,	 /* it has, or shall have, `said` */
+	STREAM_DELETING, /* it had one; until it confirms, the port stays taken */
+};
+
+struct media_stream {
+	struct media_line *line;
+	uint64_t id;
+	enum media_stream_state state;
+	struct rec_stream_set said;    /* as it shall be */
+	bool dirty;		       /* could not be said: ring full or nobody attached */
+	bool known;		       /* said at least once: a delete must be said, too */
+	unsigned int unanswered;       /* commands without REC_DONE */
+	uint32_t flow[2];	       /* statistics index of each direction */
+	struct stream_counts counts[2]; /* sum of what REC_STREAM_GONE told */
+	UT_hash_handle hh;	       /* media.streams, by id; only while state != STREAM_NONE */
+};
+
+/** Where one side wants its media, and from where it may send. */
+struct media_remote {
+	struct net_endpoint rtp, rtcp; /* family 0: nowhere */
+	struct net_addr allowed;       /* family 0: nobody may send */
+	enum sdp_direction direction;
+	bool wanted; /* an m= line that we relay, port not 0 */
+	bool learn_port;
+	uint8_t prefix_len;
+};
+
+#define MEDIA_STREAMS_PER_LINE 2 /* RTP and RTCP; T.38 uses the first */
+
+struct media_line {
+	struct media_session *session;
+	enum sdp_kind kind;		/* as last answered */
+	enum sdp_kind offered_kind;
+	uint16_t port[2];		/* ours towards each side; 0: none taken yet */
+	struct media_remote remote[2];	/* in force */
+	struct media_remote offered;	/* of the unanswered offer */
+	char type[16];			/* "audio", for people */
+	struct media_stream stream[MEDIA_STREAMS_PER_LINE];
+};
+
+struct media_session {
+	struct media *media;
+	uint64_t call_id;
+	uint16_t realm[2];
+	bool offering;		  /* an offer of offer_side may be answered */
+	unsigned int offer_side;
+	unsigned int n_offered;	  /* m= lines of that offer */
+	unsigned int n_agreed;	  /* m= lines of the last answer: an offer may not have fewer */
+	unsigned int n_lines;	  /* most that were ever offered */
+	bool watched, ending, forgotten;
+	uint64_t sdp_session_id[2];
+	uint64_t sdp_version[2];
+	char *sdp_sent[2];	  /* to each side, NUL terminated; for the version */
+	struct media_session *prev, *next;
+	struct media_line *line[SDP_MEDIA_MAX]; /* n_lines of them */
+};
+
+struct media {
+	struct media_env env;
+	struct media_user user;
+	struct media_stats stats;
+	struct port_pool *pools; /* by realm */
+	struct media_session *sessions;
+	struct media_stream *streams; /* hash by id */
+	uint64_t id_high;	      /* random: unique over restarts */
+	uint32_t id_low;
+	bool dirty; /* some stream is */
+};
+
+/* stream.c */
+/** Bring this stream to what `want` says (id and command head are filled in). */
+void media_stream_set(struct media_stream *st, const struct rec_stream_set *want);
+/** Ask for its removal. No-op without one. */
+void media_stream_del(struct media_stream *st);
+/** Say what could not be said. */
+void media_stream_say(struct media_stream *st);
+/** REC_DONE and REC_STREAM_GONE for it. */
+void media_stream_done(struct media_stream *st, const struct rec_done *done);
+void media_stream_gone(struct media_stream *st, const struct rec_stream_event *ev);
+struct media_stream *media_stream_find(struct media *m, uint64_t id);
+
+/* session.c */
+/** A stream has gone: close an ending session when it was the last. Frees it then. */
+void media_session_check(struct media_session *s);
+/** Free it whatever state its streams are in (media_free). */
+void media_session_discard(struct media_session *s);
+
+/* apply.c */
+/** Where `line` of a description wants its media. @return 0 or -EADDRNOTAVAIL. */
+int media_remote_from_sdp(const struct media_session *s, unsigned int side,
+	const struct sdp_media *line, const struct net_addr *source, struct media_remote *out);
+/** Set or delete the streams of this m= line by what both sides want now. */
+void media_line_apply(struct media_session *s, struct media_line *line);
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * Who a message is from, and where a call goes: look-ups in the configuration's
+ * peers and routes. Pure functions of the snapshot; any thread.
+ */
+#ifndef SALLYPORT_CONTROL_ROUTE_H
+#define SALLYPORT_CONTROL_ROUTE_H
+
+#include "config.h"
+
+/** ROUTE_PEER_NONE: a source that is no configured peer. */
+#define ROUTE_PEER_NONE (-1)
+
+/**
+ * The peer of this realm that a packet comes from: address and port, else the first with
+ * that address (peers send from other ports than they listen on).
+ * @return index in config.peers, or ROUTE_PEER_NONE.
+ */
+int route_peer_find(const struct config *c, uint16_t realm, const struct net_endpoint *source);
+
+/**
+ * The first route that matches.
+ * @param user  user part of the Request-URI, as written.
+ * @return borrowed from the configuration, or NULL.
+ */
+const struct config_route *route_find(
+	const struct config *c, uint16_t realm, int from_peer, struct str_view user);
+
+#endif
