@@ -1,0 +1,14 @@
+"""The lab: Sallyport and its SIP peers in network namespaces of one machine.
+
+Used by the demo and by the integration tests; needs root, and touches nothing of
+the host but its own namespaces (and the number of hugepages, which it puts back).
+"""
+
+from .box import Box, drivers_here
+from .net import Lab
+from .process import LabError, wait_until
+from .rtp import Endpoint
+from . import scenario
+from .sipp import Sipp
+
+__all__ = ["Box", "Endpoint", "Lab", "LabError", "Sipp", "drivers_here", "scenario", "wait_until"]

@@ -1,0 +1,217 @@
+"""The box of the lab: configuration, both processes, and sally."""
+
+import glob
+import json
+import os
+import stat
+
+from .process import LabError, run, wait_until
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+DRIVERS = ("net_af_xdp", "net_af_packet")
+SAMPLE = os.path.join(ROOT, "configs", "lab.yaml")
+RUN = "/run/sallyport"  # where the sample has its sockets
+MEDIA = (20000, 29999)  # the box's media ports, both realms
+HUGEPAGES_WANTED = 300  # of 2 MiB: the dataplane's default memory and some
+HUGEPAGES = "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"
+
+def device(driver, interface):
+    """The DPDK device string of one lab port."""
+    if driver == "net_af_packet":
+        # 4,096 frames a ring: most of a second of the busiest scenario, should nobody read.
+        return f"net_af_packet,iface={interface},framecnt=4096,qdisc_bypass=1"
+    return f"{driver},iface={interface}"
+
+
+def drivers_here():
+    """What SALLYPORT_DRIVER allows, in order of preference."""
+    forced = os.environ.get("SALLYPORT_DRIVER")
+    if forced and forced not in DRIVERS:
+        raise LabError(f"SALLYPORT_DRIVER is {forced}; it can be {' or '.join(DRIVERS)}")
+    return (forced,) if forced else DRIVERS
+
+
+class Hugepages:
+    """More 2 MiB pages while the lab runs, and the old number afterwards."""
+
+    def __init__(self, wanted=HUGEPAGES_WANTED):
+        self.old = self.now = None
+        try:
+            self.old = self._read()
+            if self.old < wanted:
+                with open(HUGEPAGES, "w", encoding="ascii") as number:
+                    number.write(str(wanted))
+                self.now = self._read()
+        except OSError:
+            pass  # none can be had: the dataplane runs without
+
+    @staticmethod
+    def _read():
+        with open(HUGEPAGES, encoding="ascii") as number:
+            return int(number.read())
+
+    def restore(self):
+        """Unless somebody else changed the number meanwhile."""
+        if self.now is not None and self._read() == self.now:
+            with open(HUGEPAGES, "w", encoding="ascii") as number:
+                number.write(str(self.old))
+        self.now = None
+
+
+class Box:
+    """Sallyport in the lab's third namespace, on configs/lab.yaml.
+
+    `changes` maps pieces of that file to what stands there instead. Nothing runs until start().
+    """
+
+    def __init__(self, lab, driver, build=None, changes=None):
+        self.lab, self.driver = lab, driver
+        self.build = os.path.abspath(
+            build or os.environ.get("SALLYPORT_BUILD") or os.path.join(ROOT, "build"))
+        self.dataplane = self.control = None
+        self.config = lab.path("sallyport.yaml")
+        self.socket = lab.path("control.sock")
+        self.dataplane_socket = lab.path("dataplane.sock")
+        self.cdr_file = lab.path("cdr.jsonl")
+        self.write_config(changes or {})
+
+    def write_config(self, changes):
+        with open(SAMPLE, encoding="utf-8") as text:
+            sample = text.read()
+        lab_changes = {RUN: self.lab.dir,
+                       "net_af_xdp,iface=sp-access": device(self.driver, "sp-access"),
+                       "net_af_xdp,iface=sp-core": device(self.driver, "sp-core")}
+        for old, new in {**changes, **lab_changes}.items():
+            if old not in sample:
+                raise LabError(f"{SAMPLE} has no {old!r}")
+            sample = sample.replace(old, new)
+        with open(self.config, "w", encoding="utf-8") as text:
+            text.write(sample)
+
+    def program(self, *parts):
+        path = os.path.join(self.build, *parts)
+        if not os.path.exists(path):
+            raise LabError(f"{path} is not there: build first")
+        return path
+
+    # processes
+
+    def start(self):
+        """Both processes, ready for calls."""
+        self.start_dataplane()
+        self.start_control()
+        return self
+
+    def start_dataplane(self):
+        self.dataplane = self.lab.box.start(
+            "dataplane", [self.program("dataplane", "sallyport-dataplane"), "-c", self.config],
+            self.lab.path("dataplane.log"), env=self._sanitizer("detect_leaks=0"))
+
+        def listening():
+            if not self.dataplane.alive():
+                raise LabError("the dataplane ended with status "
+                               f"{self.dataplane.status()}:\n{self.dataplane.tail()}")
+            return self._is_socket(self.dataplane_socket)
+        wait_until(listening, 30, "the dataplane's socket")
+        return self.dataplane
+
+    def start_control(self, ready=True):
+        self.control = self.lab.box.start(
+            "control", [self.program("control", "sallyport-control"), "-c", self.config],
+            self.lab.path("control.log"), env=self._sanitizer("detect_leaks=1"))
+        if ready:
+            self.wait_ready()
+        return self.control
+
+    @staticmethod
+    def _sanitizer(more):
+        options = os.environ.get("ASAN_OPTIONS")
+        return {"ASAN_OPTIONS": f"{options}:{more}"} if options else None
+
+    @staticmethod
+    def _is_socket(path):
+        try:
+            return stat.S_ISSOCK(os.stat(path).st_mode)
+        except FileNotFoundError:
+            return False
+
+    def wait_ready(self, seconds=20):
+        """Until control is attached, both links are up and the twins have their addresses."""
+        def ready():
+            if not self.control.alive():
+                raise LabError("control ended with status "
+                               f"{self.control.status()}:\n{self.control.tail()}")
+            return self.attached() and self._addressed("access") and self._addressed("core")
+        wait_until(ready, seconds, "both processes to be ready")
+
+    def attached(self):
+        try:
+            return bool(self.show("status")["dataplane"]["attached"])
+        except LabError:
+            return False
+
+    def _addressed(self, twin):
+        return "inet " in self.lab.box.run("ip", "-4", "addr", "show", "dev", twin, check=False)
+
+    def stop(self):
+        """SIGTERM to both, control first. Returns their exit statuses, None for one not started."""
+        statuses = []
+        for process in (self.control, self.dataplane):
+            statuses.append(process.stop() if process else None)
+        return tuple(statuses)
+
+    def kill(self):
+        for process in (self.control, self.dataplane):
+            if process:
+                process.kill()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    # what it says
+
+    def sally(self, *arguments, check=True):
+        """The CLI's output as a person sees it."""
+        return run(self.program("control", "cli", "sally"), "-s", self.socket, *arguments,
+                   check=check)
+
+    def show(self, *what):
+        """`sally --json show ...` as data."""
+        return json.loads(self.sally("--json", "show", *what))
+
+    def drops(self):
+        """Drops of all ports by reason."""
+        return {row["reason"]: row["packets"] for row in self.show("drops")}
+
+    def cdrs(self):
+        try:
+            with open(self.cdr_file, encoding="utf-8") as lines:
+                return [json.loads(line) for line in lines]
+        except FileNotFoundError:
+            return []
+
+    def logs(self):
+        """Ends of both logs, for the report of a failed test."""
+        parts = []
+        for path in sorted(glob.glob(self.lab.path("*.log"))):
+            with open(path, encoding="utf-8", errors="replace") as text:
+                parts.append(f"--- {os.path.basename(path)}\n{''.join(text.readlines()[-25:])}")
+        return "\n".join(parts)
+
+
+def start_box(lab, build=None, changes=None):
+    """A running box on the first driver that works here."""
+    refusals = []
+    for driver in drivers_here():
+        box = Box(lab, driver, build, changes)
+        try:
+            return box.start()
+        except LabError as error:
+            box.kill()
+            refusals.append(f"{driver}: {error}")
+            if box.dataplane is None or box.dataplane.status() is None or box.control is not None:
+                break
+    raise LabError("\n".join(refusals))

@@ -1,0 +1,281 @@
+"""The lab's network: namespaces, veth pairs, packet counters and packet loss.
+
+    access 192.0.2.2 ---- sp-access [ box ] sp-core ---- 198.51.100.2 core
+           192.0.2.66                 .1      .1
+
+The peers' interfaces are called eth0. The box's own addresses live on the twins that the
+dataplane makes in the box's namespace. With direct=True there is no box: one veth pair
+joins the peers, which is how the SIPp scenarios are tried alone.
+"""
+
+import ctypes
+import json
+import os
+import shutil
+import tempfile
+import threading
+from dataclasses import dataclass
+
+from .process import LabError, Process, run
+
+ACCESS, ACCESS_WRONG, ACCESS_BOX = "192.0.2.2", "192.0.2.66", "192.0.2.1"
+CORE, CORE_BOX = "198.51.100.2", "198.51.100.1"
+ACCESS_NET, CORE_NET = "192.0.2.0/24", "198.51.100.0/24"
+MEDIA_PORTS = (10000, 65535)  # of the peers: all UDP there is media
+
+MARKS = "/run/sallyport-lab"  # one file a namespace: pid and start time of its maker
+CLONE_NEWNET = 0x40000000
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True)
+class Media:
+    """Packets on the media ports of one peer, counted where they leave and enter its kernel."""
+    sent: int
+    received: int
+
+    def __sub__(self, other):
+        return Media(self.sent - other.sent, self.received - other.received)
+
+
+def _started(pid):
+    """Start time of a process in clock ticks; None when there is no such process."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[19]
+    except OSError:
+        return None
+
+
+def _sweep():
+    """Remove what a lab left behind whose process is gone (SIGKILL, power)."""
+    if not os.path.isdir(MARKS):
+        return
+    for name in os.listdir(MARKS):
+        mark = os.path.join(MARKS, name)
+        try:
+            with open(mark, encoding="ascii") as text:
+                pid, start = text.read().split()
+        except (OSError, ValueError):
+            continue
+        if _started(pid) != start:
+            run("ip", "netns", "del", name, check=False)
+            os.unlink(mark)
+
+
+class Namespace:
+    """One network namespace with processes and sockets in it."""
+
+    def __init__(self, name):
+        self.name = name
+        self.processes = []
+        os.makedirs(MARKS, exist_ok=True)
+        run("ip", "netns", "add", name)
+        with open(os.path.join(MARKS, name), "w", encoding="ascii") as mark:
+            mark.write(f"{os.getpid()} {_started(os.getpid())}\n")
+        self.ip("link set lo up")
+        self.run("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1",
+                 "net.ipv6.conf.default.disable_ipv6=1")
+
+    def ip(self, command):
+        run("ip", "-n", self.name, *command.split())
+
+    def run(self, *command, check=True, stdin=None):
+        return run("ip", "netns", "exec", self.name, *command, check=check, stdin=stdin)
+
+    def start(self, name, command, log, env=None, cwd=None):
+        process = Process(name, ["ip", "netns", "exec", self.name, *command], log, env, cwd)
+        self.processes.append(process)
+        return process
+
+    def enter(self, function, *args):
+        """Call a function in a thread inside this namespace: the sockets that it opens live here."""
+        result = []
+
+        def inside():
+            try:
+                with open(f"/run/netns/{self.name}", "rb") as net:
+                    if _libc.setns(net.fileno(), CLONE_NEWNET) != 0:
+                        raise OSError(ctypes.get_errno(), "setns")
+                result.append((function(*args), None))
+            except BaseException as error:  # pylint: disable=broad-except
+                result.append((None, error))
+
+        thread = threading.Thread(target=inside)
+        thread.start()
+        thread.join()
+        value, error = result[0]
+        if error is not None:
+            raise error
+        return value
+
+    def nft(self, rules):
+        self.run("nft", "-f", "-", stdin=rules)
+
+    def close(self):
+        for process in self.processes:
+            process.kill()
+        run("ip", "netns", "del", self.name, check=False)
+        try:
+            os.unlink(os.path.join(MARKS, self.name))
+        except FileNotFoundError:
+            pass
+
+
+class Peer(Namespace):
+    """The namespace of the phones or of the server."""
+
+    def __init__(self, name, address, network, gateway):
+        super().__init__(name)
+        self.address, self.network, self.gateway = address, network, gateway
+
+    def connected(self):
+        """eth0 is here: addresses, route, counters."""
+        no_offloads(self, "eth0")
+        self.ip(f"addr add {self.address}/24 dev eth0")
+        self.ip("link set eth0 up")
+        if self.gateway:
+            self.ip(f"route add default via {self.gateway}")
+        else:
+            self.ip("route add default dev eth0")
+        low, high = MEDIA_PORTS
+        self.nft(f"""table inet lab {{
+            counter received {{ }}
+            counter sent {{ }}
+            chain input {{
+                type filter hook input priority 0
+                udp dport {low}-{high} counter name received
+            }}
+            chain output {{
+                type filter hook output priority 0
+                udp sport {low}-{high} counter name sent
+            }}
+        }}""")
+
+    def media(self):
+        counts = {}
+        for entry in json.loads(self.run("nft", "-j", "list", "counters"))["nftables"]:
+            if "counter" in entry:
+                counts[entry["counter"]["name"]] = entry["counter"]["packets"]
+        return Media(counts["sent"], counts["received"])
+
+    def lose(self, percent):
+        """Lose so many percent of the SIP packets, each direction, at random; 0 ends it.
+
+        nftables instead of tc netem: it is in every Debian kernel configuration, netem is not,
+        and it works on both directions at the peer. Dropping at the device, the sender sees no
+        error."""
+        self.run("nft", "delete", "table", "netdev", "loss", check=False)
+        if percent == 0:
+            return
+        drop = f"udp dport 5060-5099 numgen random mod 100 < {percent} counter drop"
+        self.nft(f"""table netdev loss {{
+            chain in {{
+                type filter hook ingress device "eth0" priority 0
+                {drop}
+            }}
+            chain out {{
+                type filter hook egress device "eth0" priority 0
+                {drop}
+            }}
+        }}""")
+
+    def lost(self):
+        """SIP packets that lose() dropped so far."""
+        rules = json.loads(self.run("nft", "-j", "list", "table", "netdev", "loss"))["nftables"]
+        return sum(part["counter"]["packets"] for entry in rules if "rule" in entry
+                   for part in entry["rule"]["expr"] if "counter" in part)
+
+
+def no_offloads(namespace, interface):
+    """Frames as on a real wire: whole checksums, no coalescing."""
+    run("ip", "netns", "exec", namespace.name, "ethtool", "-K", interface, "tx", "off", "rx", "off",
+        "gro", "off", "gso", "off", "tso", "off")
+
+
+class Lab:
+    """All of it; a context manager that leaves nothing behind."""
+
+    def __init__(self, plain_names=False, direct=False):
+        self.direct = direct
+        self.closers = []
+        self.spaces = []
+        _sweep()
+        self.dir = tempfile.mkdtemp(prefix="sallyport-lab-")
+        try:
+            names = self._names(plain_names)
+            self.access = self._add(
+                Peer(names["access"], ACCESS, ACCESS_NET, None if direct else ACCESS_BOX))
+            self.core = self._add(Peer(names["core"], CORE, CORE_NET, None if direct else CORE_BOX))
+            if direct:
+                self._join(self.access, "eth0", self.core, "eth0")
+            else:
+                self.box = self._add(Namespace(names["sallyport"]))
+                self._join(self.access, "eth0", self.box, "sp-access")
+                self._join(self.core, "eth0", self.box, "sp-core")
+                self._box_side("sp-access")
+                self._box_side("sp-core")
+            self.access.connected()
+            self.access.ip(f"addr add {ACCESS_WRONG}/24 dev eth0")
+            self.core.connected()
+        except BaseException:
+            self.close()
+            raise
+
+    @staticmethod
+    def _names(plain):
+        roles = ("access", "core", "sallyport")
+        if plain and not any(os.path.exists(f"/run/netns/{r}") for r in roles):
+            return {r: r for r in roles}
+        number = 0
+        while os.path.exists(f"/run/netns/sp{os.getpid()}.{number}-access"):
+            number += 1
+        return {r: f"sp{os.getpid()}.{number}-{r}" for r in roles}
+
+    def _add(self, space):
+        self.spaces.append(space)
+        return space
+
+    def _join(self, one, one_name, other, other_name):
+        run("ip", "link", "add", one_name, "netns", one.name, "type", "veth",
+            "peer", "name", other_name, "netns", other.name)
+
+    def _box_side(self, interface):
+        no_offloads(self.box, interface)
+        # The dataplane takes the frames from the device itself. Without this the kernel of the
+        # box's namespace would see them too, and the twin carries the same MAC address.
+        self.box.nft(f"""table netdev {interface} {{
+            chain in {{
+                type filter hook ingress device "{interface}" priority 0
+                policy drop
+            }}
+        }}""")
+        self.box.ip(f"link set {interface} up")
+
+    def path(self, *parts):
+        return os.path.join(self.dir, *parts)
+
+    def at_close(self, function):
+        """Call this before the namespaces go; the last one added first."""
+        self.closers.append(function)
+
+    def close(self):
+        while self.closers:
+            self.closers.pop()()
+        while self.spaces:
+            self.spaces.pop().close()
+        if os.environ.get("SALLYPORT_KEEP"):
+            print(f"kept: {self.dir}")
+        else:
+            shutil.rmtree(self.dir, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def require_root():
+    if os.geteuid() != 0:
+        raise LabError("the lab makes network namespaces: run it as root")

@@ -1,0 +1,245 @@
+"""SIPp scenarios from short lists of steps, so that a test reads like a call flow."""
+
+HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n<scenario name="{}">\n'
+
+# A caller's and a callee's headers. [next_url], [peer_tag_param] and the tags are SIPp's.
+_REQUEST = """{method} {uri} SIP/2.0
+Via: SIP/2.0/UDP [local_ip]:[local_port];branch=[branch]
+From: <sip:alice@[local_ip]:[local_port]>;tag=a[pid]x[call_number]
+To: <sip:[service]@[remote_ip]:[remote_port]>{to_tag}
+Call-ID: [call_id]
+CSeq: {cseq} {cseq_method}
+Contact: <sip:alice@[local_ip]:[local_port]>
+Max-Forwards: 70
+"""
+_RESPONSE = """SIP/2.0 {status} {reason}
+[last_Via:]
+[last_From:]
+[last_To:]{to_tag}
+[last_Call-ID:]
+[last_CSeq:]
+Contact: <sip:bob@[local_ip]:[local_port]>
+"""
+# A request of the callee inside the dialog that the caller opened.
+_CALLEE_REQUEST = """{method} [next_url] SIP/2.0
+Via: SIP/2.0/UDP [local_ip]:[local_port];branch=[branch]
+From: [$callee]
+To: [$caller]
+[last_Call-ID:]
+CSeq: {cseq} {method}
+Contact: <sip:bob@[local_ip]:[local_port]>
+Max-Forwards: 70
+"""
+STREAM = "[rtpstream_audio_port]"  # the port of this call's rtp_stream
+
+
+def sdp(port=STREAM, direction="sendrecv", version=1, codecs="8 101"):
+    """An audio offer or answer, G.711 A-law and telephone events."""
+    return f"""v=0
+o=lab 1 {version} IN IP4 [media_ip]
+s=-
+c=IN IP4 [media_ip]
+t=0 0
+m=audio {port} RTP/AVP {codecs}
+a=rtpmap:8 PCMA/8000
+a=rtpmap:101 telephone-event/8000
+a=ptime:20
+a={direction}
+"""
+
+
+def _message(text, body, retrans):
+    head = text + ("Content-Type: application/sdp\n" if body else "") + "Content-Length: [len]\n"
+    again = ' retrans="500"' if retrans else ""
+    return f"<send{again}><![CDATA[\n{head}\n{body or ''}]]></send>\n"
+
+
+def invite(body=None, cseq=1, inside=False):
+    """INVITE; inside=True: a re-INVITE of the caller."""
+    return _message(_REQUEST.format(
+        method="INVITE", cseq=cseq, cseq_method="INVITE",
+        uri="[next_url]" if inside else "sip:[service]@[remote_ip]:[remote_port]",
+        to_tag="[peer_tag_param]" if inside else ""), body or sdp(), True)
+
+
+def ack(cseq=1):
+    """ACK to a 2xx."""
+    return _message(_REQUEST.format(method="ACK", uri="[next_url]", to_tag="[peer_tag_param]",
+                                    cseq=cseq, cseq_method="ACK"), None, False)
+
+
+def ack_failure(cseq=1):
+    """ACK to a 3xx-6xx: of the INVITE's own transaction, so with its branch."""
+    text = _REQUEST.format(method="ACK", uri="sip:[service]@[remote_ip]:[remote_port]",
+                           to_tag="[peer_tag_param]", cseq=cseq, cseq_method="ACK")
+    return _message(text.replace("branch=[branch]", "branch=[branch-1]"), None, False)
+
+
+def cancel():
+    """CANCEL of the INVITE: same branch."""
+    text = _REQUEST.format(method="CANCEL", uri="sip:[service]@[remote_ip]:[remote_port]",
+                           to_tag="", cseq=1, cseq_method="CANCEL")
+    return _message(text.replace("branch=[branch]", "branch=[branch-1]"), None, True)
+
+
+def bye(cseq=2):
+    """The caller hangs up."""
+    return _message(_REQUEST.format(method="BYE", uri="[next_url]", to_tag="[peer_tag_param]",
+                                    cseq=cseq, cseq_method="BYE"), None, True)
+
+
+def options():
+    """OPTIONS outside any dialog."""
+    return _message(_REQUEST.format(method="OPTIONS", uri="sip:[remote_ip]:[remote_port]",
+                                    to_tag="", cseq=1, cseq_method="OPTIONS"), None, True)
+
+
+def answer(status, reason, body=None, final_invite=False, tag=True):
+    """A response; final_invite=True repeats it until the ACK comes. tag: add ours to To."""
+    return _message(_RESPONSE.format(
+        status=status, reason=reason,
+        to_tag=";tag=b[pid]x[call_number]" if tag else ""), body, final_invite)
+
+
+def remember_dialog():
+    """Receive the INVITE and keep its From and To for requests of the callee."""
+    return ('<recv request="INVITE" rrs="true"><action>'
+            '<ereg regexp=".*" search_in="hdr" header="From:" assign_to="caller"/>'
+            '<ereg regexp=".*" search_in="hdr" header="To:" assign_to="to"/>'
+            '<assignstr assign_to="callee" value="[$to];tag=b[pid]x[call_number]"/>'
+            "</action></recv>\n")
+
+
+def remember_cseq():
+    """Receive the INVITE and keep its CSeq for the 487 after CANCEL."""
+    return ('<recv request="INVITE" rrs="true"><action>'
+            '<ereg regexp=".*" search_in="hdr" header="CSeq:" assign_to="cseq"/>'
+            "</action></recv>\n")
+
+
+def callee_bye(cseq=1):
+    """The callee hangs up; needs remember_dialog()."""
+    return _message(_CALLEE_REQUEST.format(method="BYE", cseq=cseq), None, True)
+
+
+def receive(status, optional=False, timeout_ms=None, measure=False):
+    """A response. measure: its time counts as response time."""
+    return (f'<recv response="{status}" rrs="true"{_flags(optional, timeout_ms)}'
+            + (' rtd="1"' if measure else "") + "/>\n")
+
+
+def request(method, optional=False, timeout_ms=None):
+    """A request."""
+    return f'<recv request="{method}" rrs="true"{_flags(optional, timeout_ms)}/>\n'
+
+
+def _flags(optional, timeout_ms):
+    return (' optional="true"' if optional else "") + (
+        f' timeout="{timeout_ms}"' if timeout_ms else "")
+
+
+def pause(milliseconds):
+    return f'<pause milliseconds="{milliseconds}"/>\n'
+
+
+def stream():
+    """Begin to send RTP, G.711 A-law, 20 ms a packet."""
+    return '<nop><action><exec rtp_stream="tone.al,-1,8"/></action></nop>\n'
+
+
+def stream_stop():
+    return '<nop><action><exec rtp_stream="pause"/></action></nop>\n'
+
+
+def linger(milliseconds=4000):
+    """Answer late repetitions."""
+    return f'<timewait milliseconds="{milliseconds}"/>\n'
+
+
+def progress():
+    """What may come before the answer."""
+    return receive(100, optional=True) + receive(180, optional=True) + receive(183, optional=True)
+
+
+def build(name, *steps):
+    return HEAD.format(name) + "".join(steps) + "</scenario>\n"
+
+
+# Whole call flows, caller and callee in pairs.
+
+
+def talk_and_hang_up(talk_ms, linger_ms=0, quiet_ms=300, rtp=True, settle_ms=0):
+    """Caller: two-way RTP for so long. The sound stops a moment before BYE, so that what is
+    still on its way is not counted as lost; the callee's stops by itself. settle_ms: wait so
+    long before the end of the call, where messages get lost and are repeated."""
+    return build("caller", invite(), progress(), receive(200, measure=True), ack(),
+                 stream() if rtp else "", pause(talk_ms), stream_stop() if rtp else "",
+                 pause(quiet_ms + settle_ms), bye(), receive(200),
+                 linger(linger_ms) if linger_ms else "")
+
+
+def answer_and_talk(talk_ms, ring_ms=0, linger_ms=0, rtp=True):
+    """Callee of talk_and_hang_up()."""
+    return build("callee", request("INVITE"), answer(180, "Ringing"),
+                 pause(ring_ms) if ring_ms else "", answer(200, "OK", sdp(), final_invite=True),
+                 request("ACK"), stream() if rtp else "", pause(talk_ms) if rtp else "",
+                 stream_stop() if rtp else "", request("BYE"), answer(200, "OK", tag=False),
+                 linger(linger_ms) if linger_ms else "")
+
+
+def call_refused(status):
+    """Caller of a call that is not answered."""
+    return build("caller", invite(), progress(), receive(status), ack_failure())
+
+
+def refuse(status, reason):
+    """Callee that refuses."""
+    return build("callee", request("INVITE"), answer(status, reason, final_invite=True),
+                 request("ACK"))
+
+
+def call_and_cancel(ring_ms=300):
+    """Caller who gives up while it rings."""
+    return build("caller", invite(), receive(100, optional=True), receive(180), pause(ring_ms),
+                 cancel(), receive(200), receive(487), ack_failure())
+
+
+def ring_until_cancelled():
+    """Callee that only rings."""
+    terminated = answer(487, "Request Terminated", final_invite=True)
+    return build("callee", remember_cseq(), answer(180, "Ringing"), request("CANCEL"),
+                 answer(200, "OK"), terminated.replace("[last_CSeq:]", "CSeq: [$cseq]"),
+                 request("ACK"))
+
+
+def call_until_callee_hangs_up(talk_ms):
+    """Caller who waits for BYE."""
+    return build("caller", invite(), progress(), receive(200), ack(), stream(), pause(talk_ms),
+                 stream_stop(), request("BYE"), answer(200, "OK", tag=False))
+
+
+def answer_and_hang_up(talk_ms, quiet_ms=500):
+    """Callee who hangs up."""
+    return build("callee", remember_dialog(), answer(200, "OK", sdp(), final_invite=True),
+                 request("ACK"), stream(), pause(talk_ms), stream_stop(), pause(quiet_ms),
+                 callee_bye(), receive(200))
+
+
+def hold_and_resume(hold_ms):
+    """Caller who holds the call by a re-INVITE (sendonly), then resumes it."""
+    return build("caller", invite(), progress(), receive(200), ack(), pause(hold_ms),
+                 invite(sdp(direction="sendonly", version=2), cseq=2, inside=True),
+                 receive(100, optional=True), receive(200), ack(cseq=2), pause(hold_ms),
+                 invite(sdp(version=3), cseq=3, inside=True),
+                 receive(100, optional=True), receive(200), ack(cseq=3), pause(hold_ms),
+                 bye(cseq=4), receive(200))
+
+
+def be_held_and_resumed():
+    """Callee of hold_and_resume()."""
+    return build("callee", request("INVITE"), answer(200, "OK", sdp(), final_invite=True),
+                 request("ACK"), request("INVITE"),
+                 answer(200, "OK", sdp(direction="recvonly", version=2), final_invite=True,
+                        tag=False), request("ACK"), request("INVITE"),
+                 answer(200, "OK", sdp(version=3), final_invite=True, tag=False),
+                 request("ACK"), request("BYE"), answer(200, "OK", tag=False))

@@ -1,0 +1,124 @@
+"""SIPp as caller or callee, and what it counted."""
+
+import csv
+import itertools
+import os
+import signal
+from dataclasses import dataclass
+
+from .process import wait_until
+from .rtp import write_tone
+
+_numbers = itertools.count()
+
+# SIPp's cumulative columns that we read.
+_COLUMNS = {"created": "TotalCallCreated", "current": "CurrentCall",
+            "succeeded": "SuccessfulCall(C)", "failed": "FailedCall(C)",
+            "retransmissions": "Retransmissions(C)", "unexpected": "FailedUnexpectedMessage(C)",
+            "dead": "DeadCallMsgs(C)", "out_of_call": "OutOfCallMsgs(C)"}
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Calls as SIPp itself saw them."""
+    created: int = 0
+    current: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    retransmissions: int = 0
+    unexpected: int = 0
+    dead: int = 0
+    out_of_call: int = 0
+
+
+class Sipp:
+    """One SIPp process in a peer's namespace.
+
+    With `to` it calls (rate calls a second, `calls` in all), without it answers. Its RTP streams
+    use the peer's ports from media_port up.
+    """
+
+    def __init__(self, lab, peer, scenario, *, to=None, calls=None, rate=10, limit=None,
+                 address=None, port=5060, media_port=20000, service="1000", arguments=()):
+        name = "caller" if to else "callee"
+        self.base = lab.path(f"{next(_numbers)}-{name}")
+        self.peer, self.calls = peer, calls
+        address = address or peer.address
+        with open(self.base + ".xml", "w", encoding="ascii") as xml:
+            xml.write(scenario)
+        tone = lab.path("tone.al")
+        if not os.path.exists(tone):
+            write_tone(tone)
+        command = ["sipp", "-sf", self.base + ".xml", "-i", address, "-p", str(port),
+                   "-mi", address, "-mp", str(media_port), "-nostdin",
+                   "-trace_stat", "-stf", self.base + ".csv", "-fd", "1",
+                   "-trace_err", "-error_file", self.base + ".errors",
+                   "-rtp_threadtasks", "100", "-default_behaviors", "none"]
+        if os.environ.get("SALLYPORT_TRACE"):
+            command += ["-trace_msg", "-message_file", self.base + ".messages"]
+        if to:
+            command += [to, "-s", service, "-r", str(rate), "-l", str(limit or calls)]
+        if calls:
+            command += ["-m", str(calls)]
+        self.process = peer.start(name, command + list(arguments), self.base + ".log", cwd=lab.dir)
+        if not to:
+            wait_until(lambda: self._listening(port), 5, "SIPp to listen")
+
+    def _listening(self, port):
+        self.assert_alive()
+        needle = f":{port:04X} "
+        with open(f"/proc/{self.process.pid}/net/udp", encoding="ascii") as table:
+            return any(needle in line for line in table)
+
+    def assert_alive(self):
+        """SIPp exits at once when it cannot read its scenario or bind."""
+        if self.process.status() not in (None, 0, 1):
+            raise AssertionError(f"sipp ended: {self.process.status()}\n{self.process.tail()}")
+
+    def counts(self):
+        try:
+            with open(self.base + ".csv", encoding="ascii", newline="") as text:
+                rows = list(csv.DictReader(text, delimiter=";"))
+        except FileNotFoundError:
+            rows = []
+        # The row being written may be short.
+        rows = [row for row in rows if row.get(_COLUMNS["out_of_call"]) not in (None, "")]
+        if not rows:
+            return Counts()
+        return Counts(**{name: int(rows[-1][column]) for name, column in _COLUMNS.items()})
+
+    def wait(self, seconds):
+        """Until its calls are over; returns the counts."""
+        self.process.wait(seconds)
+        return self.counts()
+
+    def settle(self, calls, seconds=15):
+        """A callee: until it saw so many calls and none is left; returns the counts."""
+        def over():
+            self.assert_alive()
+            now = self.counts()
+            return now if now.created >= calls and now.current == 0 else None
+        return wait_until(over, seconds, f"the callee's {calls} calls to end: {self.counts()}")
+
+    def stop(self):
+        """End it: politely (it finishes its calls), then not. Returns the counts."""
+        self.process.signal(signal.SIGUSR1)
+        try:
+            self.process.wait(3)
+        except Exception:  # pylint: disable=broad-except
+            self.process.kill()
+        return self.counts()
+
+    def errors(self):
+        """What SIPp wrote about unexpected messages."""
+        try:
+            with open(self.base + ".errors", encoding="utf-8", errors="replace") as text:
+                return text.read()
+        except FileNotFoundError:
+            return ""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()

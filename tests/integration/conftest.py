@@ -1,0 +1,118 @@
+"""The lab as pytest fixtures.
+
+SALLYPORT_BUILD       build folder whose programs run (default: build)
+SALLYPORT_DRIVER      net_af_xdp or net_af_packet instead of the first that works
+SALLYPORT_SANITIZED   1: the programs are slow; counts and rates are scaled down, nothing is left out
+SALLYPORT_KEEP        keep the folder with configuration and logs
+SALLYPORT_TRACE       SIPp writes its messages there too
+"""
+
+import os
+import sys
+
+import pytest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.join(ROOT, "configs", "lab"))
+
+# pylint: disable=wrong-import-position,redefined-outer-name
+from sallyport_lab import Box, Lab, LabError  # noqa: E402
+from sallyport_lab.box import Hugepages, start_box  # noqa: E402
+
+SANITIZED = os.environ.get("SALLYPORT_SANITIZED") == "1"
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "soak: long repetitions, run by make soak")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows the ends of the programs' logs."""
+    report = (yield).get_result()
+    boxes = [value for value in item.funcargs.values() if isinstance(value, Box)]
+    if report.failed and boxes:
+        report.sections.append(("logs", "\n".join(box.logs() for box in boxes)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def root():
+    if os.geteuid() != 0:
+        pytest.exit("the integration tests make network namespaces: run them as root", 1)
+
+
+@pytest.fixture(scope="session")
+def hugepages():
+    pages = Hugepages()
+    yield pages
+    pages.restore()
+
+
+@pytest.fixture
+def scaled():
+    """A count for this build: the whole under no sanitizer, a fifth with it."""
+    return lambda count: max(1, count // 5) if SANITIZED else count
+
+
+@pytest.fixture(scope="session")
+def _shared():
+    """The lab and box that most tests share; made again after a test that broke it."""
+    state = {}
+    yield state
+    _discard(state)
+
+
+def _discard(state):
+    if state:
+        box, lab = state.pop("box"), state.pop("lab")
+        box.stop()
+        lab.close()
+
+
+def _healthy(box):
+    try:
+        return (box.dataplane.alive() and box.control.alive() and box.attached()
+                and box.show("status")["calls"]["active"] == 0)
+    except (LabError, KeyError):
+        return False
+
+
+@pytest.fixture
+def box(_shared, hugepages):
+    """A running box; its lab is box.lab."""
+    if _shared and not _healthy(_shared["box"]):
+        _discard(_shared)
+    if not _shared:
+        lab = Lab()
+        try:
+            _shared.update(lab=lab, box=start_box(lab))
+        except BaseException:
+            lab.close()
+            raise
+    yield _shared["box"]
+    current = _shared["box"]
+    assert current.dataplane.alive(), f"the dataplane died:\n{current.dataplane.tail()}"
+    assert current.control.alive(), f"control died:\n{current.control.tail()}"
+
+
+@pytest.fixture
+def lab():
+    """A lab of one's own, for tests that end processes or want another configuration."""
+    with Lab() as own:
+        yield own
+
+
+@pytest.fixture
+def make_box(lab, hugepages):
+    """make_box(changes=..., driver=...) gives a running box in this test's own lab."""
+    made = []
+
+    def make(changes=None, driver=None):
+        box = Box(lab, driver, changes=changes).start() if driver else start_box(
+            lab, changes=changes)
+        made.append(box)
+        return box
+    yield make
+    for box in made:
+        box.stop()

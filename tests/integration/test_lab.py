@@ -1,0 +1,63 @@
+"""The lab without a box: SIPp's scenarios and the packet counters are right by themselves."""
+
+import pytest
+
+from sallyport_lab import Lab, Sipp, scenario
+from sallyport_lab.net import CORE
+
+FLOWS = {
+    "answered": (scenario.talk_and_hang_up(1000), scenario.answer_and_talk(1000)),
+    "busy": (scenario.call_refused(486), scenario.refuse(486, "Busy Here")),
+    "cancel": (scenario.call_and_cancel(), scenario.ring_until_cancelled()),
+    "callee hangs up": (scenario.call_until_callee_hangs_up(600),
+                        scenario.answer_and_hang_up(600)),
+    "hold": (scenario.hold_and_resume(200), scenario.be_held_and_resumed()),
+}
+
+
+@pytest.fixture(name="wire", scope="module")
+def direct_lab():
+    with Lab(direct=True) as lab:
+        yield lab
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_scenario(wire, flow):
+    caller, callee = FLOWS[flow]
+    with Sipp(wire, wire.core, callee) as server:
+        with Sipp(wire, wire.access, caller, to=f"{CORE}:5060", calls=3) as phones:
+            placed = phones.wait(20)
+            assert (placed.succeeded, placed.failed) == (3, 0), phones.errors()
+        taken = server.settle(3)
+        assert (taken.succeeded, taken.failed) == (3, 0), server.errors()
+
+
+def test_counters_see_every_packet(wire):
+    access, core = wire.access.media(), wire.core.media()
+    with Sipp(wire, wire.core, scenario.answer_and_talk(1000)) as server:
+        with Sipp(wire, wire.access, scenario.talk_and_hang_up(1000), to=f"{CORE}:5060",
+                  calls=5) as phones:
+            phones.wait(20)
+        server.settle(5)
+    access, core = wire.access.media() - access, wire.core.media() - core
+    assert access.sent > 5 * 40 and core.sent > 5 * 40
+    assert access.sent == core.received and core.sent == access.received
+
+
+def test_loss_is_loss(wire):
+    """The scenario of the loss test has to stand 5 % by itself."""
+    wire.access.lose(5)
+    wire.core.lose(5)
+    try:
+        with Sipp(wire, wire.core, scenario.answer_and_talk(0, rtp=False, linger_ms=4000)) as server:
+            with Sipp(wire, wire.access, scenario.talk_and_hang_up(
+                    200, rtp=False, settle_ms=1500, linger_ms=1000), to=f"{CORE}:5060", calls=40,
+                    rate=40) as phones:
+                placed = phones.wait(40)
+            taken = server.settle(40, 30)
+        assert (placed.succeeded, placed.failed, taken.created) == (40, 0, 40), phones.errors()
+        assert wire.access.lost() + wire.core.lost() > 0
+        assert placed.retransmissions + taken.retransmissions > 0
+    finally:
+        wire.access.lose(0)
+        wire.core.lose(0)
