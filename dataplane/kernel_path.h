@@ -9,10 +9,10 @@
 #include "addr.h"
 #include "worker.h"
 
-/** In pkt_meta.value of an mbuf on worker.to_kernel. */
+/** In pkt_meta.value of an mbuf on worker.to_kernel; meta.port's counters move. */
 enum kernel_job {
 	KERNEL_TWIN,  /* whole frame, to the twin of meta.port */
-	KERNEL_GLEAN, /* mbuf starts at the IP header; send by the kernel on meta.port's twin */
+	KERNEL_GLEAN, /* mbuf starts at the IP header; send by the kernel on meta.value2's twin */
 };
 
 /**
@@ -23,6 +23,8 @@ enum kernel_job {
  */
 int twin_add(uint16_t port, const char *name, const uint8_t mac[6], uint16_t mtu);
 void twin_fini(void);
+/** Let fds of twins that can wake main join its epoll set. @return 0 or negative errno. */
+int twin_epoll_add(int epoll_fd);
 /** Kernel interface index of a port's twin; 0: none. */
 unsigned int twin_ifindex(uint16_t port);
 /** Port whose twin this is; -ENOENT. */

@@ -46,7 +46,14 @@ struct worker {
 	uint64_t now_tsc;	      /* of this loop */
 	uint32_t now_ms;	      /* CLOCK_MONOTONIC of this loop, low 32 bits */
 	uint64_t now_ns;
-	int wake_fd; /* eventfd: control put something on a down ring */
+	int wake_fd;	      /* eventfd: control put something on a down ring */
+	atomic_bool asleep;   /* worker sets before it sleeps; main clears it and writes wake_fd */
+	uint32_t packets;     /* of this loop, from any source; 0 means idle */
+	uint16_t ip_id;	      /* of the next packet of our own */
+	struct source_table *sources; /* policed SIP sources; worker: rw */
+	struct sip_index *scans;      /* one for each SIP message of this loop */
+	uint32_t n_scans, scans_max;
+	uint8_t *scratch; /* API_SIP_MSG_MAX and a record head: copy of a down record */
 } __rte_cache_aligned;
 
 extern struct worker workers[API_WORKERS_MAX];
@@ -64,13 +71,32 @@ static inline struct worker *worker_get(void)
 /** Main: wait until every worker passed a quiescent point. */
 void worker_grace(void);
 
+struct dataplane_config;
+
+/** Make the workers (one a CPU of config.cores) and their graphs. @return 0 or negative errno. */
+int worker_init(const struct dataplane_config *config);
+void worker_fini(void);
+/** Start and stop the worker loops. */
+int worker_start(void);
+void worker_stop(void);
+
+/** Main: wake a worker that sleeps, after giving it something. */
+void worker_wake(struct worker *w);
+
+/** Main sleeps in epoll; set before it looks at the rings for the last time. */
+extern atomic_bool main_asleep;
+/** Readable when a worker gave main something while it slept. */
+extern int main_wake_fd;
+/** Worker: after putting something on to_kernel or latched. */
+void main_wake(void);
+
 /* What nodes hand to each other with a packet: a dynamic mbuf field. */
 struct pkt_meta {
 	uint16_t port;	/* where it entered (or, if ours, leaves): whose counters it moves */
 	uint8_t drop;	/* enum drop_reason, for the drop node */
 	uint8_t origin; /* enum pkt_origin */
 	uint32_t value; /* nexthop index, slot value, realm ...: between two neighbouring nodes */
-	uint32_t value2;
+	uint32_t value2; /* index into worker.scans, local index, port to glean by */
 };
 enum pkt_origin { PKT_WIRE, PKT_TWIN, PKT_CONTROL };
 extern int pkt_meta_offset;

@@ -27,7 +27,13 @@ struct stats_port {
 	uint16_t pad2[3];
 };
 
-/** What one worker did with the packets of one port. Writer: that worker. */
+/**
+ * What one thread did with the packets of one port. Writer: that worker, or main for the kernel
+ * path. Summed over all threads (stats_port_sum) and with no packet under way, exactly:
+ *
+ *   rx_packets + from_twin + from_control =
+ *           forwarded + originated + punted + sip_up + gleaned + the sum of drops
+ */
 struct stats_port_counts {
 	uint64_t rx_packets; /* from the wire */
 	uint64_t rx_bytes;
@@ -109,7 +115,26 @@ struct stats {
 	struct stats_pool pool[STATS_POOLS_MAX];
 	struct stats_node node[API_NODES_MAX];
 	struct stats_worker worker[API_WORKERS_MAX];
+	/* main's own share: punted, gleaned, from_twin and the drops of the kernel path */
+	struct stats_port_counts main[API_PORTS_MAX];
 };
+
+/** One port's counters, summed over the workers and main. */
+static inline void stats_port_sum(
+	const struct stats *s, unsigned int port, struct stats_port_counts *out)
+{
+	const uint64_t *from = (const uint64_t *)&s->main[port];
+	uint64_t *to = (uint64_t *)out;
+	unsigned int workers = s->workers <= API_WORKERS_MAX ? s->workers : API_WORKERS_MAX;
+
+	for (size_t i = 0; i < sizeof(*out) / sizeof(*to); i++)
+		to[i] = from[i];
+	for (unsigned int w = 0; w < workers; w++) {
+		from = (const uint64_t *)&s->worker[w].port[port];
+		for (size_t i = 0; i < sizeof(*out) / sizeof(*to); i++)
+			to[i] += from[i];
+	}
+}
 
 /** Slot i of the flow lines; NULL when out of range. */
 static inline const struct stats_flow *stats_flow_get(const struct stats *s, uint32_t i)
