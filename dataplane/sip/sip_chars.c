@@ -106,7 +106,7 @@ static bool is_v6(struct str_view text)
 		return false;
 	if (net_addr_parse(text, &a) == 0)
 		return a.family == NET_FAMILY_V6;
-	if (text.len >= sizeof(fixed))
+	if (text.len >= sizeof(fixed) || memchr(text.p, '.', text.len) == NULL)
 		return false;
 	for (size_t i = 0; i + 2 < text.len; i++) {
 		if (memcmp(text.p + i, ":::", 3) != 0)

@@ -92,7 +92,9 @@ static void scan_status_line(struct scan *s, struct str_view line)
 		return;
 	}
 	s->idx->status = (uint16_t)status;
-	if (line.len > 0)
+	if (line.len > SIP_HEADER_LEN_MAX)
+		fail(s, SIP_SCAN_START_LINE);
+	else if (line.len > 0)
 		s->idx->reason = span_of(s, line);
 }
 

@@ -172,7 +172,9 @@ enum sip_scan_error sip_scan(const char *buf, size_t len, struct sip_index *idx)
 int sip_index_check(const struct sip_index *idx, size_t idx_len, size_t msg_len);
 
 /**
- * Bytes of the first message in a stream (TCP), for later transports.
+ * Bytes of the first message in a stream (TCP), for later transports. Empty lines in front of a
+ * message count as one of their own (RFC 5626 keep-alive; sip_scan says EMPTY to it). Starts at
+ * `buf` each time: give it more bytes in pieces, not one by one.
  * @return bytes of the whole message, 0 for "need more", -EBADMSG if it cannot be framed
  *         (no or bad Content-Length, RFC 3261 section 18.3).
  */
