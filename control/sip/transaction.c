@@ -57,26 +57,29 @@ int txn_send(struct txn_layer *l, const struct sip_path *path, struct str_view m
 
 /* --- answers without state --- */
 
+static bool is_supported(struct str_view tag)
+{
+	struct str_view supported = TXN_SUPPORTED, known;
+
+	while (sip_list_next(&supported, &known)) {
+		if (sv_eq_nocase(tag, known))
+			return true;
+	}
+	return false;
+}
+
 /** Section 8.2.2.3: the option tags of Require that we do not know. */
 static void write_unsupported(struct sip_writer *w, const struct sip_msg *req)
 {
-	static const enum sip_header_id ids[] = {SIP_HDR_REQUIRE, SIP_HDR_PROXY_REQUIRE};
-	struct str_view supported, line, tag, known;
 	const char *separator = "Unsupported: ";
+	struct str_view line, tag;
 
-	for (size_t h = 0; h < ARRAY_LEN(ids); h++) {
-		for (unsigned int i = 0; (line = sip_msg_header(req, ids[h], i)).p != NULL; i++) {
-			while (sip_list_next(&line, &tag)) {
-				bool found = !sip_is_token(tag);
-
-				supported = TXN_SUPPORTED;
-				while (!found && sip_list_next(&supported, &known))
-					found = sv_eq_nocase(tag, known);
-				if (found)
-					continue;
-				sip_write_fmt(w, "%s%.*s", separator, SV_ARG(tag));
-				separator = ", ";
-			}
+	for (unsigned int i = 0; (line = sip_msg_header(req, SIP_HDR_REQUIRE, i)).p != NULL; i++) {
+		while (sip_list_next(&line, &tag)) {
+			if (!sip_is_token(tag) || is_supported(tag))
+				continue;
+			sip_write_fmt(w, "%s%.*s", separator, SV_ARG(tag));
+			separator = ", ";
 		}
 	}
 	if (separator[0] == ',')

@@ -24,7 +24,8 @@ typedef int (*txn_send_fn)(void *ctx, const struct sip_path *path, struct str_vi
 /**
  * Callbacks of the transaction user. They may call anything here but txn_layer_free(), and may
  * respond to, cancel or detach any transaction: one ends only in timers_run(). Messages are
- * borrowed for the call; take a reference to keep one. */
+ * borrowed for the call; take a reference to keep one.
+ */
 struct txn_user {
 	/**
 	 * A new request that passed sip_validate() and started a server transaction (never ACK,
