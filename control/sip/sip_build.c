@@ -21,11 +21,22 @@ void sip_write_raw(struct sip_writer *w, struct str_view bytes)
 	w->len += bytes.len;
 }
 
+static bool is_break(char c)
+{
+	return c == '\r' || c == '\n' || c == '\0';
+}
+
+/** True if p[i] is the NUL of a quoted pair. */
+static bool is_nul_pair(const char *p, size_t i)
+{
+	return p[i] == '\0' && i > 0 && p[i - 1] == '\\';
+}
+
 /** True if bytes could end a line or a C string. */
 static bool has_break(const char *p, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
-		if (p[i] == '\r' || p[i] == '\n' || p[i] == '\0')
+		if (is_break(p[i]))
 			return true;
 	}
 	return false;
@@ -84,7 +95,7 @@ void sip_write_value(struct sip_writer *w, struct str_view value)
 	while (left > 0 && !w->failed) {
 		size_t n = 0, fold;
 
-		while (n < left && p[n] != '\r' && p[n] != '\n' && p[n] != '\0')
+		while (n < left && (!is_break(p[n]) || (w->nul_pair && is_nul_pair(p, n))))
 			n++;
 		sip_write_raw(w, (struct str_view){p, n});
 		p += n;

@@ -14,6 +14,7 @@ struct sip_writer {
 	size_t len;
 	bool failed;	/* overflow, or a line break in a value */
 	bool bad_value; /* it was the line break */
+	bool nul_pair;	/* let the quoted pair of backslash and NUL pass (RFC 3261 section 25.1) */
 };
 
 void sip_writer_init(struct sip_writer *w, char *buf, size_t cap);
@@ -36,7 +37,8 @@ int sip_writer_finish(struct sip_writer *w);
  * Start a response to `req` (RFC 3261 section 8.2.6): status line, Vias in order, From, To (with
  * `to_tag` if it has none and to_tag is not empty; 100 adds none), Call-ID, CSeq. The topmost Via
  * gets received and rport by RFC 3261 section 18.2.1 and RFC 3581. The caller adds headers and the
- * body.
+ * body. For a request that scans clean and is shorter than 63,000 bytes this fails only for want of
+ * room.
  */
 void sip_response_start(struct sip_writer *w, const struct sip_msg *req, unsigned int status,
 	const char *reason, struct str_view to_tag);

@@ -88,6 +88,8 @@ void sip_response_start(struct sip_writer *w, const struct sip_msg *req, unsigne
 {
 	sip_write_fmt(w, "SIP/2.0 %03u %s\r\n", status,
 		reason != NULL ? reason : sip_reason_phrase(status));
+	/* The sender gets back what it wrote, or its request could not be answered at all. */
+	w->nul_pair = true;
 	write_vias(w, req);
 	copy_header(w, req, SIP_HDR_FROM);
 	write_to(w, req, status, to_tag);
@@ -101,6 +103,7 @@ void sip_response_start(struct sip_writer *w, const struct sip_msg *req, unsigne
 		if (stamp.p != NULL)
 			sip_write_header(w, "Timestamp", stamp);
 	}
+	w->nul_pair = false;
 }
 
 struct sip_path sip_response_path(const struct sip_msg *req)

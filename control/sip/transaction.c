@@ -21,6 +21,7 @@ struct txn_layer *txn_layer_new(
 	l->send = send;
 	l->send_ctx = send_ctx;
 	l->user = *user;
+	l->max = TXN_MAX;
 	return l;
 }
 
@@ -193,11 +194,12 @@ static void receive_cancel(struct txn_layer *l, struct sip_msg *cancel, const st
 		l->user.on_cancel(l->user.ctx, invite, cancel);
 }
 
-static bool too_many(const struct txn_layer *l, const struct sip_msg *req)
+/** New calls leave the last tenth of the room to requests inside dialogs, and to CANCEL. */
+static bool is_full(const struct txn_layer *l, const struct sip_msg *req)
 {
 	bool fresh = !req->idx.has_to_tag && req->idx.method != SIP_CANCEL;
 
-	return l->stats.servers >= (fresh ? TXN_MAX_NEW : TXN_MAX);
+	return l->stats.servers >= (fresh ? l->max - l->max / 10 : l->max);
 }
 
 /** Section 8.2.2.2: the same request came on another way too. */
@@ -223,7 +225,11 @@ static void receive_new(struct txn_layer *l, struct sip_msg *req, const struct t
 		refuse(l, req, verdict.status, verdict.reason);
 		return;
 	}
-	if (too_many(l, req)) {
+	if (req->len > TXN_REQUEST_LEN_MAX) {
+		refuse(l, req, 513, NULL);
+		return;
+	}
+	if (is_full(l, req)) {
 		refuse(l, req, 503, NULL);
 		return;
 	}

@@ -20,8 +20,9 @@
 
 /* Transactions of each kind and layer. Beyond it: 503, and NULL from client_txn_new(). */
 #define TXN_MAX 200000
-/* New calls leave the last tenth to requests inside dialogs, and CANCEL. */
-#define TXN_MAX_NEW (TXN_MAX / 10 * 9)
+
+/* Longest request served: its copied headers, written out in full, still fit into a response. */
+#define TXN_REQUEST_LEN_MAX 63000
 
 #define TXN_TIMEOUT_MS (64 * SIP_T1_MS) /* timers B, F, H, J, L, M; D: "at least 32 s" */
 #define TXN_TRYING_MS 200		/* section 17.2.1: 100 by the layer after that */
@@ -94,6 +95,7 @@ struct txn_layer {
 	struct server_txn *servers;
 	struct server_txn *merges;
 	struct client_txn *clients;
+	size_t max;			   /* TXN_MAX; tests lower it */
 	char scratch[SIP_MSG_LEN_MAX + 1]; /* a message under construction */
 };
 
