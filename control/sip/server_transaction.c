@@ -302,8 +302,12 @@ bool server_txn_acknowledged(struct server_txn *t, const struct sip_msg *ack)
 	struct str_view tag = server_txn_to_tag(t);
 
 	/* In Accepted the ACK is the user's (RFC 6026 section 7.1). */
-	if (action(t, EVENT_ACK) == NULL)
-		return t->state != SERVER_ACCEPTED;
+	if (t->state == SERVER_ACCEPTED)
+		return false;
+	if (action(t, EVENT_ACK) == NULL) {
+		t->layer->stats.ignored++;
+		return true;
+	}
 	/* Without a unique branch the To tag tells which answer is meant (section 17.2.3). */
 	if (!txn_branch_is_unique(sip_msg_view(ack, ack->idx.branch)) && tag.len != 0 &&
 		!sv_eq(tag, sip_msg_view(ack, ack->idx.to_tag)))
