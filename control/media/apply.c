@@ -113,7 +113,9 @@ void media_line_apply(struct media_session *s, struct media_line *line)
 			media_stream_del(&line->stream[i]);
 			continue;
 		}
-		want.kind = rtcp ? STREAM_RTCP : line->kind == SDP_KIND_RTP ? STREAM_RTP : STREAM_ANY;
+		want.kind = rtcp			 ? STREAM_RTCP
+			    : line->kind == SDP_KIND_RTP ? STREAM_RTP
+							 : STREAM_ANY;
 		fill_end(s, line, 0, rtcp, &want.end[0]);
 		fill_end(s, line, 1, rtcp, &want.end[1]);
 		media_stream_set(&line->stream[i], &want);

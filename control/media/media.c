@@ -139,8 +139,7 @@ void media_flush(struct media *m)
 	}
 }
 
-static struct port_pool *pool_of(
-	struct media *m, uint16_t realm, const struct net_endpoint *local)
+static struct port_pool *pool_of(struct media *m, uint16_t realm, const struct net_endpoint *local)
 {
 	if (realm >= m->env.config->n_realms ||
 		!net_addr_eq(&m->env.config->realms[realm].media_addr, &local->addr))

@@ -32,10 +32,10 @@ json_t *media_session_json(const struct media_session *s)
 		const struct media_line *line = s->line[i];
 		bool on = line->stream[0].state == STREAM_SET;
 
-		json_array_append_new(lines,
-			json_pack("{s:s,s:s,s:b,s:o,s:o}", "media", line->type, "kind",
-				kinds[line->kind], "active", on, "caller", side_json(s, line, 0),
-				"callee", side_json(s, line, 1)));
+		json_array_append_new(
+			lines, json_pack("{s:s,s:s,s:b,s:o,s:o}", "media", line->type, "kind",
+				       kinds[line->kind], "active", on, "caller",
+				       side_json(s, line, 0), "callee", side_json(s, line, 1)));
 	}
 	return lines;
 }

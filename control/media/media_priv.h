@@ -21,13 +21,13 @@ struct media_stream {
 	struct media_line *line;
 	uint64_t id;
 	enum media_stream_state state;
-	struct rec_stream_set said;    /* as it shall be */
-	bool dirty;		       /* could not be said: ring full or nobody attached */
-	bool known;		       /* said at least once: a delete must be said, too */
-	unsigned int unanswered;       /* commands without REC_DONE */
-	uint32_t flow[2];	       /* statistics index of each direction */
+	struct rec_stream_set said;	/* as it shall be */
+	bool dirty;			/* could not be said: ring full or nobody attached */
+	bool known;			/* said at least once: a delete must be said, too */
+	unsigned int unanswered;	/* commands without REC_DONE */
+	uint32_t flow[2];		/* statistics index of each direction */
 	struct stream_counts counts[2]; /* sum of what REC_STREAM_GONE told */
-	UT_hash_handle hh;	       /* media.streams, by id; only while state != STREAM_NONE */
+	UT_hash_handle hh;		/* media.streams, by id; only while state != STREAM_NONE */
 };
 
 /** Where one side wants its media, and from where it may send. */
@@ -44,12 +44,12 @@ struct media_remote {
 
 struct media_line {
 	struct media_session *session;
-	enum sdp_kind kind;		/* as last answered */
+	enum sdp_kind kind; /* as last answered */
 	enum sdp_kind offered_kind;
-	uint16_t port[2];		/* ours towards each side; 0: none taken yet */
-	struct media_remote remote[2];	/* in force */
-	struct media_remote offered;	/* of the unanswered offer */
-	char type[16];			/* "audio", for people */
+	uint16_t port[2];	       /* ours towards each side; 0: none taken yet */
+	struct media_remote remote[2]; /* in force */
+	struct media_remote offered;   /* of the unanswered offer */
+	char type[16];		       /* "audio", for people */
 	struct media_stream stream[MEDIA_STREAMS_PER_LINE];
 };
 
@@ -57,15 +57,15 @@ struct media_session {
 	struct media *media;
 	uint64_t call_id;
 	uint16_t realm[2];
-	bool offering;		  /* an offer of offer_side may be answered */
+	bool offering; /* an offer of offer_side may be answered */
 	unsigned int offer_side;
-	unsigned int n_offered;	  /* m= lines of that offer */
-	unsigned int n_agreed;	  /* m= lines of the last answer: an offer may not have fewer */
-	unsigned int n_lines;	  /* most that were ever offered */
+	unsigned int n_offered; /* m= lines of that offer */
+	unsigned int n_agreed;	/* m= lines of the last answer: an offer may not have fewer */
+	unsigned int n_lines;	/* most that were ever offered */
 	bool watched, ending, forgotten;
 	uint64_t sdp_session_id[2];
 	uint64_t sdp_version[2];
-	char *sdp_sent[2];	  /* to each side, NUL terminated; for the version */
+	char *sdp_sent[2]; /* to each side, NUL terminated; for the version */
 	struct media_session *prev, *next;
 	struct media_line *line[SDP_MEDIA_MAX]; /* n_lines of them */
 };

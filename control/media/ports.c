@@ -5,8 +5,7 @@
 
 enum port_flags { PORT_USED = 1, PORT_ORPHAN_EVEN = 2, PORT_ORPHAN_ODD = 4 };
 
-int port_pool_init(
-	struct port_pool *p, uint16_t min, uint16_t max, unsigned int shard,
+int port_pool_init(struct port_pool *p, uint16_t min, uint16_t max, unsigned int shard,
 	unsigned int shards, uint64_t *total)
 {
 	unsigned int pairs = max > min ? (unsigned int)(max - min + 1) / 2 : 0;

@@ -8,13 +8,13 @@
 #include "base.h"
 
 struct port_pool {
-	uint16_t min;	     /* even: first port of the realm's range */
-	unsigned int shard;  /* own pairs are those with pair % shards == shard */
+	uint16_t min;	    /* even: first port of the realm's range */
+	unsigned int shard; /* own pairs are those with pair % shards == shard */
 	unsigned int shards;
-	unsigned int n;	     /* own pairs */
-	unsigned int used;   /* by calls, or kept out for orphans */
-	uint64_t *total;     /* `used` of all pools, kept by each */
-	uint8_t *flags;	     /* enum port_flags of each own pair */
+	unsigned int n;	   /* own pairs */
+	unsigned int used; /* by calls, or kept out for orphans */
+	uint64_t *total;   /* `used` of all pools, kept by each */
+	uint8_t *flags;	   /* enum port_flags of each own pair */
 };
 
 /**

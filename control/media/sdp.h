@@ -33,11 +33,11 @@ enum sdp_direction {
 
 /** One m= line and its lines; views into the text. */
 struct sdp_media {
-	struct str_view type;	 /* "audio" */
-	struct str_view proto;	 /* "RTP/AVP" */
-	struct str_view formats; /* "0 8 101" */
-	struct str_view lines;	 /* what follows the m= line */
-	struct net_addr addr;	 /* of c=, normalised; family 0: none, a name, or unreadable */
+	struct str_view type;	   /* "audio" */
+	struct str_view proto;	   /* "RTP/AVP" */
+	struct str_view formats;   /* "0 8 101" */
+	struct str_view lines;	   /* what follows the m= line */
+	struct net_addr addr;	   /* of c=, normalised; family 0: none, a name, or unreadable */
 	struct net_addr rtcp_addr; /* of a=rtcp; family 0: not given */
 	uint16_t port;		   /* 0: refused or ended */
 	uint16_t rtcp_port;	   /* of a=rtcp; 0: not given */
@@ -67,9 +67,9 @@ bool sdp_addr_is_hold(const struct net_addr *a);
 struct sdp_rewrite {
 	uint64_t session_id;
 	uint64_t version;
-	struct net_addr addr;		  /* ours */
-	uint16_t port[SDP_MEDIA_MAX];	  /* ours for each m= line; 0: refuse it */
-	unsigned int n_media;		  /* m= lines to write; in->n_media or fewer */
+	struct net_addr addr;	      /* ours */
+	uint16_t port[SDP_MEDIA_MAX]; /* ours for each m= line; 0: refuse it */
+	unsigned int n_media;	      /* m= lines to write; in->n_media or fewer */
 };
 
 /**

@@ -94,7 +94,7 @@ static void put_lines(struct out *o, struct str_view lines, char letter)
 		if (letter == 'b')
 			put_bandwidth(o, line);
 		else if (line.len <= SDP_LINE_MAX && sdp_attribute(line, &name, &value) &&
-			attribute_allowed(name) && is_printable(line))
+			 attribute_allowed(name) && is_printable(line))
 			put(o, "%.*s\r\n", SV_ARG(line));
 	}
 }

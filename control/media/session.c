@@ -4,8 +4,7 @@
 
 #include "media_priv.h"
 
-struct media_session *media_session_new(
-	struct media *m, uint64_t call_id, const uint16_t realms[2])
+struct media_session *media_session_new(struct media *m, uint64_t call_id, const uint16_t realms[2])
 {
 	struct media_session *s = calloc(1, sizeof(*s));
 	uint64_t random[2];
@@ -243,7 +242,8 @@ bool media_session_ready(const struct media_session *s)
 	for (unsigned int i = 0; i < s->n_lines; i++)
 		for (unsigned int k = 0; k < MEDIA_STREAMS_PER_LINE; k++)
 			if (s->line[i]->stream[k].state == STREAM_SET &&
-				(s->line[i]->stream[k].unanswered > 0 || s->line[i]->stream[k].dirty))
+				(s->line[i]->stream[k].unanswered > 0 ||
+					s->line[i]->stream[k].dirty))
 				return false;
 	return true;
 }

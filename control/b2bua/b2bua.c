@@ -1,0 +1,289 @@
+#include <errno.h>
+#include <time.h>
+
+#include "attach.h"
+#include "b2bua_priv.h"
+#include "route.h"
+
+const char b2bua_product[] = "Sallyport";
+const char b2bua_allow_value[] = "INVITE, ACK, BYE, CANCEL, OPTIONS";
+
+const struct config_realm *b2bua_realm(const struct b2bua *b, uint16_t realm)
+{
+	return &b->env.config->realms[realm];
+}
+
+const struct net_endpoint *b2bua_listener(
+	const struct b2bua *b, uint16_t realm, unsigned int family)
+{
+	const struct config_realm *r = b2bua_realm(b, realm);
+
+	for (unsigned int i = 0; i < r->n_listeners; i++)
+		if (r->listeners[i].local.addr.family == family)
+			return &r->listeners[i].local;
+	return NULL;
+}
+
+int64_t b2bua_utc_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+int b2bua_str_set(char **dst, struct str_view text)
+{
+	char *copy = malloc(text.len + 1);
+
+	if (copy == NULL)
+		return -ENOMEM;
+	if (text.len > 0)
+		memcpy(copy, text.p, text.len);
+	copy[text.len] = '\0';
+	free(*dst);
+	*dst = copy;
+	return 0;
+}
+
+/* --- requests outside and inside of dialogs --- */
+
+void b2bua_reply(struct b2bua *b, struct server_txn *txn, unsigned int status)
+{
+	bool options = server_txn_request(txn)->idx.method == SIP_OPTIONS;
+	char tag[LEG_TAG_LEN + 1], extra[256];
+	int n;
+
+	sip_random_token(tag, LEG_TAG_LEN);
+	n = snprintf(extra, sizeof(extra), "Server: %s\r\n", b2bua_product);
+	if ((options && status == 200) || status == 405 || status == 501)
+		n += snprintf(extra + n, sizeof(extra) - (size_t)n, "Allow: %s\r\n",
+			b2bua_allow_value);
+	if ((options && status == 200) || status == 415)
+		n += snprintf(extra + n, sizeof(extra) - (size_t)n, "Accept: application/sdp\r\n");
+	if (status == 500 || status == 503)
+		n += snprintf(extra + n, sizeof(extra) - (size_t)n, "Retry-After: %d\r\n",
+			RETRY_AFTER_S);
+	(void)server_txn_reply(txn, status, (struct str_view){tag, LEG_TAG_LEN},
+		(struct str_view){extra, (size_t)n});
+}
+
+/* Section 12.2.2: the dialog must be known, and its requests in order. @return NULL when the
+ * request was answered. */
+static struct leg *dialog_of(struct b2bua *b, struct server_txn *txn, const struct sip_msg *req)
+{
+	struct leg *l = leg_find(b, req);
+
+	if (l == NULL) {
+		b2bua_reply(b, txn, 481);
+		return NULL;
+	}
+	if (l->remote_cseq != 0 && req->idx.cseq < l->remote_cseq) {
+		b2bua_reply(b, txn, 500);
+		return NULL;
+	}
+	l->remote_cseq = req->idx.cseq;
+	return l;
+}
+
+static void on_request(void *ctx, struct server_txn *txn, struct sip_msg *req)
+{
+	struct b2bua *b = ctx;
+	struct leg *l = NULL;
+
+	if (req->path.realm >= b->env.config->n_realms) {
+		b2bua_reply(b, txn, 500);
+		return;
+	}
+	switch (req->idx.method) {
+	case SIP_INVITE:
+	case SIP_BYE:
+	case SIP_OPTIONS:
+		break;
+	case SIP_METHOD_NONE:
+	case SIP_METHOD_OTHER:
+		b2bua_reply(b, txn, 501);
+		return;
+	default:
+		b2bua_reply(b, txn, 405);
+		return;
+	}
+	if (req->idx.has_to_tag) {
+		l = dialog_of(b, txn, req);
+		if (l == NULL)
+			return;
+	}
+	if (req->idx.method == SIP_OPTIONS)
+		b2bua_reply(b, txn, 200);
+	else if (req->idx.method == SIP_INVITE && l == NULL)
+		invite_on_request(b, txn, req);
+	else if (req->idx.method == SIP_INVITE)
+		reinvite_on_request(l, txn, req);
+	else if (l == NULL)
+		b2bua_reply(b, txn, 481); /* BYE belongs to a dialog */
+	else
+		bye_on_request(l, txn, req);
+}
+
+static void on_ack(void *ctx, struct sip_msg *ack)
+{
+	struct leg *l = leg_find(ctx, ack);
+
+	if (l != NULL)
+		exchange_on_ack(l, ack);
+}
+
+static void on_cancel(void *ctx, struct server_txn *invite, struct sip_msg *cancel)
+{
+	struct call *c = server_txn_data(invite);
+
+	if (c != NULL)
+		invite_on_cancel(c, invite, cancel);
+}
+
+static void on_server_end(void *ctx, struct server_txn *txn, int error)
+{
+	struct call *c = server_txn_data(txn);
+
+	if (c != NULL && c->ex.server == txn)
+		c->ex.server = NULL;
+}
+
+/* A 2xx to INVITE may come when its transaction is long over. */
+static void on_stray_response(void *ctx, struct sip_msg *resp)
+{
+	struct leg *l;
+
+	if (resp->idx.method != SIP_INVITE || resp->idx.status < 200 || resp->idx.status > 299)
+		return;
+	l = leg_find_tag(ctx, sip_msg_view(resp, resp->idx.from_tag));
+	if (l != NULL && l->realm == resp->path.realm)
+		invite_on_response(l, NULL, resp);
+}
+
+/* --- media --- */
+
+static void on_media_ready(void *ctx, uint64_t call_id)
+{
+	struct call *c = call_find(ctx, call_id);
+
+	if (c != NULL && c->state == CALL_ANSWERING)
+		invite_answer(c);
+}
+
+static void on_media_stream_gone(void *ctx, uint64_t call_id, bool refused)
+{
+	struct call *c = call_find(ctx, call_id);
+
+	if (c == NULL)
+		return;
+	if (refused)
+		call_end(c, CAUSE_MEDIA_REFUSED, 500, ENDED_BY_BOX);
+	else
+		b2bua_on_media_gone(ctx, call_id);
+}
+
+static void on_media_closed(void *ctx, uint64_t call_id, const struct media_session *s)
+{
+	struct call *c = call_find(ctx, call_id);
+
+	if (c != NULL)
+		call_media_closed(c, s);
+}
+
+void b2bua_on_media_gone(struct b2bua *b, uint64_t call_id)
+{
+	struct call *c = call_find(b, call_id);
+
+	if (c != NULL)
+		call_end(c, CAUSE_MEDIA_TIMEOUT, 500, ENDED_BY_BOX);
+}
+
+/* --- life --- */
+
+struct b2bua *b2bua_new(const struct b2bua_env *env)
+{
+	const struct config *c = env->config;
+	struct b2bua *b = calloc(1, sizeof(*b));
+	struct txn_user txn_user = {
+		.on_request = on_request,
+		.on_ack = on_ack,
+		.on_cancel = on_cancel,
+		.on_server_end = on_server_end,
+		.on_stray_response = on_stray_response,
+		.ctx = b,
+	};
+	struct media_user media_user = {
+		.on_ready = on_media_ready,
+		.on_stream_gone = on_media_stream_gone,
+		.on_closed = on_media_closed,
+		.ctx = b,
+	};
+
+	if (b == NULL)
+		return NULL;
+	b->env = *env;
+	b->realm_calls = calloc(c->n_realms + 1, sizeof(b->realm_calls[0]));
+	b->peer_calls = calloc(c->n_peers + 1, sizeof(b->peer_calls[0]));
+	b->txns = txn_layer_new(env->timers, env->send, env->send_ctx, &txn_user);
+	if (b->realm_calls == NULL || b->peer_calls == NULL || b->txns == NULL ||
+		timer_hold(env->timers, &b->reaper) != 0) {
+		b2bua_free(b);
+		return NULL;
+	}
+	media_set_user(env->media, &media_user);
+	return b;
+}
+
+void b2bua_free(struct b2bua *b)
+{
+	struct call *c, *tmp;
+
+	if (b == NULL)
+		return;
+	media_set_user(b->env.media, NULL);
+	/* First of all, so that nothing is sent any more. */
+	txn_layer_free(b->txns);
+	b->txns = NULL;
+	HASH_ITER(hh, b->calls, c, tmp)
+	{
+		if (c->media != NULL && !c->media_ending)
+			(void)media_session_end(c->media);
+		call_free(c);
+	}
+	timer_release(b->env.timers, &b->reaper);
+	free(b->realm_calls);
+	free(b->peer_calls);
+	free(b);
+}
+
+struct txn_layer *b2bua_txn_layer(struct b2bua *b)
+{
+	return b->txns;
+}
+
+const struct b2bua_stats *b2bua_get_stats(const struct b2bua *b)
+{
+	return &b->stats;
+}
+
+void b2bua_set_hash_key(struct b2bua *b, const uint64_t key[2])
+{
+	memcpy(b->env.hash_key, key, sizeof(b->env.hash_key));
+}
+
+void b2bua_drain(struct b2bua *b)
+{
+	b->draining = true;
+}
+
+void b2bua_stop(struct b2bua *b)
+{
+	struct call *c, *tmp;
+
+	b->draining = true;
+	HASH_ITER(hh, b->calls, c, tmp)
+	{
+		call_end(c, CAUSE_SHUTDOWN, 503, ENDED_BY_BOX);
+	}
+}

@@ -1,0 +1,199 @@
+#include <errno.h>
+
+#include "b2bua_priv.h"
+#include "route.h"
+
+struct call *call_new(struct b2bua *b)
+{
+	struct call *c = calloc(1, sizeof(*c));
+	char random[9];
+
+	if (c == NULL)
+		return NULL;
+	c->b = b;
+	c->id = ((uint64_t)b->env.shard << 48) | ++b->last_id;
+	sip_random_token(random, sizeof(random) - 1);
+	snprintf(c->name, sizeof(c->name), "%u-%llu-%s", b->env.shard,
+		(unsigned long long)b->last_id, random);
+	c->start_ms = b2bua_utc_ms();
+	c->leg[SIDE_CALLER].state = c->leg[SIDE_CALLEE].state = LEG_GONE;
+	HASH_ADD(hh, b->calls, id, sizeof(c->id), c);
+	if (timer_hold(b->env.timers, &c->timer) != 0 ||
+		timer_hold(b->env.timers, &c->ex.timer) != 0) {
+		call_free(c);
+		return NULL;
+	}
+	return c;
+}
+
+void call_free(struct call *c)
+{
+	struct b2bua *b = c->b;
+
+	exchange_over(c);
+	timer_release(b->env.timers, &c->timer);
+	timer_release(b->env.timers, &c->ex.timer);
+	leg_fini(&c->leg[SIDE_CALLER]);
+	leg_fini(&c->leg[SIDE_CALLEE]);
+	json_decref(c->media_report);
+	free(c->from);
+	free(c->to);
+	HASH_DEL(b->calls, c);
+	free(c);
+}
+
+struct call *call_find(const struct b2bua *b, uint64_t id)
+{
+	struct call *c;
+
+	HASH_FIND(hh, b->calls, &id, sizeof(id), c);
+	return c;
+}
+
+/* --- limits: exact, since each call counts itself in and out once --- */
+
+static bool realm_has_room(const struct b2bua *b, const struct leg *l)
+{
+	uint32_t max = b2bua_realm(b, l->realm)->max_calls;
+
+	return max == 0 || b->realm_calls[l->realm] < max;
+}
+
+static bool peer_has_room(const struct b2bua *b, const struct leg *l)
+{
+	uint32_t max = l->peer >= 0 ? b->env.config->peers[l->peer].max_calls : 0;
+
+	return max == 0 || b->peer_calls[l->peer] < max;
+}
+
+bool call_may_start(const struct b2bua *b, const struct leg *caller, const struct leg *callee)
+{
+	return realm_has_room(b, caller) && realm_has_room(b, callee) && peer_has_room(b, caller) &&
+	       peer_has_room(b, callee);
+}
+
+/* A call within one realm, or back to its own peer, counts once there. */
+static void count_by(struct call *c, int by)
+{
+	struct b2bua *b = c->b;
+	const struct leg *x = &c->leg[SIDE_CALLER], *y = &c->leg[SIDE_CALLEE];
+
+	b->realm_calls[x->realm] += (uint32_t)by;
+	if (y->realm != x->realm)
+		b->realm_calls[y->realm] += (uint32_t)by;
+	if (x->peer >= 0)
+		b->peer_calls[x->peer] += (uint32_t)by;
+	if (y->peer >= 0 && y->peer != x->peer)
+		b->peer_calls[y->peer] += (uint32_t)by;
+}
+
+void call_count(struct call *c)
+{
+	count_by(c, 1);
+	c->counted = true;
+	c->b->stats.calls_total++;
+	c->b->stats.calls_active++;
+}
+
+/* --- the end --- */
+
+static void on_counts_timeout(void *ctx)
+{
+	struct call *c = ctx;
+
+	if (c->media != NULL) {
+		struct media_session *s = c->media;
+
+		call_media_closed(c, s);
+		media_session_forget(s);
+	}
+}
+
+static void end_media(struct call *c)
+{
+	if (c->media == NULL)
+		return;
+	c->media_ending = true;
+	if (media_session_end(c->media))
+		c->media = NULL;
+	else
+		(void)timer_arm(
+			c->b->env.timers, &c->timer, CALL_COUNTS_WAIT_MS, on_counts_timeout, c);
+}
+
+void call_media_closed(struct call *c, const struct media_session *s)
+{
+	c->media_report = media_session_json(s);
+	c->media = NULL;
+	timer_cancel(c->b->env.timers, &c->timer);
+	call_check(c);
+}
+
+void call_end(struct call *c, enum call_cause cause, unsigned int status, enum call_end_by by)
+{
+	struct b2bua *b = c->b;
+
+	if (c->state == CALL_ENDED)
+		return;
+	if (c->answer_ms != 0)
+		b->stats.calls_answered_active--;
+	else if (c->counted)
+		b->stats.calls_failed++;
+	c->state = CALL_ENDED;
+	c->cause = cause;
+	c->ended_by = by;
+	c->sip_status = c->answer_ms != 0 ? 200 : status;
+	c->end_ms = b2bua_utc_ms();
+	timer_cancel(b->env.timers, &c->timer);
+	exchange_abort(c, status);
+	bye_leg(&c->leg[SIDE_CALLER]);
+	bye_leg(&c->leg[SIDE_CALLEE]);
+	end_media(c);
+	call_check(c);
+}
+
+static bool has_bye(const struct leg *l)
+{
+	for (const struct leg_txn *t = l->txns; t != NULL; t = t->next)
+		if (t->method == SIP_BYE)
+			return true;
+	return false;
+}
+
+void call_check(struct call *c)
+{
+	struct b2bua *b = c->b;
+
+	if (c->state != CALL_ENDED || c->media != NULL)
+		return;
+	if (!c->recorded) {
+		c->recorded = true;
+		cdr_write(c);
+	}
+	if (c->leg[SIDE_CALLER].state != LEG_GONE || c->leg[SIDE_CALLEE].state != LEG_GONE)
+		return;
+	if (c->counted) {
+		c->counted = false;
+		count_by(c, -1);
+		b->stats.calls_active--;
+	}
+	/* A BYE that crosses ours finds its dialog and gets 200. */
+	if (has_bye(&c->leg[SIDE_CALLER]) || has_bye(&c->leg[SIDE_CALLEE]) || c->dead)
+		return;
+	c->dead = true;
+	c->dead_next = b->dead;
+	b->dead = c;
+	(void)timer_arm(b->env.timers, &b->reaper, 0, call_reap, b);
+}
+
+void call_reap(void *ctx)
+{
+	struct b2bua *b = ctx;
+
+	while (b->dead != NULL) {
+		struct call *c = b->dead;
+
+		b->dead = c->dead_next;
+		call_free(c);
+	}
+}

@@ -1,0 +1,288 @@
+/*
+ * One INVITE or re-INVITE on its way from one leg to the other and back. There is at
+ * most one a call: a second one is glare (491).
+ */
+#include <errno.h>
+
+#include "b2bua_priv.h"
+
+static const struct str_view nothing;
+
+void exchange_start(
+	struct call *c, struct leg *from, struct server_txn *server, const struct sip_msg *req)
+{
+	struct exchange *ex = &c->ex;
+	struct str_view sdp;
+
+	exchange_over(c);
+	ex->active = true;
+	ex->from = from;
+	ex->to = leg_other(from);
+	ex->server = server;
+	ex->server_cseq = req->idx.cseq;
+	ex->delayed_offer = headers_body(req, &sdp) == BODY_NONE;
+	server_txn_set_data(server, c);
+}
+
+void exchange_over(struct call *c)
+{
+	struct exchange *ex = &c->ex;
+
+	timer_cancel(c->b->env.timers, &ex->timer);
+	if (ex->server != NULL && c->b->txns != NULL)
+		server_txn_detach(ex->server);
+	sip_msg_put(ex->final);
+	free(ex->body);
+	free(ex->ok);
+	ex->active = ex->initial = ex->delayed_offer = ex->got_final = ex->answered = false;
+	ex->from = ex->to = NULL;
+	ex->server = NULL;
+	ex->client = NULL;
+	ex->final = NULL;
+	ex->body = ex->ok = NULL;
+}
+
+unsigned int exchange_sdp_status(int error)
+{
+	switch (error) {
+	case -EBADMSG:
+		return 400;
+	case -ENOSPC:
+		return 503;
+	case -ENOMEM:
+	case -EMSGSIZE:
+	case -EPROTO:
+		return 500;
+	default: /* too much, nothing that we relay, an address that may not be */
+		return 488;
+	}
+}
+
+/* --- towards `to` --- */
+
+unsigned int exchange_send(struct call *c, const struct sip_msg *req)
+{
+	struct exchange *ex = &c->ex;
+	struct b2bua *b = c->b;
+	struct str_view sdp;
+	struct sip_writer w;
+
+	if (headers_body(req, &sdp) == BODY_SDP) {
+		int len = media_session_offer(c->media, ex->from->side, sdp, &req->path.remote.addr,
+			b->sdp, sizeof(b->sdp));
+
+		if (len < 0)
+			return exchange_sdp_status(len);
+		sdp = (struct str_view){b->sdp, (size_t)len};
+	}
+	ex->client_cseq = ++ex->to->local_cseq;
+	sip_writer_init(&w, b->msg, sizeof(b->msg));
+	leg_request_start(ex->to, &w, SIP_INVITE, ex->client_cseq);
+	sip_write_fmt(&w, "Max-Forwards: %u\r\n", headers_max_forwards(req));
+	sip_write_fmt(&w, "Allow: %s\r\n", b2bua_allow_value);
+	headers_cross(&w, req, ex->from, ex->to);
+	sip_write_body(&w, SV("application/sdp"), sdp);
+	ex->client = leg_request_send(ex->to, &w, SIP_INVITE);
+	return ex->client != NULL ? 0 : 500;
+}
+
+int exchange_take_sdp(struct call *c, const struct sip_msg *resp)
+{
+	struct exchange *ex = &c->ex;
+	struct b2bua *b = c->b;
+	struct str_view sdp;
+	int len;
+
+	switch (headers_body(resp, &sdp)) {
+	case BODY_SDP:
+		break;
+	case BODY_NONE: /* the answer may have come with a 18x already */
+		return ex->body != NULL ? 0 : -ENOTSUP;
+	default:
+		return -ENOTSUP;
+	}
+	if (ex->delayed_offer)
+		len = media_session_offer(c->media, ex->to->side, sdp, &resp->path.remote.addr,
+			b->sdp, sizeof(b->sdp));
+	else
+		len = media_session_answer(c->media, ex->to->side, sdp, &resp->path.remote.addr,
+			b->sdp, sizeof(b->sdp));
+	if (len < 0)
+		return len;
+	return b2bua_str_set(&ex->body, (struct str_view){b->sdp, (size_t)len});
+}
+
+/* --- towards `from` --- */
+
+/* Section 12.1.1: the dialog's route set is what the request recorded. */
+static void write_record_route(struct sip_writer *w, const struct sip_msg *req)
+{
+	struct str_view value;
+
+	for (unsigned int i = 0; (value = sip_msg_header(req, SIP_HDR_RECORD_ROUTE, i)).p; i++)
+		sip_write_header(w, "Record-Route", value);
+}
+
+static int build_response(struct call *c, struct sip_writer *w, unsigned int status,
+	const struct sip_msg *in, struct str_view sdp)
+{
+	struct exchange *ex = &c->ex;
+	const struct sip_msg *req = server_txn_request(ex->server);
+	struct leg *l = ex->from;
+	char here[NET_ENDPOINT_STRLEN];
+
+	sip_writer_init(w, c->b->msg, sizeof(c->b->msg));
+	sip_response_start(w, req, status, NULL, (struct str_view){l->local_tag, LEG_TAG_LEN});
+	if (status < 300) {
+		write_record_route(w, req);
+		sip_write_fmt(
+			w, "Contact: <sip:%s>\r\n", net_endpoint_format(&l->path.local, here));
+		sip_write_fmt(w, "Allow: %s\r\n", b2bua_allow_value);
+	}
+	sip_write_fmt(w, "Server: %s\r\n", b2bua_product);
+	if (in != NULL)
+		headers_cross(w, in, ex->to, l);
+	else if (status == 503)
+		sip_write_fmt(w, "Retry-After: %d\r\n", RETRY_AFTER_S);
+	sip_write_body(w, SV("application/sdp"), sdp);
+	return sip_writer_finish(w);
+}
+
+void exchange_respond(
+	struct call *c, unsigned int status, const struct sip_msg *in, struct str_view sdp)
+{
+	struct exchange *ex = &c->ex;
+	struct sip_writer w;
+	int len;
+
+	if (ex->server == NULL)
+		return;
+	len = build_response(c, &w, status, in, sdp);
+	if (len > 0)
+		(void)server_txn_respond(ex->server, (struct str_view){w.buf, (size_t)len});
+	else if (status >= 300) /* what crossed made it too long, or broke it */
+		b2bua_reply(c->b, ex->server, status);
+}
+
+void exchange_fail(struct call *c, unsigned int status, const struct sip_msg *in)
+{
+	exchange_respond(c, status, in, nothing);
+	if (c->media != NULL && !c->media_ending)
+		media_session_reject(c->media);
+	exchange_over(c);
+}
+
+/* Section 13.3.1.4: our 2xx again, T1 doubled up to T2, for 64*T1; without an ACK the dialog ends.
+ */
+static void on_timer(void *ctx)
+{
+	struct call *c = ctx;
+	struct exchange *ex = &c->ex;
+	struct timers *timers = c->b->env.timers;
+
+	if (timers->now_ms - ex->ok_since_ms >= 64 * SIP_T1_MS || ex->server == NULL) {
+		struct leg *l = ex->from;
+
+		exchange_over(c);
+		if (l->bye_wanted)
+			bye_leg(l);
+		call_end(c, CAUSE_NO_ACK, 408, ENDED_BY_BOX);
+		call_check(c);
+		return;
+	}
+	(void)server_txn_respond(ex->server, (struct str_view){ex->ok, ex->ok_len});
+	ex->interval_ms = 2 * ex->interval_ms < SIP_T2_MS ? 2 * ex->interval_ms : SIP_T2_MS;
+	(void)timer_arm(timers, &ex->timer, ex->interval_ms, on_timer, c);
+}
+
+void exchange_accept(struct call *c)
+{
+	struct exchange *ex = &c->ex;
+	struct str_view sdp = {ex->body, ex->body ? strlen(ex->body) : 0};
+	struct sip_writer w;
+	int len;
+
+	if (!ex->delayed_offer)
+		leg_send_ack(ex->to, ex->client_cseq, nothing);
+	len = ex->server != NULL ? build_response(c, &w, 200, ex->final, sdp) : -EPIPE;
+	if (len < 0 || b2bua_str_set(&ex->ok, (struct str_view){w.buf, (size_t)len}) != 0) {
+		call_end(c, CAUSE_INTERNAL, 500, ENDED_BY_BOX);
+		return;
+	}
+	ex->ok_len = (size_t)len;
+	ex->answered = true;
+	ex->ok_since_ms = c->b->env.timers->now_ms;
+	ex->interval_ms = SIP_T1_MS;
+	(void)server_txn_respond(ex->server, (struct str_view){ex->ok, ex->ok_len});
+	(void)timer_arm(c->b->env.timers, &ex->timer, SIP_T1_MS, on_timer, c);
+	leg_set_state(ex->from, LEG_CONFIRMED);
+}
+
+/* The answer to a late offer comes with the ACK. @return true if the call can go on. */
+static bool pass_answer(struct call *c, const struct sip_msg *ack)
+{
+	struct exchange *ex = &c->ex;
+	struct b2bua *b = c->b;
+	struct str_view sdp;
+	int len = -EBADMSG;
+
+	if (c->state == CALL_ENDED)
+		return false;
+	if (headers_body(ack, &sdp) == BODY_SDP)
+		len = media_session_answer(c->media, ex->from->side, sdp, &ack->path.remote.addr,
+			b->sdp, sizeof(b->sdp));
+	leg_send_ack(ex->to, ex->client_cseq,
+		len < 0 ? nothing : (struct str_view){b->sdp, (size_t)len});
+	return len >= 0;
+}
+
+void exchange_on_ack(struct leg *l, const struct sip_msg *ack)
+{
+	struct call *c = l->call;
+	struct exchange *ex = &c->ex;
+	bool good = true;
+
+	if (!ex->active || !ex->answered || ex->from != l || ack->idx.cseq != ex->server_cseq)
+		return;
+	timer_cancel(c->b->env.timers, &ex->timer);
+	if (ex->delayed_offer)
+		good = pass_answer(c, ack);
+	exchange_over(c);
+	if (c->state == CALL_ANSWERED)
+		c->state = CALL_ESTABLISHED;
+	if (l->bye_wanted)
+		bye_leg(l);
+	if (!good)
+		call_end(c, CAUSE_BAD_SDP, 488, ENDED_BY_BOX);
+	call_check(c);
+}
+
+void exchange_abort(struct call *c, unsigned int status)
+{
+	struct exchange *ex = &c->ex;
+
+	if (!ex->active)
+		return;
+	if (ex->answered) { /* goes on until the ACK, but not for a caller who is gone */
+		if (ex->from->state == LEG_GONE)
+			exchange_over(c);
+		return;
+	}
+	exchange_respond(c, ex->initial ? status : 487, NULL, nothing);
+	if (ex->server != NULL) {
+		server_txn_detach(ex->server);
+		ex->server = NULL;
+	}
+	if (ex->initial)
+		ex->from->state = LEG_GONE;
+	if (ex->got_final || ex->client == NULL) {
+		exchange_over(c);
+		return;
+	}
+	/* The exchange waits for the callee's final answer: 487, or a 2xx that crossed the CANCEL.
+	 */
+	if (ex->initial && client_txn_cancel(ex->client) != 0)
+		exchange_over(c);
+	else if (!ex->initial)
+		exchange_over(c);
+}

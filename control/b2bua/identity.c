@@ -1,0 +1,110 @@
+/* Who calls whom, as each side may see it: user parts stay, hosts are replaced. */
+#include <errno.h>
+
+#include "b2bua_priv.h"
+
+/* Section 25.1 "user" and what phones write; nothing that could end a URI or a name-addr. */
+static bool user_is_sane(struct str_view user)
+{
+	if (user.len > 256)
+		return false;
+	for (size_t i = 0; i < user.len; i++)
+		if (user.p[i] <= ' ' || user.p[i] > '~' || strchr("<>\"@,\\", user.p[i]) != NULL)
+			return false;
+	return true;
+}
+
+/* Text that may stand between quotes: escapes are whole, quotes escaped. */
+static bool display_is_sane(struct str_view d)
+{
+	for (size_t i = 0; i < d.len; i++) {
+		unsigned char ch = (unsigned char)d.p[i];
+
+		if (ch == '\\') {
+			i++;
+			if (i == d.len || d.p[i] < ' ' || d.p[i] > '~')
+				return false;
+		} else if (ch < ' ' || ch == 0x7f || ch == '"') {
+			return false;
+		}
+	}
+	return d.len > 0 && d.len <= 256;
+}
+
+static int name_parse(struct str_view header, struct sip_name_addr *na, struct sip_uri *uri)
+{
+	if (sip_name_addr_parse(header, na) != 0 || na->star || na->uri.len > LEG_TEXT_MAX ||
+		sip_uri_parse(na->uri, uri) != 0)
+		return -EBADMSG;
+	return 0;
+}
+
+static int name_write(char **dst, struct str_view display, const char *uri)
+{
+	char text[LEG_TEXT_MAX + 512];
+	int n;
+
+	if (display_is_sane(display))
+		n = snprintf(text, sizeof(text), "\"%.*s\" <%s>", SV_ARG(display), uri);
+	else
+		n = snprintf(text, sizeof(text), "<%s>", uri);
+	if (n < 0 || (size_t)n >= sizeof(text))
+		return -EBADMSG;
+	return b2bua_str_set(dst, (struct str_view){text, (size_t)n});
+}
+
+int identity_name_set(char **dst, struct str_view header)
+{
+	char uri_text[LEG_TEXT_MAX + 1];
+	struct sip_name_addr na;
+	struct sip_uri uri;
+
+	if (name_parse(header, &na, &uri) != 0)
+		return -EBADMSG;
+	snprintf(uri_text, sizeof(uri_text), "%.*s", SV_ARG(na.uri));
+	return name_write(dst, na.display, uri_text);
+}
+
+int identity_name_map(
+	char **dst, struct str_view header, const struct net_endpoint *host, bool uri_only)
+{
+	char uri_text[LEG_TEXT_MAX + 1], where[NET_ENDPOINT_STRLEN];
+	struct sip_name_addr na;
+	struct sip_uri uri;
+	int n;
+
+	if (name_parse(header, &na, &uri) != 0 || !user_is_sane(uri.user))
+		return -EBADMSG;
+	if (host->port == 5060 && !uri_only && host->addr.family == NET_FAMILY_V4)
+		net_addr_format(&host->addr, where);
+	else
+		net_endpoint_format(host, where);
+	n = snprintf(uri_text, sizeof(uri_text), "sip:%.*s%s%s", SV_ARG(uri.user),
+		uri.user.len > 0 ? "@" : "", where);
+	if (n < 0 || (size_t)n >= sizeof(uri_text))
+		return -EBADMSG;
+	if (uri_only)
+		return b2bua_str_set(dst, (struct str_view){uri_text, (size_t)n});
+	return name_write(dst, na.display, uri_text);
+}
+
+unsigned int identity_map(struct call *c, const struct sip_msg *req)
+{
+	struct str_view ruri = sip_msg_view(req, req->idx.uri);
+	struct leg *callee = &c->leg[SIDE_CALLEE];
+	struct sip_name_addr na;
+	struct sip_uri uri;
+	int rc;
+
+	if (name_parse(sip_msg_header(req, SIP_HDR_FROM, 0), &na, &uri) != 0 ||
+		b2bua_str_set(&c->from, na.uri) != 0 || b2bua_str_set(&c->to, ruri) != 0)
+		return 400;
+	rc = identity_name_map(&callee->local_name, sip_msg_header(req, SIP_HDR_FROM, 0),
+		&callee->path.local, false);
+	if (rc == 0)
+		rc = identity_name_map(&callee->remote_name, sip_msg_header(req, SIP_HDR_TO, 0),
+			&callee->path.remote, false);
+	if (rc == 0)
+		rc = identity_name_map(&callee->remote_target, ruri, &callee->path.remote, true);
+	return rc == 0 ? 0 : rc == -ENOMEM ? 500 : 400;
+}

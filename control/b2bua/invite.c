@@ -1,0 +1,328 @@
+/* The INVITE that makes a call, up to its final answer. */
+#include <errno.h>
+
+#include "attach.h"
+#include "b2bua_priv.h"
+#include "route.h"
+
+#define CALL_ID_LEN 24
+#define CALL_ID_TRIES 4096 /* for a Call-ID of our shard; one try in `shards` hits */
+
+static const struct str_view nothing;
+
+/* --- request --- */
+
+static unsigned int make_caller(struct call *c, const struct sip_msg *req)
+{
+	struct b2bua *b = c->b;
+	uint16_t realm = req->path.realm;
+	int peer = route_peer_find(b->env.config, realm, &req->path.remote);
+	int rc;
+
+	if (leg_init(&c->leg[SIDE_CALLER], c, SIDE_CALLER, realm, peer) != 0)
+		return 500;
+	rc = leg_from_invite(&c->leg[SIDE_CALLER], req);
+	return rc == 0 ? 0 : rc == -ENOMEM ? 500 : 400;
+}
+
+/* A Call-ID that hashes to this shard, so that all of its messages come here. */
+static int draw_call_id(struct b2bua *b, char **out)
+{
+	char text[CALL_ID_LEN + 1];
+	struct str_view view = {text, CALL_ID_LEN};
+
+	for (unsigned int i = 0; i < CALL_ID_TRIES; i++) {
+		sip_random_token(text, CALL_ID_LEN);
+		if (shard_hash(b->env.hash_key, view, b->env.shards) == b->env.shard)
+			return b2bua_str_set(out, view);
+	}
+	return -ENOMEM;
+}
+
+static unsigned int make_callee(struct call *c, const struct config_route *route)
+{
+	struct b2bua *b = c->b;
+	const struct config_peer *peer = &b->env.config->peers[route->to_peer];
+	struct leg *l = &c->leg[SIDE_CALLEE];
+	const struct net_endpoint *local = b2bua_listener(b, peer->realm, peer->remote.addr.family);
+
+	if (local == NULL || leg_init(l, c, SIDE_CALLEE, peer->realm, route->to_peer) != 0 ||
+		draw_call_id(b, &l->call_id) != 0)
+		return 500;
+	l->path.local = *local;
+	l->path.remote = l->source = peer->remote;
+	return 0;
+}
+
+static unsigned int make_media(struct call *c)
+{
+	uint16_t realms[2] = {c->leg[SIDE_CALLER].realm, c->leg[SIDE_CALLEE].realm};
+
+	c->media = media_session_new(c->b->env.media, c->id, realms);
+	return c->media != NULL ? 0 : 500;
+}
+
+static void on_no_answer(void *ctx)
+{
+	call_end(ctx, CAUSE_NO_ANSWER, 408, ENDED_BY_BOX);
+}
+
+/* Everything that can be refused before the callee hears of it. @return 0 or the status. */
+static unsigned int call_setup(struct call *c, struct sip_msg *req)
+{
+	struct b2bua *b = c->b;
+	const struct config_route *route;
+	struct sip_uri uri;
+	unsigned int status = make_caller(c, req);
+
+	if (status != 0)
+		return status;
+	if (sip_uri_parse(sip_msg_view(req, req->idx.uri), &uri) != 0)
+		return 400;
+	route = route_find(b->env.config, req->path.realm, c->leg[SIDE_CALLER].peer, uri.user);
+	if (route == NULL)
+		return 404;
+	status = make_callee(c, route);
+	if (status == 0)
+		status = identity_map(c, req);
+	if (status != 0)
+		return status;
+	if (!call_may_start(b, &c->leg[SIDE_CALLER], &c->leg[SIDE_CALLEE]))
+		return 503;
+	return make_media(c);
+}
+
+/* Refused: it never was a call. */
+static void refuse(struct call *c, struct server_txn *txn, unsigned int status)
+{
+	struct b2bua *b = c->b;
+
+	b->stats.calls_refused++;
+	server_txn_set_data(txn, NULL);
+	b2bua_reply(b, txn, status);
+	if (c->media != NULL)
+		(void)media_session_end(c->media); /* no streams yet: frees it */
+	c->ex.server = NULL;
+	call_free(c);
+}
+
+void invite_on_request(struct b2bua *b, struct server_txn *txn, struct sip_msg *req)
+{
+	struct call *c;
+	struct str_view sdp;
+	unsigned int status;
+	uint32_t ring_s;
+
+	if (b->draining) {
+		b->stats.calls_refused++;
+		b2bua_reply(b, txn, 503);
+		return;
+	}
+	if (headers_body(req, &sdp) == BODY_OTHER) {
+		b2bua_reply(b, txn, 415);
+		return;
+	}
+	c = call_new(b);
+	if (c == NULL) {
+		b2bua_reply(b, txn, 503);
+		return;
+	}
+	status = call_setup(c, req);
+	if (status == 0) {
+		exchange_start(c, &c->leg[SIDE_CALLER], txn, req);
+		c->ex.initial = true;
+		status = exchange_send(c, req);
+	}
+	if (status != 0) {
+		refuse(c, txn, status);
+		return;
+	}
+	call_count(c);
+	ring_s = b->env.config->peers[c->leg[SIDE_CALLEE].peer].no_answer_s;
+	if (ring_s != 0)
+		(void)timer_arm(b->env.timers, &c->timer, (uint64_t)ring_s * 1000, on_no_answer, c);
+}
+
+void invite_on_cancel(struct call *c, struct server_txn *invite, const struct sip_msg *cancel)
+{
+	if (!c->ex.active || c->ex.server != invite || c->ex.answered)
+		return;
+	headers_reason(cancel, c->reason);
+	if (c->ex.initial) {
+		call_end(c, CAUSE_CANCEL, 487, ENDED_BY_CALLER);
+		return;
+	}
+	/* A cancelled re-INVITE leaves the session as it is (section 14.1). */
+	if (c->ex.client != NULL)
+		(void)client_txn_cancel(c->ex.client);
+}
+
+/* --- responses to the INVITE that made the call --- */
+
+static void on_provisional(struct call *c, const struct sip_msg *resp)
+{
+	struct exchange *ex = &c->ex;
+	unsigned int status = resp->idx.status;
+	struct str_view sdp = nothing;
+
+	if (status <= 100 || status > 189 || c->state > CALL_RINGING)
+		return;
+	c->state = CALL_RINGING;
+	/* Early media: the answer of the latest 18x with SDP counts (forks come one by one). */
+	if (!ex->delayed_offer && headers_body(resp, &sdp) == BODY_SDP &&
+		exchange_take_sdp(c, resp) == 0)
+		sdp = (struct str_view){ex->body, strlen(ex->body)};
+	else
+		sdp = nothing;
+	exchange_respond(c, status, resp, sdp);
+}
+
+void invite_answer(struct call *c)
+{
+	struct b2bua *b = c->b;
+
+	timer_cancel(b->env.timers, &c->timer);
+	c->state = CALL_ANSWERED;
+	exchange_accept(c);
+	if (c->state != CALL_ANSWERED)
+		return;
+	c->answer_ms = b2bua_utc_ms();
+	b->stats.calls_answered++;
+	b->stats.calls_answered_active++;
+	media_session_watch(c->media);
+}
+
+static void on_media_late(void *ctx)
+{
+	invite_answer(ctx);
+}
+
+static void on_accepted(struct call *c, struct sip_msg *resp)
+{
+	struct exchange *ex = &c->ex;
+	struct leg *callee = ex->to;
+	struct timers *timers = c->b->env.timers;
+
+	ex->got_final = true;
+	if (leg_confirm(callee, resp) != 0) {
+		call_end(c, CAUSE_INTERNAL, 500, ENDED_BY_BOX);
+		return;
+	}
+	callee->ack_due = true;
+	if (c->state == CALL_ENDED) { /* it crossed our CANCEL */
+		bye_leg(callee);
+		exchange_over(c);
+		call_check(c);
+		return;
+	}
+	timer_cancel(timers, &c->timer);
+	if (exchange_take_sdp(c, resp) != 0) {
+		call_end(c, CAUSE_BAD_SDP, 488, ENDED_BY_BOX);
+		return;
+	}
+	ex->final = sip_msg_get(resp);
+	c->state = CALL_ANSWERING;
+	/* The callee sends media after our ACK, the caller after our 2xx: by then the streams
+	 * should be there. */
+	if (media_session_ready(c->media))
+		invite_answer(c);
+	else
+		(void)timer_arm(timers, &c->timer, CALL_MEDIA_WAIT_MS, on_media_late, c);
+}
+
+static enum call_cause failure_cause(unsigned int status)
+{
+	switch (status) {
+	case 486:
+	case 600:
+		return CAUSE_BUSY;
+	case 408:
+	case 480:
+		return CAUSE_NO_ANSWER;
+	case 488:
+	case 606:
+		return CAUSE_BAD_SDP;
+	default:
+		return CAUSE_REJECTED;
+	}
+}
+
+static void on_failure(struct call *c, unsigned int status, const struct sip_msg *resp)
+{
+	struct leg *callee = c->ex.to;
+
+	c->ex.got_final = true;
+	callee->state = LEG_GONE;
+	if (c->state != CALL_ENDED) {
+		c->ex.from->state = LEG_GONE;
+		exchange_fail(c, status, resp);
+		call_end(c, failure_cause(status), status, ENDED_BY_CALLEE);
+	}
+	exchange_over(c);
+	call_check(c);
+}
+
+static bool tag_is_new(const struct leg *l, const struct sip_msg *resp)
+{
+	return l->remote_tag != NULL &&
+	       !sv_eq((struct str_view){l->remote_tag, strlen(l->remote_tag)},
+		       sip_msg_view(resp, resp->idx.to_tag));
+}
+
+/* A 2xx that is not the first to its INVITE: repeated, or of another fork. */
+static void on_again(struct leg *l, const struct sip_msg *resp)
+{
+	if (tag_is_new(l, resp))
+		leg_refuse_fork(l, resp);
+	else if (l->ack != NULL && resp->idx.cseq == l->ack_cseq)
+		leg_repeat_ack(l);
+}
+
+void invite_on_response(struct leg *l, struct client_txn *txn, struct sip_msg *resp)
+{
+	struct call *c = l->call;
+	struct exchange *ex = &c->ex;
+	unsigned int status = resp->idx.status;
+	bool ours = ex->active && ex->to == l && txn != NULL && ex->client == txn;
+
+	if (!ours || ex->got_final) {
+		if (status >= 200 && status < 300)
+			on_again(l, resp);
+		return;
+	}
+	if (!ex->initial)
+		reinvite_on_response(c, resp);
+	else if (status < 200)
+		on_provisional(c, resp);
+	else if (status < 300)
+		on_accepted(c, resp);
+	else
+		on_failure(c, status, resp);
+}
+
+void invite_on_end(struct leg *l, struct client_txn *txn, int error)
+{
+	struct call *c = l->call;
+	struct exchange *ex = &c->ex;
+	bool initial = ex->initial;
+
+	if (!ex->active || ex->client != txn)
+		return;
+	ex->client = NULL;
+	if (ex->got_final)
+		return;
+	if (!initial) { /* section 12.2.1.2: the dialog is lost */
+		exchange_fail(c, error == -ETIMEDOUT ? 408 : 503, NULL);
+		call_end(c, CAUSE_DIALOG_LOST, 408, ENDED_BY_BOX);
+		return;
+	}
+	l->state = LEG_GONE;
+	if (c->state != CALL_ENDED) {
+		unsigned int status = error == -ETIMEDOUT ? 408 : 503;
+
+		ex->from->state = LEG_GONE;
+		exchange_fail(c, status, NULL);
+		call_end(c, CAUSE_UNREACHABLE, status, ENDED_BY_BOX);
+	}
+	exchange_over(c);
+}

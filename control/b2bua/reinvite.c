@@ -1,0 +1,65 @@
+/* INVITE within a dialog: hold, resume, new codecs, new addresses (RFC 3261 section 14). */
+#include "b2bua_priv.h"
+
+/* Section 14.2: may this INVITE go through now? @return 0 or the status that we owe. */
+static unsigned int check(const struct leg *l, const struct sip_msg *req)
+{
+	const struct call *c = l->call;
+	struct str_view sdp;
+
+	if (c->state == CALL_ENDED || l->state != LEG_CONFIRMED)
+		return 481;
+	if (headers_body(req, &sdp) == BODY_OTHER)
+		return 415;
+	/* One before it, in either direction, is not over. */
+	if (c->ex.active)
+		return c->ex.from == l && !c->ex.answered ? 500 : 491;
+	return c->state == CALL_ESTABLISHED ? 0 : 491;
+}
+
+void reinvite_on_request(struct leg *l, struct server_txn *txn, struct sip_msg *req)
+{
+	struct call *c = l->call;
+	unsigned int status = check(l, req);
+
+	if (status != 0) {
+		b2bua_reply(c->b, txn, status);
+		return;
+	}
+	leg_refresh(l, req);
+	exchange_start(c, l, txn, req);
+	status = exchange_send(c, req);
+	if (status != 0)
+		exchange_fail(c, status, NULL);
+}
+
+static void on_accepted(struct call *c, struct sip_msg *resp)
+{
+	struct exchange *ex = &c->ex;
+
+	ex->got_final = true;
+	ex->to->ack_due = true;
+	leg_refresh(ex->to, resp);
+	if (exchange_take_sdp(c, resp) != 0) {
+		call_end(c, CAUSE_BAD_SDP, 488, ENDED_BY_BOX);
+		return;
+	}
+	ex->final = sip_msg_get(resp);
+	exchange_accept(c);
+}
+
+void reinvite_on_response(struct call *c, struct sip_msg *resp)
+{
+	unsigned int status = resp->idx.status;
+
+	if (status < 200)
+		return; /* the transaction layer says 100 itself; 18x would mean nothing here */
+	if (status < 300) {
+		on_accepted(c, resp);
+		return;
+	}
+	c->ex.got_final = true;
+	exchange_fail(c, status, resp);
+	if (status == 481 || status == 408) /* section 12.2.1.2 */
+		call_end(c, CAUSE_DIALOG_LOST, status, ENDED_BY_BOX);
+}
