@@ -2,7 +2,7 @@
 
 SALLYPORT_BUILD       build folder whose programs run (default: build)
 SALLYPORT_DRIVER      net_af_xdp or net_af_packet instead of the first that works
-SALLYPORT_SANITIZED   1: the programs are slow; counts and rates are scaled down, nothing is left out
+SALLYPORT_SANITIZED   1: the programs are slow: smaller counts and rates, but nothing left out
 SALLYPORT_KEEP        keep the folder with configuration and logs
 SALLYPORT_TRACE       SIPp writes its messages there too
 """

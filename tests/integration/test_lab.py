@@ -49,7 +49,8 @@ def test_loss_is_loss(wire):
     wire.access.lose(5)
     wire.core.lose(5)
     try:
-        with Sipp(wire, wire.core, scenario.answer_and_talk(0, rtp=False, linger_ms=4000)) as server:
+        callee = scenario.answer_and_talk(0, rtp=False, linger_ms=4000)
+        with Sipp(wire, wire.core, callee) as server:
             with Sipp(wire, wire.access, scenario.talk_and_hang_up(
                     200, rtp=False, settle_ms=1500, linger_ms=1000), to=f"{CORE}:5060", calls=40,
                     rate=40) as phones:

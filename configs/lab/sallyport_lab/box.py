@@ -4,6 +4,7 @@ import glob
 import json
 import os
 import stat
+from dataclasses import dataclass
 
 from .process import LabError, run, wait_until
 
@@ -56,6 +57,15 @@ class Hugepages:
             with open(HUGEPAGES, "w", encoding="ascii") as number:
                 number.write(str(self.old))
         self.now = None
+
+
+@dataclass(frozen=True)
+class Calls:
+    """What the box says about its calls."""
+    active: int
+    total: int
+    answered: int
+    failed: int
 
 
 class Box:
@@ -184,7 +194,28 @@ class Box:
 
     def drops(self):
         """Drops of all ports by reason."""
-        return {row["reason"]: row["packets"] for row in self.show("drops")}
+        total = {}
+        for row in self.show("drops"):
+            total[row["reason"]] = total.get(row["reason"], 0) + row["packets"]
+        return total
+
+    def relayed(self):
+        """Packets that entered by one port and left by another: media, both directions."""
+        return sum(port["forwarded"] for port in self.show("ports"))
+
+    def calls(self):
+        """Calls as the box counts them."""
+        counts = self.show("status")["calls"]
+        return Calls(counts["active"], counts["total"], counts["answered"],
+                     counts["failed"] + counts["refused"])
+
+    def memory(self):
+        """"1,024 MiB in 2 MiB hugepages", in the dataplane's words."""
+        return self.show("status")["dataplane"]["memory"]
+
+    def pools(self):
+        """Objects in use by pool of the dataplane."""
+        return {pool["name"]: pool["used"] for pool in self.show("memory")["pools"]}
 
     def cdrs(self):
         try:

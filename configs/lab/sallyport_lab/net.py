@@ -89,7 +89,7 @@ class Namespace:
         return process
 
     def enter(self, function, *args):
-        """Call a function in a thread inside this namespace: the sockets that it opens live here."""
+        """Call a function in a thread in this namespace: the sockets that it opens live here."""
         result = []
 
         def inside():

@@ -49,7 +49,7 @@ class Process:
             # pylint: disable=consider-using-with,subprocess-popen-preexec-fn
             self.child = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
-                env={**os.environ, **(env or {})}, cwd=cwd,
+                env={**os.environ, **(env or {})}, cwd=cwd, start_new_session=True,
                 preexec_fn=_die_with_parent)
 
     @property

@@ -1,8 +1,9 @@
-"""SIPp as caller or callee, and what it counted."""
+"""SIPp as caller or callee, what it counted, and the messages that it got."""
 
 import csv
 import itertools
 import os
+import re
 import signal
 from dataclasses import dataclass
 
@@ -31,6 +32,18 @@ class Counts:
     out_of_call: int = 0
 
 
+def media_of(message):
+    """(address, port) where an SDP body wants its audio."""
+    address = re.search(r"^c=IN IP4 (\S+)", message, re.MULTILINE).group(1)
+    return address, int(re.search(r"^m=audio (\d+)", message, re.MULTILINE).group(1))
+
+
+def header(message, name):
+    """Value of a header line, "" if there is none."""
+    found = re.search(rf"^{name}\s*:\s*(.*)$", message, re.MULTILINE | re.IGNORECASE)
+    return found.group(1).strip() if found else ""
+
+
 class Sipp:
     """One SIPp process in a peer's namespace.
 
@@ -39,7 +52,8 @@ class Sipp:
     """
 
     def __init__(self, lab, peer, scenario, *, to=None, calls=None, rate=10, limit=None,
-                 address=None, port=5060, media_port=20000, service="1000", arguments=()):
+                 address=None, port=5060, media_port=20000, service="1000", trace=False,
+                 arguments=()):
         name = "caller" if to else "callee"
         self.base = lab.path(f"{next(_numbers)}-{name}")
         self.peer, self.calls = peer, calls
@@ -54,7 +68,7 @@ class Sipp:
                    "-trace_stat", "-stf", self.base + ".csv", "-fd", "1",
                    "-trace_err", "-error_file", self.base + ".errors",
                    "-rtp_threadtasks", "100", "-default_behaviors", "none"]
-        if os.environ.get("SALLYPORT_TRACE"):
+        if trace or os.environ.get("SALLYPORT_TRACE"):
             command += ["-trace_msg", "-message_file", self.base + ".messages"]
         if to:
             command += [to, "-s", service, "-r", str(rate), "-l", str(limit or calls)]
@@ -108,6 +122,25 @@ class Sipp:
         except Exception:  # pylint: disable=broad-except
             self.process.kill()
         return self.counts()
+
+    def received(self, start=""):
+        """The messages that it received (trace=True), those that begin so, in order."""
+        try:
+            with open(self.base + ".messages", encoding="utf-8", errors="replace") as text:
+                blocks = re.split(r"^-{40,} .*$", text.read(), flags=re.MULTILINE)
+        except FileNotFoundError:
+            return []
+        pattern = re.compile(r"UDP message received \[\d+\] bytes :\s*(.*)", re.DOTALL)
+        found = [match.group(1) for match in map(pattern.search, blocks) if match]
+        return [message.replace("\r\n", "\n") for message in found if message.startswith(start)]
+
+    def wait_received(self, start, count=1, seconds=10):
+        """Until it received so many of these; returns the last of them."""
+        def there():
+            self.assert_alive()
+            messages = self.received(start)
+            return messages[-1] if len(messages) >= count else None
+        return wait_until(there, seconds, f"{count} x {start!r} at {self.process.name}")
 
     def errors(self):
         """What SIPp wrote about unexpected messages."""
