@@ -112,8 +112,9 @@ def demo(args):
             step("starting sallyport-dataplane and sallyport-control")
             with start_box(lab, args.build) as box:
                 say(f"    ports on {box.driver}, {box.memory()}")
-                step(f"SIPp in {lab.core.name} answers; SIPp in {lab.access.name} places "
-                     f"{args.calls} calls, {args.rate} a second, {args.seconds} s of G.711 both ways")
+                step(f"SIPp in {lab.core.name} answers, SIPp in {lab.access.name} calls:")
+                say(f"    {args.calls} calls, {args.rate} a second, each with {args.seconds} s of"
+                    " G.711 both ways")
                 talk_ms = args.seconds * 1000
                 with Sipp(lab, lab.core, scenario.answer_and_talk(talk_ms)) as server, \
                         Sipp(lab, lab.access, scenario.talk_and_hang_up(talk_ms),

@@ -142,7 +142,7 @@ def test_caller_behind_nat(box):
 
 
 def test_hold_stops_the_held_direction(box):
-    """sendonly of the caller: its music passes, the callee's voice does not; resume brings it back."""
+    """sendonly of the caller: its music passes, the callee's voice does not, until resume."""
     hold = scenario.sdp(PORT, direction="sendonly", version=2)
     caller = scenario.build(
         "caller", scenario.invite(scenario.sdp(PORT)), scenario.progress(), scenario.receive(200),
@@ -170,7 +170,8 @@ def test_hold_stops_the_held_direction(box):
         talk.caller.stream(talk.access, 10, CALLER_SSRC, first=10)
         arrived(talk.callee, CALLER_SSRC, list(range(10, 20)))
         talk.callee.stream(talk.core, 10, CALLEE_SSRC, first=10)
-        wait_until(lambda: drops(box, "media_inactive") - before == 10, 3, "10 held packets counted")
+        wait_until(lambda: drops(box, "media_inactive") - before == 10, 3,
+                   "10 held packets to be counted")
         assert talk.caller.sequences(CALLEE_SSRC) == list(range(10))
         talk.server.wait_received("ACK", 3)
         time.sleep(0.2)

@@ -63,6 +63,7 @@ class Hugepages:
 class Calls:
     """What the box says about its calls."""
     active: int
+    answered_active: int
     total: int
     answered: int
     failed: int
@@ -156,7 +157,7 @@ class Box:
 
     def attached(self):
         try:
-            return bool(self.show("status")["dataplane"]["attached"])
+            return self.show("status")["attached"] is True
         except LabError:
             return False
 
@@ -206,8 +207,8 @@ class Box:
     def calls(self):
         """Calls as the box counts them."""
         counts = self.show("status")["calls"]
-        return Calls(counts["active"], counts["total"], counts["answered"],
-                     counts["failed"] + counts["refused"])
+        return Calls(counts["active"], counts["answered_active"], counts["total"],
+                     counts["answered"], counts["failed"] + counts["refused"])
 
     def memory(self):
         """"1,024 MiB in 2 MiB hugepages", in the dataplane's words."""

@@ -1,0 +1,71 @@
+"""SIP by hand: raw datagrams from a peer's namespace, and where the corpus is."""
+
+import itertools
+import os
+import time
+
+import pytest
+
+from sallyport_lab import Endpoint
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+_ids = itertools.count(1)
+
+
+def corpus():
+    """The folder of shared messages; skips the test when this clone has none beside it."""
+    shared = os.environ.get("SALLYPORT_SHARED", os.path.join(ROOT, "..", "shared"))
+    folder = os.path.realpath(os.path.join(shared, "corpus"))
+    if not os.path.isdir(folder):
+        pytest.skip(f"skipped: no corpus at {folder}; set SALLYPORT_SHARED to its parent")
+    return folder
+
+
+def files(*parts, ending=(".sip", ".dat", ".bin", ".sdp")):
+    """Names below a corpus folder, in order."""
+    found = []
+    for folder, _, names in os.walk(os.path.join(corpus(), *parts)):
+        found += [os.path.join(folder, name) for name in names if name.endswith(ending)]
+    return sorted(found)
+
+
+def sip_request(method="OPTIONS", uri="sip:192.0.2.1", source="192.0.2.2:5090", drop=(), **headers):
+    """A request as bytes. headers replace the usual ones by name ("call_id" is Call-ID); drop
+    leaves some out."""
+    number = next(_ids)
+    usual = {
+        "Via": f"SIP/2.0/UDP {source};branch=z9hG4bKhand{os.getpid()}x{number};rport",
+        "From": f"<sip:hand@{source}>;tag=h{number}",
+        "To": f"<{uri}>",
+        "Call-ID": f"{os.getpid()}-{number}-{time.monotonic_ns()}@hand",
+        "CSeq": f"1 {method}",
+        "Contact": f"<sip:hand@{source}>",
+        "Max-Forwards": "70",
+        "Content-Length": "0",
+    }
+    for name, value in headers.items():
+        match = [n for n in usual if n.lower() == name.lower().replace("_", "-")]
+        usual[match[0] if match else name.replace("_", "-")] = value
+    lines = [f"{method} {uri} SIP/2.0"]
+    lines += [f"{name}: {value}" for name, value in usual.items() if name not in drop]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+class Phone(Endpoint):
+    """A socket that speaks SIP by hand."""
+
+    def ask(self, message, to, seconds=2.0):
+        """Send, and wait for the first answer; None if none comes."""
+        have = len(self.received)
+        self.send(message, to)
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if len(self.received) > have:
+                return self.received[have][2].decode("utf-8", "replace")
+            time.sleep(0.01)
+        return None
+
+
+def status_of(answer):
+    """Status code of a response."""
+    return int(answer.split(" ", 2)[1]) if answer else None

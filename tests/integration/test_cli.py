@@ -1,0 +1,86 @@
+"""sally: tables and JSON, exit statuses, the socket."""
+
+import json
+import os
+import socket
+import stat
+import subprocess
+
+import pytest
+
+from sallyport_lab import Sipp, scenario, wait_until
+from sallyport_lab.net import ACCESS_BOX
+
+SHOWS = ("status", "ports", "graph", "calls", "drops", "stats", "memory")
+
+
+def sally(box, *arguments):
+    return subprocess.run([box.program("control", "cli", "sally"), *arguments],
+                          capture_output=True, text=True, check=False, timeout=20,
+                          stdin=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize("what", SHOWS)
+def test_show_as_json_and_as_table(box, what):
+    done = sally(box, "-s", box.socket, "--json", "show", what)
+    assert done.returncode == 0, done.stderr
+    json.loads(done.stdout)
+    done = sally(box, "-s", box.socket, "show", what)
+    assert done.returncode == 0 and done.stdout.strip(), done.stderr
+
+
+def test_show_calls_while_they_run(box):
+    lab = box.lab
+    with Sipp(lab, lab.core, scenario.answer_and_talk(4000)) as server, \
+            Sipp(lab, lab.access, scenario.talk_and_hang_up(4000), to=f"{ACCESS_BOX}:5060",
+                 calls=3) as phones:
+        wait_until(lambda: box.calls().answered_active == 3, 5, "three answered calls")
+        calls = box.show("calls")["calls"]
+        assert len(calls) == 3
+        for call in calls:
+            one = box.show("call", call["id"])
+            assert one["id"] == call["id"]
+            assert call["id"] in box.sally("show", "call", call["id"])
+            assert call["id"] in box.sally("show", "calls")
+        wait_until(lambda: "20" in json.dumps(box.show("call", calls[0]["id"])), 3, "media ports")
+        assert phones.wait(20).succeeded == 3, phones.errors()
+        server.settle(3)
+    assert box.show("calls")["calls"] == []
+
+
+def test_graph_shows_the_nodes(box):
+    table = box.sally("show", "graph")
+    for node in ("eth", "ip", "media", "sip"):
+        assert node in table
+
+
+def test_exit_statuses(box):
+    """0 done, 1 refused, 2 usage."""
+    assert sally(box, "-s", box.socket, "show", "call", "nosuchcall").returncode == 1
+    assert sally(box, "-s", "/nonexistent/socket", "show", "status").returncode == 1
+    for wrong in (("show",), ("show", "nothing"), ("frobnicate",), ("--nosuch",), ("show", "call")):
+        done = sally(box, "-s", box.socket, *wrong)
+        assert done.returncode == 2, (wrong, done)
+        assert done.stderr.strip()
+
+
+def test_socket_is_private(box):
+    for path in (box.socket, box.dataplane_socket):
+        assert stat.S_IMODE(os.stat(path).st_mode) & 0o077 == 0, path
+    assert stat.S_IMODE(os.stat(box.socket).st_mode) == 0o600
+
+
+def rpc(box, line):
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(5)
+        client.connect(box.socket)
+        client.sendall(line)
+        return json.loads(client.makefile().readline())
+
+
+def test_json_rpc_errors(box):
+    """JSON-RPC 2.0 section 5.1."""
+    assert rpc(box, b"nonsense\n")["error"]["code"] == -32700
+    assert rpc(box, b'{"jsonrpc":"2.0","id":1,"method":"nosuch"}\n')["error"]["code"] == -32601
+    assert rpc(box, b'{"id":1}\n')["error"]["code"] == -32600
+    assert box.control.alive()

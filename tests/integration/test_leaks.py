@@ -1,0 +1,82 @@
+"""After many calls everything is exactly where it was."""
+
+import os
+import time
+
+import pytest
+
+from sallyport_lab import Sipp, scenario, wait_until
+from sallyport_lab.net import ACCESS_BOX
+
+# Packets of the kernel (ARP refreshes) may be on their way while we look.
+SETTLE_S = 40
+
+
+def place(box, calls, rate):
+    """Short calls of every ending: hung up by the caller, refused, cancelled."""
+    lab = box.lab
+    flows = ((scenario.talk_and_hang_up(300, quiet_ms=100), scenario.answer_and_talk(300), 6),
+             (scenario.call_refused(486), scenario.refuse(486, "Busy Here"), 2),
+             (scenario.call_and_cancel(100), scenario.ring_until_cancelled(), 2))
+    for caller, callee, tenths in flows:
+        count = max(1, calls * tenths // 10)
+        with Sipp(lab, lab.core, callee) as server:
+            with Sipp(lab, lab.access, caller, to=f"{ACCESS_BOX}:5060", calls=count,
+                      rate=rate) as phones:
+                placed = phones.wait(count / rate + 60)
+            taken = server.settle(count)
+        errors = phones.errors() + server.errors()
+        assert (placed.succeeded, taken.succeeded) == (count, count), errors
+
+
+def state(box):
+    """What has to be the same before and after."""
+    memory = box.show("memory")
+    pools = {pool["name"]: pool["used"] for pool in memory["pools"]}
+    return {"mbuf": pools["mbuf"], "flow": pools["flow"], "heap": heap(memory)}
+
+
+def heap(memory):
+    return memory["heap"]["allocated"]
+
+
+def test_nothing_is_kept(make_box, scaled):
+    """1,000 calls. On net_af_packet, whose driver holds no packet buffers of its own."""
+    box = make_box(driver="net_af_packet")
+    # The first calls fill what is made once: tables that grow, caches, connections of the log.
+    place(box, scaled(200), scaled(50))
+    before = quiet_state(box)
+    place(box, scaled(1000), scaled(50))
+    after = quiet_state(box, before)
+    assert after == before
+
+
+def quiet_state(box, expected=None):
+    """The state when all calls and their transactions (32 s: 64*T1) are gone."""
+    wait_until(lambda: box.calls().active == 0, 10, "the box's calls to be over")
+    if expected is not None:
+        try:
+            return wait_until(lambda: state(box) == expected and expected, SETTLE_S, "")
+        except Exception:  # pylint: disable=broad-except
+            return state(box)
+    # Nothing to compare with: unchanged for long enough.
+    deadline = time.monotonic() + SETTLE_S
+    last, since = state(box), time.monotonic()
+    while time.monotonic() < deadline:
+        time.sleep(0.5)
+        now = state(box)
+        if now != last:
+            last, since = now, time.monotonic()
+        if time.monotonic() - since > 34:
+            break
+    return last
+
+
+@pytest.mark.soak
+def test_nothing_is_kept_for_long(make_box):
+    box = make_box(driver="net_af_packet")
+    place(box, 200, 50)
+    before = quiet_state(box)
+    for _ in range(int(os.environ.get("SALLYPORT_SOAK_ROUNDS", "20"))):
+        place(box, 1000, 50)
+    assert quiet_state(box, before) == before

@@ -1,0 +1,120 @@
+"""The box as a Linux machine: twins, devices, memory, idle, sums."""
+
+import itertools
+import os
+import signal
+import socket
+import time
+
+import pytest
+
+from sallyport_lab import Box, Lab, Sipp, scenario, wait_until
+from sallyport_lab.box import DRIVERS
+from sallyport_lab.net import ACCESS_BOX, CORE_BOX
+
+TO_BOX = f"{ACCESS_BOX}:5060"
+
+
+def three_calls(box):
+    lab = box.lab
+    access, core = lab.access.media(), lab.core.media()
+    with Sipp(lab, lab.core, scenario.answer_and_talk(1000)) as server:
+        with Sipp(lab, lab.access, scenario.talk_and_hang_up(1000), to=TO_BOX, calls=3) as phones:
+            placed = phones.wait(20)
+        taken = server.settle(3)
+    assert (placed.succeeded, taken.succeeded) == (3, 3), phones.errors() + server.errors()
+    access, core = lab.access.media() - access, lab.core.media() - core
+    assert access.sent == core.received > 0 and core.sent == access.received > 0
+
+
+@pytest.mark.parametrize("driver, pages", itertools.product(DRIVERS, ("auto", "never")))
+def test_devices_and_memory(hugepages, driver, pages):
+    """Calls on every lab device, with hugepages where they can be had, and without."""
+    with Lab() as lab, Box(lab, driver, changes={"hugepages: auto": f"hugepages: {pages}"}) as box:
+        box.start()
+        if pages == "never":
+            assert not box.show("status")["dataplane"]["hugepages"]
+        three_calls(box)
+        assert driver.removeprefix("net_") in str(box.show("ports"))
+        assert box.stop() == (0, 0)
+
+
+def test_arp_and_ping_through_the_twin(box):
+    """The kernel answers for the box, with its tools' defaults, in both directions."""
+    lab = box.lab
+    for peer, address in ((lab.access, ACCESS_BOX), (lab.core, CORE_BOX)):
+        peer.run("ip", "neigh", "flush", "all")
+        assert peer.enter(echo, address), f"no ICMP echo from {address}"
+        assert address in peer.run("ip", "neigh", "show", "nud", "reachable")
+    assert lab.box.enter(echo, lab.access.address)
+    assert lab.box.enter(echo, lab.core.address)
+
+
+def echo(address):
+    """One ICMP echo by a raw socket, as ping does it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as raw:
+        raw.settimeout(2)
+        body = b"\x08\x00\x00\x00" + os.getpid().to_bytes(4, "big")
+        total = sum(int.from_bytes(body[i:i + 2], "big") for i in range(0, 8, 2))
+        total = (total & 0xffff) + (total >> 16)
+        raw.sendto(body[:2] + (~total & 0xffff).to_bytes(2, "big") + body[4:], (address, 0))
+        try:
+            while True:
+                reply, source = raw.recvfrom(2048)
+                if source[0] == address and reply[20] == 0:
+                    return True
+        except socket.timeout:
+            return False
+
+
+def test_tcp_reaches_the_kernel(box):
+    """A TCP connection to the box's address ends in its kernel: refused, not silent."""
+    def connect():
+        with socket.socket() as tcp:
+            tcp.settimeout(3)
+            return tcp.connect_ex((ACCESS_BOX, 4000))
+    assert box.lab.access.enter(connect) == 111  # ECONNREFUSED
+
+
+def test_neighbour_that_moves(box):
+    """The peer's MAC address changes; calls work at once after the kernel has learned it."""
+    lab = box.lab
+    three_calls(box)
+    lab.core.ip("link set eth0 address 02:00:00:00:12:34")
+    lab.core.enter(echo, CORE_BOX)
+    three_calls(box)
+
+
+def test_quiet_box_is_idle(box):
+    """Less than 5 % of one core over ten seconds, main and worker together."""
+    if os.environ.get("SALLYPORT_SANITIZED") == "1":
+        limit = 0.15  # the sanitizers' own cost
+    else:
+        limit = 0.05
+    wait_until(lambda: box.calls().active == 0, 10, "the box to be quiet")
+    time.sleep(1)
+    begin, cpu = time.monotonic(), box.dataplane.cpu_seconds()
+    control = box.control.cpu_seconds()
+    time.sleep(10)
+    elapsed = time.monotonic() - begin
+    assert (box.dataplane.cpu_seconds() - cpu) / elapsed < limit
+    assert (box.control.cpu_seconds() - control) / elapsed < limit
+
+
+def test_every_packet_is_accounted_for(box):
+    """in = relayed + to the kernel + to control + dropped, exactly."""
+    three_calls(box)
+    time.sleep(0.5)
+    for port in box.show("ports"):
+        into = port["rx_packets"]
+        out = port["forwarded"] + port["punted"] + port["sip_up"] + port["dropped"]
+        ours = port["from_twin"] + port["from_control"] - port["originated"] - port["gleaned"]
+        assert into + ours == out, port
+
+
+def test_ctrl_c_too(make_box):
+    """SIGINT ends both as SIGTERM does."""
+    box = make_box()
+    for process in (box.control, box.dataplane):
+        process.signal(signal.SIGINT)
+        assert process.wait(15) == 0, process.tail()
