@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Everything that `make test` runs, and one summary at its end.
 
-The plain build first (unit, conformance, fuzz replay, integration), then the same
+The plain build first (unit, fuzz replay, conformance, integration), then the same
 suites on a build with AddressSanitizer and UndefinedBehaviorSanitizer.
 """
 
@@ -87,12 +87,12 @@ def meson_tests(folder, env):
 
 
 def integration(folder, env, arguments):
-    """The scenarios of tests/integration on the programs of this build."""
+    """tests/conformance and tests/integration on the programs of this build."""
     report = os.path.join(ROOT, folder, "integration.xml")
     if os.path.exists(report):
         os.unlink(report)
     status = run([PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "-v", "--tb=short",
-                  "-m", "not soak", f"--junitxml={report}", *arguments, "tests/integration"],
+                  "-m", "not soak", f"--junitxml={report}", *arguments, "tests/conformance", "tests/integration"],
                  {**env, "SALLYPORT_BUILD": os.path.join(ROOT, folder)})
     totals = Totals()
     try:

@@ -58,7 +58,8 @@ def main():
         status = subprocess.run(
             [target, f"-max_total_time={args.seconds}", f"-max_len={LARGEST}",
              "-print_final_stats=1", "-timeout=10",
-             f"-artifact_prefix={folder}/crash-{name}-", found, os.path.join(folder, "seeds")], stdin=subprocess.DEVNULL, check=False).returncode
+             f"-artifact_prefix={folder}/crash-{name}-", found, os.path.join(folder, "seeds")],
+            stdin=subprocess.DEVNULL, check=False).returncode
         if status != 0:
             failed.append(name)
     print(f"{len(targets) - len(failed)} passed, {len(failed)} failed"

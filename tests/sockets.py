@@ -8,7 +8,7 @@ import pytest
 
 from sallyport_lab import Endpoint
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _ids = itertools.count(1)
 
 

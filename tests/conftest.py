@@ -1,4 +1,4 @@
-"""The lab as pytest fixtures.
+"""The lab as pytest fixtures, for integration/ and conformance/.
 
 SALLYPORT_BUILD       build folder whose programs run (default: build)
 SALLYPORT_DRIVER      net_af_xdp or net_af_packet instead of the first that works
@@ -13,7 +13,7 @@ import sys
 import pytest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(os.path.dirname(HERE))
+ROOT = os.path.dirname(HERE)
 sys.path.insert(0, os.path.join(ROOT, "configs", "lab"))
 
 # pylint: disable=wrong-import-position,redefined-outer-name
@@ -39,7 +39,7 @@ def pytest_runtest_makereport(item, call):
 @pytest.fixture(scope="session", autouse=True)
 def root():
     if os.geteuid() != 0:
-        pytest.exit("the integration tests make network namespaces: run them as root", 1)
+        pytest.exit("these tests make network namespaces: run them as root", 1)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,84 @@
+"""RFC 4475 and RFC 5118: the torture messages, each as one datagram to the SIP port.
+
+The RFCs leave a choice for many of them; what is listed here is what they leave no choice about,
+and what holds for all: an answer is well-formed, nothing malformed reaches the other side, and the
+box is there afterwards.
+"""
+
+import os
+import re
+
+import pytest
+from sockets import Phone, corpus, sip_request, status_of
+
+from sallyport_lab.net import ACCESS, ACCESS_BOX, CORE
+
+SIP = (ACCESS_BOX, 5060)
+SILENCE = None
+
+# RFC 4475 sections 3.1.2 and 3.3: the answer owed. Several where it says so.
+OWED = {
+    "clerr": (400,), "ncl": (400,), "scalar02": (400,), "ltgtruri": (400,), "badvers": (400, 505),
+    "mismatch01": (400,), "mismatch02": (400, 501), "insuf": (400,), "multi01": (400,),
+    "mcl01": (400,), "unkscm": (416,), "novelsc": (416,), "bext01": (420,),
+    "badinv01": (400,), "quotbal": (400,), "regbadct": (400, 405, 501), "badaspec": (400,),
+    "scalarlg": (SILENCE,), "bigcode": (SILENCE,), "bcast": (SILENCE,),
+    "unreason": (SILENCE,), "noreason": (SILENCE,), "ipv6-bad": (400, 416),
+}
+# Legal requests that must not be called bad.
+LEGAL = ("wsinv", "intmeth", "esc01", "escnull", "esc02", "lwsdisp", "longreq", "dblreq", "semiuri",
+         "transports", "mpart01", "cparam01", "cparam02", "regescrt", "sdp01", "inv2543",
+         "ipv6-good", "port-ambiguous", "port-unambiguous", "via-received-param-with-delim")
+
+
+def message(name):
+    for folder in ("rfc4475", "rfc5118"):
+        path = os.path.join(corpus(), folder, name + ".dat")
+        if os.path.exists(path):
+            with open(path, "rb") as data:
+                return data.read()
+    raise AssertionError(f"{name}.dat is not in the corpus")
+
+
+@pytest.fixture(name="phone")
+def sip_phone(box):
+    """On the port that most of the messages' Vias name."""
+    with Phone(box.lab.access, ACCESS, 5060) as phone:
+        yield phone
+
+
+@pytest.fixture(name="server")
+def sip_server(box):
+    """Takes what the box passes on, and answers nothing."""
+    with Phone(box.lab.core, CORE, 5060) as server:
+        yield server
+
+
+def well_formed(answer):
+    head = answer.split("\r\n\r\n", 1)[0].split("\r\n")
+    assert re.fullmatch(r"SIP/2\.0 [1-6]\d\d .*", head[0]), head[0]
+    assert any(line.lower().startswith("via:") for line in head), answer
+    assert any(line.lower().startswith("cseq:") for line in head), answer
+
+
+@pytest.mark.parametrize("name", OWED)
+def test_answer_that_is_owed(phone, server, name):
+    answer = phone.ask(message(name), SIP, seconds=0.7)
+    assert status_of(answer) in OWED[name], answer
+    assert server.payloads() == [], "it was passed on"
+    if answer:
+        well_formed(answer)
+
+
+@pytest.mark.parametrize("name", LEGAL)
+def test_legal_is_not_called_bad(phone, server, name):
+    answer = phone.ask(message(name), SIP, seconds=0.7)
+    assert status_of(answer) != 400, answer
+    if answer:
+        well_formed(answer)
+    for passed_on in server.payloads():
+        assert passed_on.startswith((b"INVITE ", b"CANCEL ")), passed_on
+
+
+def test_afterwards_it_still_answers(phone):
+    assert status_of(phone.ask(sip_request(source=f"{ACCESS}:5060"), SIP)) == 200
