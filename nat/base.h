@@ -63,8 +63,6 @@ extern char *strcat(char *dst, const char *src) BASE_POISON("use snprintf or a b
 extern char *strncpy(char *dst, const char *src, size_t n) BASE_POISON("use snprintf or memcpy");
 extern char *strtok(char *s, const char *delim) BASE_POISON("walk a struct str_view");
 extern int sprintf(char *s, const char *fmt, ...) BASE_POISON("use snprintf");
-/* glibc defines these two inline when it optimises; clang takes no attribute after that. */
-#if !defined(__clang__) || !defined(__OPTIMIZE__)
 extern int atoi(const char *s) BASE_POISON("use a range-checked parser");
 extern long atol(const char *s) BASE_POISON("use a range-checked parser");
 #endif
