@@ -54,11 +54,13 @@ def main():
         name = os.path.basename(target)
         found = os.path.join(folder, "found", name)
         os.makedirs(found, exist_ok=True)
+        own = os.path.join(HERE, "seeds", name.removeprefix("fuzz_"))
         print(f"== {name}, {args.seconds} s", flush=True)
         status = subprocess.run(
             [target, f"-max_total_time={args.seconds}", f"-max_len={LARGEST}",
              "-print_final_stats=1", "-timeout=10",
-             f"-artifact_prefix={folder}/crash-{name}-", found, os.path.join(folder, "seeds")],
+             f"-artifact_prefix={folder}/crash-{name}-", found, os.path.join(folder, "seeds"),
+             *([own] if os.path.isdir(own) else [])],
             stdin=subprocess.DEVNULL, check=False).returncode
         if status != 0:
             failed.append(name)
