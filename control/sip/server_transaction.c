@@ -26,7 +26,6 @@ typedef int (*server_action_fn)(struct server_txn *t, struct str_view response);
 static void on_end(void *ctx)
 {
 	struct server_txn *t = ctx;
-
 	int error = t->timed_out ? -ETIMEDOUT : t->send_error;
 
 	t->state = SERVER_TERMINATED;
@@ -153,7 +152,8 @@ static int invite_trying(struct server_txn *t, struct str_view none)
 static int invite_confirm(struct server_txn *t, struct str_view none)
 {
 	t->state = SERVER_CONFIRMED;
-	t->send_error = 0;						/* it arrived after all */
+	/* The response arrived, whatever its last sending said. */
+	t->send_error = 0;
 	arm_end(t, txn_linger_ms(&t->request->path, SIP_T4_MS), false); /* timer I */
 	return 0;
 }

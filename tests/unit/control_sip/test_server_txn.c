@@ -188,6 +188,18 @@ static void test_send_failure_is_told_and_heals(void **state)
 	world_expect_event(&w, 1, 32000, SAW_SERVER_END, 0);
 }
 
+static void test_an_ack_makes_up_for_a_failed_send(void **state)
+{
+	world_feed(&w, &invite);
+	assert_int_equal(reply(486), 0);
+	w.send_fails = true;
+	world_run(&w, 600);
+	w.send_fails = false;
+	world_feed(&w, &ack);
+	world_run(&w, 10000);
+	world_expect_event(&w, 1, 5600, SAW_SERVER_END, 0);
+}
+
 static void test_send_failure_to_the_end(void **state)
 {
 	world_feed(&w, &options);
@@ -297,6 +309,7 @@ int main(void)
 		T(test_response_must_be_one),
 		T(test_reply_has_the_extra_headers),
 		T(test_send_failure_is_told_and_heals),
+		T(test_an_ack_makes_up_for_a_failed_send),
 		T(test_send_failure_to_the_end),
 		T(test_detach_before_the_answer_sends_500),
 		T(test_detach_after_the_answer_is_silent),
