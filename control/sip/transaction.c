@@ -27,19 +27,13 @@ struct txn_layer *txn_layer_new(
 
 void txn_layer_free(struct txn_layer *l)
 {
-	struct server_txn *server, *next_server;
-	struct client_txn *client, *next_client;
-
 	if (l == NULL)
 		return;
-	HASH_ITER(hh, l->servers, server, next_server)
-	{
-		server_txn_free(server);
-	}
-	HASH_ITER(hh, l->clients, client, next_client)
-	{
-		client_txn_free(client);
-	}
+	/* Freeing one takes it out of its table. */
+	while (l->servers != NULL)
+		server_txn_free(l->servers);
+	while (l->clients != NULL)
+		client_txn_free(l->clients);
 	free(l);
 }
 
