@@ -54,7 +54,7 @@ static inline bool sv_eq_nocase(struct str_view a, struct str_view b)
 /*
  * Unbounded or locale-dependent calls: using one is a build error (-Werror)
  * that names the replacement. Our tests follow the same rule. Left to gcc: clang takes no attribute
- * for what the C library's headers define inline.
+ * for what the C library's headers define inline (all of these with _FORTIFY_SOURCE).
  */
 #ifndef __clang__
 #define BASE_POISON(msg) __attribute__((deprecated(msg)))
