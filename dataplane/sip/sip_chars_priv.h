@@ -51,6 +51,8 @@ static inline size_t sip_chars_span(struct str_view v, unsigned int class)
 static inline void sip_view_skip(struct str_view *v, size_t n)
 {
 	assert(n <= v->len);
+	if (n == 0)
+		return; /* p may be NULL */
 	v->p += n;
 	v->len -= n;
 }

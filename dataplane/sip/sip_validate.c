@@ -292,11 +292,12 @@ struct sip_verdict sip_validate(
 	const char *buf, const struct sip_index *idx, struct str_view supported)
 {
 	struct request r = {.buf = buf, .idx = idx, .supported = supported};
-	struct str_view branch = sip_span_view(buf, idx->branch);
+	struct str_view branch;
 
 	if (idx->error != SIP_SCAN_NONE)
 		return scan_verdicts[idx->error < SIP_SCAN_COUNT ? idx->error
 								 : SIP_SCAN_START_LINE];
+	branch = sip_span_view(buf, idx->branch);
 	r.rfc2543 = branch.len < 7 || memcmp(branch.p, "z9hG4bK", 7) != 0;
 	if (idx->status != 0) {
 		/* Of a response, only what is read to match and forward it. */

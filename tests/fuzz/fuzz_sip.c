@@ -95,6 +95,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	verdict = sip_validate(buf, &idx, SV("100rel,timer"));
 	MUST(idx.error == SIP_SCAN_NONE || verdict.status >= 400);
 	MUST(verdict.reason != NULL);
+	if (len == 0)
+		return 0;
 	uri(sip_span_view(buf, idx.uri));
 	for (unsigned int i = 0; i < idx.n_headers; i++) {
 		const struct sip_header_ref *ref = &idx.headers[i];
