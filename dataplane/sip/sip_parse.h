@@ -19,7 +19,9 @@ struct str_view sip_header_find_name(
 	const char *buf, const struct sip_index *idx, struct str_view name, unsigned int n);
 
 /**
- * Next element of a comma-separated header value (quotes and <> respected).
+ * Next element of a comma-separated header value (quotes and <> respected). Where the list is
+ * wrong (",a", "a,,b", "a,") an element is empty, for the caller to refuse; an empty value has
+ * none.
  * @param rest  in: what is left; out: what follows. Starts as the header value.
  * @param item  the element, trimmed. @return true if there was one.
  */
@@ -34,6 +36,9 @@ struct sip_verdict {
  * What RFC 3261 section 8.2 and 16.3 want checked of a request before it is acted on, from the
  * scan's error to URI scheme (416), Max-Forwards 0 (483), Require (420: any option tag that is not
  * among `supported`), CSeq against the method, and readable From, To, Contact and Via.
+ *
+ * Form comes first (400, 414), then 416, 483, 420. Max-Forwards 0 is 483 for OPTIONS and REGISTER
+ * too: the box is never their last hop. ACK is judged like the others, but is not to be answered.
  *
  * @param supported  comma-separated option tags, or an empty view.
  * @return status 0 if fine. A response is checked too: nonzero means drop it.
