@@ -70,5 +70,9 @@ int local_sync(uint32_t epoch);
 /** Index of a local address; -ENOENT. */
 int local_addr_find(const struct net_addr *addr);
 void local_slot_write(uint16_t idx, uint16_t port, enum local_kind kind, uint32_t value);
+/** The port's kernel twin lost addresses or routes: give them again what is ours. */
+void local_kernel_restore(uint16_t port);
+/** A flow left this slot: it becomes what the configuration says again. */
+void local_flow_del(uint16_t idx, uint16_t port);
 
 #endif

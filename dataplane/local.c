@@ -1,0 +1,260 @@
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "grace.h"
+#include "kernel_path.h"
+#include "local.h"
+#include "local_priv.h"
+#include "log.h"
+#include "nexthop.h"
+
+#define PORTS 65536u
+#define SLOTS_BYTES (PORTS * sizeof(uint32_t))
+
+struct local_realm local_realms[API_REALMS_MAX];
+struct local_addr local_addrs[API_ADDRS_MAX];
+
+/* What only the main thread needs of an address. */
+struct local_private {
+	struct net_addr gateway; /* family 0: none */
+	uint32_t flows;		 /* slots that are LOCAL_FLOW */
+	bool leaving;		 /* not configured any more; goes with its last flow */
+};
+
+static struct local_private local_private[API_ADDRS_MAX];
+
+int local_init(void)
+{
+	memset(local_realms, 0, sizeof(local_realms));
+	memset(local_addrs, 0, sizeof(local_addrs));
+	memset(local_private, 0, sizeof(local_private));
+	local_ports_init();
+	return 0;
+}
+
+void local_fini(void)
+{
+	for (unsigned int i = 0; i < API_ADDRS_MAX; i++) {
+		if (local_addrs[i].slots != NULL)
+			munmap(local_addrs[i].slots, SLOTS_BYTES);
+		local_addrs[i].slots = NULL;
+		local_addrs[i].used = false;
+	}
+}
+
+int local_addr_find(const struct net_addr *addr)
+{
+	for (unsigned int i = 0; i < API_ADDRS_MAX; i++) {
+		if (local_addrs[i].used && net_addr_eq(&local_addrs[i].addr, addr))
+			return (int)i;
+	}
+	return -ENOENT;
+}
+
+static uint8_t local_host_len(const struct net_addr *addr)
+{
+	return addr->family == NET_FAMILY_V4 ? 32 : 128;
+}
+
+/* Tell the kernel's twin and the routes where the address is now. */
+static int local_bind(unsigned int i)
+{
+	struct local_addr *a = &local_addrs[i];
+	const struct net_addr *gateway = &local_private[i].gateway;
+	int hop, rc;
+
+	hop = nexthop_get(NEXTHOP_LOCAL, a->port, &a->addr, (uint16_t)i);
+	if (hop < 0)
+		return hop;
+	rc = route_add(&a->addr, local_host_len(&a->addr), (uint32_t)hop);
+	nexthop_put((uint32_t)hop);
+	if (rc < 0)
+		return rc;
+	rc = netlink_address_add(a->port, &a->addr, a->prefix_len);
+	if (rc == 0 && gateway->family != NET_FAMILY_NONE)
+		rc = netlink_gateway_add(a->port, gateway);
+	return rc;
+}
+
+/* Does another address of the same port use this gateway too? */
+static bool local_gateway_shared(unsigned int i)
+{
+	for (unsigned int j = 0; j < API_ADDRS_MAX; j++) {
+		if (j != i && local_addrs[j].used && local_addrs[j].port == local_addrs[i].port &&
+			net_addr_eq(&local_private[j].gateway, &local_private[i].gateway))
+			return true;
+	}
+	return false;
+}
+
+static void local_unbind_kernel(unsigned int i)
+{
+	struct local_addr *a = &local_addrs[i];
+
+	if (local_private[i].gateway.family != NET_FAMILY_NONE && !local_gateway_shared(i))
+		netlink_gateway_del(a->port, &local_private[i].gateway);
+	netlink_address_del(a->port, &a->addr, a->prefix_len);
+}
+
+void local_kernel_restore(uint16_t port)
+{
+	for (unsigned int i = 0; i < API_ADDRS_MAX; i++) {
+		/* What the kernel refuses has been logged; there is nobody else to tell. */
+		if (local_addrs[i].used && local_addrs[i].port == port)
+			(void)local_bind(i);
+	}
+}
+
+int local_realm_set(const struct rec_realm_set *r, uint32_t epoch)
+{
+	struct local_realm *realm;
+	bool moved;
+	int rc = 0;
+
+	if (r->realm >= API_REALMS_MAX || r->port >= API_PORTS_MAX)
+		return -EINVAL;
+	realm = &local_realms[r->realm];
+	moved = realm->used && realm->port != r->port;
+	memcpy(realm->name, r->name, sizeof(realm->name));
+	realm->port = r->port;
+	realm->vlan = r->vlan;
+	realm->dscp_sip = r->dscp_sip;
+	realm->dscp_media = r->dscp_media;
+	realm->sip_rate = r->sip_rate;
+	realm->sip_burst = r->sip_burst;
+	realm->media_idle_ms = r->media_idle_ms;
+	realm->epoch = epoch;
+	realm->used = true;
+	for (unsigned int i = 0; moved && i < API_ADDRS_MAX; i++) {
+		int err;
+
+		if (!local_addrs[i].used || local_addrs[i].realm != r->realm)
+			continue;
+		local_unbind_kernel(i);
+		local_addrs[i].port = r->port;
+		err = local_bind(i);
+		rc = err < 0 ? err : rc;
+	}
+	return rc;
+}
+
+/* A free entry with an empty port table, not yet reachable for workers. */
+static int local_addr_new(const struct rec_address_set *r)
+{
+	for (unsigned int i = 0; i < API_ADDRS_MAX; i++) {
+		struct local_addr *a = &local_addrs[i];
+		void *slots;
+
+		if (a->used)
+			continue;
+		/* Zeroed pages: every slot is LOCAL_KERNEL. Populated: no faults in workers. */
+		slots = mmap(NULL, SLOTS_BYTES, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+		if (slots == MAP_FAILED)
+			return -ENOMEM;
+		*a = (struct local_addr){.addr = r->addr, .slots = slots, .used = true};
+		local_private[i] = (struct local_private){0};
+		return (int)i;
+	}
+	return -ENOSPC;
+}
+
+/* Unlink, wait, release. */
+static void local_addr_remove(unsigned int i)
+{
+	struct local_addr *a = &local_addrs[i];
+
+	local_unbind_kernel(i);
+	local_ports_drop((uint16_t)i);
+	route_del(&a->addr, local_host_len(&a->addr));
+	grace_wait(grace_stamp());
+	munmap(a->slots, SLOTS_BYTES);
+	a->slots = NULL;
+	a->used = false;
+}
+
+int local_address_set(const struct rec_address_set *r, uint32_t epoch)
+{
+	struct local_private *p;
+	struct local_addr *a;
+	bool created = false;
+	int i, rc;
+
+	if (r->realm >= API_REALMS_MAX || !local_realms[r->realm].used)
+		return -ENOENT;
+	if (r->addr.family != NET_FAMILY_V4)
+		return -EAFNOSUPPORT;
+	i = local_addr_find(&r->addr);
+	if (i >= 0 && local_addrs[i].epoch == epoch && local_addrs[i].realm != r->realm)
+		return -EEXIST;
+	if (i < 0) {
+		i = local_addr_new(r);
+		created = true;
+	}
+	if (i < 0)
+		return i;
+	a = &local_addrs[i];
+	p = &local_private[i];
+	if (!created && (a->port != local_realms[r->realm].port || a->prefix_len != r->prefix_len ||
+				!net_addr_eq(&p->gateway, &r->gateway)))
+		local_unbind_kernel((unsigned int)i);
+	a->realm = r->realm;
+	a->port = local_realms[r->realm].port;
+	a->prefix_len = r->prefix_len;
+	a->epoch = epoch;
+	p->gateway = r->gateway;
+	p->leaving = false;
+	rc = local_bind((unsigned int)i);
+	if (rc < 0 && created)
+		local_addr_remove((unsigned int)i);
+	return rc;
+}
+
+void local_slot_write(uint16_t idx, uint16_t port, enum local_kind kind, uint32_t value)
+{
+	_Atomic uint32_t *slot = &local_addrs[idx].slots[port];
+	enum local_kind old = local_slot_kind(atomic_load_explicit(slot, memory_order_relaxed));
+
+	local_private[idx].flows += (kind == LOCAL_FLOW) - (old == LOCAL_FLOW);
+	atomic_store_explicit(slot, (uint32_t)kind << LOCAL_KIND_SHIFT | (value & LOCAL_VALUE_MASK),
+		memory_order_release);
+}
+
+void local_flow_del(uint16_t idx, uint16_t port)
+{
+	local_slot_configure(idx, port);
+	if (local_private[idx].leaving && local_private[idx].flows == 0)
+		local_addr_remove(idx);
+}
+
+/* Unclaimed; what carries flows stays until the last of them is gone. */
+static void local_addr_sweep(unsigned int i)
+{
+	if (local_private[i].flows == 0) {
+		local_addr_remove(i);
+		return;
+	}
+	if (!local_private[i].leaving)
+		log_info("address leaves the configuration but has flows: kept for them count=%u",
+			local_private[i].flows);
+	local_private[i].leaving = true;
+}
+
+int local_sync(uint32_t epoch)
+{
+	local_ports_sync(epoch);
+	for (unsigned int i = 0; i < API_ADDRS_MAX; i++) {
+		if (local_addrs[i].used && local_addrs[i].epoch != epoch)
+			local_addr_sweep(i);
+	}
+	for (unsigned int i = 0; i < API_REALMS_MAX; i++) {
+		struct local_realm *realm = &local_realms[i];
+		bool needed = realm->epoch == epoch;
+
+		for (unsigned int j = 0; !needed && j < API_ADDRS_MAX; j++)
+			needed = local_addrs[j].used && local_addrs[j].realm == i;
+		if (realm->used && !needed)
+			*realm = (struct local_realm){0};
+	}
+	return 0;
+}

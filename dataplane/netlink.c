@@ -1,0 +1,528 @@
+#include <errno.h>
+#include <net/if.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <libmnl/libmnl.h>
+#include <linux/if_addr.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+
+#include "flow.h"
+#include "kernel_path.h"
+#include "local.h"
+#include "log.h"
+#include "netlink_priv.h"
+
+/* Kernel default ARP timers: reachable for 30 s, so ask a little more often than that. */
+#define KEEP_ALIVE_S 15
+/* Routes that come in a row (a routing daemon starts) are read together. */
+#define ROUTES_DELAY_NS 20000000
+#define GATEWAY_METRIC 1000
+#define EVENT_BUFFER (1 << 20)
+/* Messages of one netlink_process(). */
+#define EVENT_BUDGET 64
+
+static struct mnl_socket *events;   /* what changes */
+static struct mnl_socket *requests; /* what we ask for, each answered at once */
+/* Questions without an answer; of their own, because they are asked in the middle of dumps. */
+static struct mnl_socket *probes;
+static int epoll_fd = -1, alive_fd = -1, routes_fd = -1;
+static uint32_t sequence;
+static bool twin_up[API_PORTS_MAX];
+static char buffer[64 << 10]; /* one netlink message or a part of a dump */
+
+/* --- requests --- */
+
+static struct nlmsghdr *request_new(char *buf, uint16_t type, uint16_t flags)
+{
+	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
+
+	h->nlmsg_type = type;
+	h->nlmsg_flags = NLM_F_REQUEST | flags;
+	h->nlmsg_seq = ++sequence;
+	return h;
+}
+
+/* Send, and run cb over the answer up to its end. @return 0 or negative errno. */
+static int request_run(struct nlmsghdr *h, mnl_cb_t cb)
+{
+	const struct nlmsghdr *answer = (const struct nlmsghdr *)buffer;
+	unsigned int port_id;
+	int rc = MNL_CB_OK;
+
+	if (requests == NULL)
+		return -ENOTCONN;
+	port_id = mnl_socket_get_portid(requests);
+	if (mnl_socket_sendto(requests, h, h->nlmsg_len) < 0)
+		return -errno;
+	while (rc > MNL_CB_STOP) {
+		ssize_t n = mnl_socket_recvfrom(requests, buffer, sizeof(buffer));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		/* The end of one that was given up earlier. */
+		if ((size_t)n < sizeof(*answer) || answer->nlmsg_seq != h->nlmsg_seq)
+			continue;
+		rc = mnl_cb_run(buffer, (size_t)n, h->nlmsg_seq, port_id, cb, NULL);
+	}
+	return rc < 0 ? -errno : 0;
+}
+
+static size_t addr_len(const struct net_addr *a)
+{
+	return a->family == NET_FAMILY_V4 ? 4 : 16;
+}
+
+static uint8_t addr_family(const struct net_addr *a)
+{
+	return a->family == NET_FAMILY_V4 ? AF_INET : AF_INET6;
+}
+
+static int address_request(uint16_t type, uint16_t flags, uint16_t port,
+	const struct net_addr *addr, uint8_t prefix_len)
+{
+	char buf[256];
+	struct nlmsghdr *h = request_new(buf, type, flags | NLM_F_ACK);
+	struct ifaddrmsg *m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
+	unsigned int ifindex = twin_ifindex(port);
+
+	if (ifindex == 0)
+		return -ENODEV;
+	m->ifa_family = addr_family(addr);
+	m->ifa_prefixlen = prefix_len;
+	m->ifa_index = ifindex;
+	mnl_attr_put(h, IFA_LOCAL, addr_len(addr), addr->bytes);
+	mnl_attr_put(h, IFA_ADDRESS, addr_len(addr), addr->bytes);
+	return request_run(h, NULL);
+}
+
+/* One line when the kernel refuses. */
+static int request_result(const char *what, uint16_t port, const struct net_addr *addr, int rc)
+{
+	char text[NET_ADDR_STRLEN];
+
+	if (rc < 0)
+		log_warn("kernel refused to %s %s port=%u error=\"%s\"", what,
+			net_addr_format(addr, text), port, strerror(-rc));
+	return rc;
+}
+
+int netlink_address_add(uint16_t port, const struct net_addr *addr, uint8_t prefix_len)
+{
+	int rc = address_request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, port, addr, prefix_len);
+
+	return request_result("add address", port, addr, rc == -EEXIST ? 0 : rc);
+}
+
+int netlink_address_del(uint16_t port, const struct net_addr *addr, uint8_t prefix_len)
+{
+	int rc = address_request(RTM_DELADDR, 0, port, addr, prefix_len);
+
+	return request_result("remove address", port, addr, rc == -EADDRNOTAVAIL ? 0 : rc);
+}
+
+static int gateway_request(
+	uint16_t type, uint16_t flags, uint16_t port, const struct net_addr *gateway)
+{
+	char buf[256];
+	struct nlmsghdr *h = request_new(buf, type, flags | NLM_F_ACK);
+	struct rtmsg *m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
+	unsigned int ifindex = twin_ifindex(port);
+
+	if (ifindex == 0)
+		return -ENODEV;
+	m->rtm_family = addr_family(gateway);
+	m->rtm_table = RT_TABLE_MAIN;
+	m->rtm_protocol = RTPROT_STATIC;
+	m->rtm_scope = RT_SCOPE_UNIVERSE;
+	m->rtm_type = RTN_UNICAST;
+	/* A gateway outside the address's prefix is common with hosting providers. */
+	m->rtm_flags = RTNH_F_ONLINK;
+	mnl_attr_put(h, RTA_GATEWAY, addr_len(gateway), gateway->bytes);
+	mnl_attr_put_u32(h, RTA_OIF, ifindex);
+	mnl_attr_put_u32(h, RTA_PRIORITY, GATEWAY_METRIC + port);
+	return request_run(h, NULL);
+}
+
+int netlink_gateway_add(uint16_t port, const struct net_addr *gateway)
+{
+	int rc = gateway_request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, port, gateway);
+
+	return request_result("add gateway", port, gateway, rc == -EEXIST ? 0 : rc);
+}
+
+int netlink_gateway_del(uint16_t port, const struct net_addr *gateway)
+{
+	int rc = gateway_request(RTM_DELROUTE, 0, port, gateway);
+
+	/* ESRCH: it went with its last address. */
+	return request_result("remove gateway", port, gateway, rc == -ESRCH ? 0 : rc);
+}
+
+int netlink_neighbour_probe(uint16_t port, const struct net_addr *addr)
+{
+	char buf[256];
+	struct nlmsghdr *h = request_new(buf, RTM_NEWNEIGH, NLM_F_CREATE);
+	struct ndmsg *m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
+	unsigned int ifindex = twin_ifindex(port);
+
+	if (ifindex == 0 || probes == NULL)
+		return -ENODEV;
+	m->ndm_family = addr_family(addr);
+	m->ndm_ifindex = (int)ifindex;
+	m->ndm_flags = NTF_USE;
+	mnl_attr_put(h, NDA_DST, addr_len(addr), addr->bytes);
+	/* What comes of it shows in the events; only errors are answered, and thrown away. */
+	while (recv(mnl_socket_get_fd(probes), buf + sizeof(buf) / 2, sizeof(buf) / 2,
+		       MSG_DONTWAIT) > 0)
+		;
+	return mnl_socket_sendto(probes, h, h->nlmsg_len) < 0 ? -errno : 0;
+}
+
+/* --- what the kernel says --- */
+
+struct attrs {
+	const struct nlattr *at[64];
+};
+
+static int attr_collect(const struct nlattr *attr, void *data)
+{
+	struct attrs *a = data;
+	uint16_t type = mnl_attr_get_type(attr);
+
+	if (type < ARRAY_LEN(a->at))
+		a->at[type] = attr;
+	return MNL_CB_OK;
+}
+
+/* An address attribute of the family; unset if it is not there or has another length. */
+static struct net_addr attr_addr(const struct nlattr *attr, uint8_t family)
+{
+	if (attr != NULL && family == AF_INET && mnl_attr_get_payload_len(attr) == 4)
+		return net_addr_v4(mnl_attr_get_payload(attr));
+	if (attr != NULL && family == AF_INET6 && mnl_attr_get_payload_len(attr) == 16)
+		return net_addr_v6(mnl_attr_get_payload(attr));
+	return (struct net_addr){0};
+}
+
+static int on_neighbour(const struct nlmsghdr *h, void *data)
+{
+	const uint16_t valid =
+		NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT | NUD_NOARP;
+	const struct ndmsg *m = mnl_nlmsg_get_payload(h);
+	struct rte_ether_addr mac;
+	struct attrs a = {0};
+	bool known, deleted = h->nlmsg_type == RTM_DELNEIGH;
+	struct net_addr addr;
+	int port;
+
+	if (mnl_nlmsg_get_payload_len(h) < sizeof(*m) ||
+		(h->nlmsg_type != RTM_NEWNEIGH && !deleted))
+		return MNL_CB_OK;
+	port = twin_port((unsigned int)m->ndm_ifindex);
+	if (port < 0 || (m->ndm_flags & NTF_PROXY) != 0)
+		return MNL_CB_OK;
+	mnl_attr_parse(h, sizeof(*m), attr_collect, &a);
+	addr = attr_addr(a.at[NDA_DST], m->ndm_family);
+	known = !deleted && (m->ndm_state & valid) != 0 && a.at[NDA_LLADDR] != NULL &&
+		mnl_attr_get_payload_len(a.at[NDA_LLADDR]) == sizeof(mac);
+	if (known)
+		memcpy(&mac, mnl_attr_get_payload(a.at[NDA_LLADDR]), sizeof(mac));
+	mirror_neighbour((uint16_t)port, &addr, known ? &mac : NULL,
+		(m->ndm_state & NUD_STALE) != 0, deleted);
+	return MNL_CB_OK;
+}
+
+/* Of a multipath route the first next hop is taken. */
+static void route_multipath(
+	const struct nlattr *mp, uint8_t family, unsigned int *ifindex, struct net_addr *gateway)
+{
+	const struct rtnexthop *n = mnl_attr_get_payload(mp);
+	const struct nlattr *attr;
+
+	if (mnl_attr_get_payload_len(mp) < sizeof(*n) || n->rtnh_len < sizeof(*n) ||
+		n->rtnh_len > mnl_attr_get_payload_len(mp))
+		return;
+	*ifindex = (unsigned int)n->rtnh_ifindex;
+	mnl_attr_for_each_payload((const void *)(n + 1), n->rtnh_len - sizeof(*n))
+	{
+		if (mnl_attr_get_type(attr) == RTA_GATEWAY)
+			*gateway = attr_addr(attr, family);
+	}
+}
+
+static int on_route(const struct nlmsghdr *h, void *data)
+{
+	const struct rtmsg *m = mnl_nlmsg_get_payload(h);
+	struct mirror_route r = {0};
+	unsigned int ifindex = 0;
+	struct attrs a = {0};
+	int port;
+
+	if (h->nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(h) < sizeof(*m) ||
+		m->rtm_family != AF_INET || m->rtm_table != RT_TABLE_MAIN ||
+		m->rtm_type != RTN_UNICAST || (m->rtm_flags & (RTM_F_CLONED | RTNH_F_DEAD)) != 0)
+		return MNL_CB_OK;
+	mnl_attr_parse(h, sizeof(*m), attr_collect, &a);
+	if (a.at[RTA_OIF] != NULL && mnl_attr_get_payload_len(a.at[RTA_OIF]) == sizeof(uint32_t))
+		ifindex = mnl_attr_get_u32(a.at[RTA_OIF]);
+	r.gateway = attr_addr(a.at[RTA_GATEWAY], m->rtm_family);
+	if (a.at[RTA_MULTIPATH] != NULL)
+		route_multipath(a.at[RTA_MULTIPATH], m->rtm_family, &ifindex, &r.gateway);
+	port = ifindex != 0 ? twin_port(ifindex) : -ENOENT;
+	if (port < 0)
+		return MNL_CB_OK;
+	r.port = (uint16_t)port;
+	r.len = m->rtm_dst_len;
+	r.dst = attr_addr(a.at[RTA_DST], m->rtm_family);
+	if (r.dst.family == NET_FAMILY_NONE) { /* the default route names no destination */
+		static const uint8_t any[4];
+
+		r.dst = net_addr_v4(any);
+	}
+	mirror_route(&r);
+	return MNL_CB_OK;
+}
+
+/* Somebody took one of our addresses from a twin: give it back. */
+static void on_address_lost(const struct nlmsghdr *h)
+{
+	const struct ifaddrmsg *m = mnl_nlmsg_get_payload(h);
+	struct attrs a = {0};
+	struct net_addr addr;
+	int port, i;
+
+	if (mnl_nlmsg_get_payload_len(h) < sizeof(*m))
+		return;
+	port = twin_port(m->ifa_index);
+	if (port < 0)
+		return;
+	mnl_attr_parse(h, sizeof(*m), attr_collect, &a);
+	addr = attr_addr(a.at[IFA_LOCAL], m->ifa_family);
+	i = local_addr_find(&addr);
+	if (i < 0 || local_addrs[i].port != port)
+		return;
+	log_warn("an address of ours was taken from the kernel twin: added again port=%d", port);
+	local_kernel_restore((uint16_t)port);
+}
+
+/* A twin that comes up again has lost its routes. */
+static void on_link(const struct nlmsghdr *h)
+{
+	const struct ifinfomsg *m = mnl_nlmsg_get_payload(h);
+	bool up;
+	int port;
+
+	if (mnl_nlmsg_get_payload_len(h) < sizeof(*m))
+		return;
+	port = twin_port((unsigned int)m->ifi_index);
+	if (port < 0 || port >= API_PORTS_MAX)
+		return;
+	up = h->nlmsg_type == RTM_NEWLINK && (m->ifi_flags & IFF_UP) != 0;
+	if (up && !twin_up[port])
+		local_kernel_restore((uint16_t)port);
+	twin_up[port] = up;
+}
+
+static void arm(int fd, time_t s, long ns, bool again)
+{
+	struct itimerspec t = {.it_value = {.tv_sec = s, .tv_nsec = ns}};
+
+	if (again)
+		t.it_interval = t.it_value;
+	timerfd_settime(fd, 0, &t, NULL);
+}
+
+static int on_event(const struct nlmsghdr *h, void *data)
+{
+	switch (h->nlmsg_type) {
+	case RTM_NEWNEIGH:
+	case RTM_DELNEIGH:
+		return on_neighbour(h, data);
+	case RTM_NEWROUTE:
+	case RTM_DELROUTE:
+		/* What is best now depends on the other routes to the same prefix: read them. */
+		arm(routes_fd, 0, ROUTES_DELAY_NS, false);
+		break;
+	case RTM_DELADDR:
+		on_address_lost(h);
+		break;
+	case RTM_NEWLINK:
+	case RTM_DELLINK:
+		on_link(h);
+		break;
+	default:
+		break;
+	}
+	return MNL_CB_OK;
+}
+
+/* --- dumps --- */
+
+static int dump(uint16_t type, mnl_cb_t cb)
+{
+	char buf[256];
+	struct nlmsghdr *h = request_new(buf, type, NLM_F_DUMP);
+	struct rtmsg *m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
+
+	/* The family is the first byte in ndmsg as in rtmsg. */
+	m->rtm_family = AF_INET;
+	return request_run(h, cb);
+}
+
+static int routes_sync(void)
+{
+	int rc;
+
+	mirror_routes_begin();
+	rc = dump(RTM_GETROUTE, on_route);
+	if (rc < 0) {
+		/* Nothing is removed on half a dump; try again. */
+		log_warn("cannot read the kernel's routes error=\"%s\"", strerror(-rc));
+		arm(routes_fd, 1, 0, false);
+		return rc;
+	}
+	mirror_routes_end();
+	stream_resolve_all();
+	return 0;
+}
+
+static int neighbours_sync(void)
+{
+	int rc;
+
+	mirror_neighbours_begin();
+	rc = dump(RTM_GETNEIGH, on_neighbour);
+	if (rc < 0) {
+		log_warn("cannot read the kernel's neighbours error=\"%s\"", strerror(-rc));
+		return rc;
+	}
+	mirror_neighbours_end();
+	return 0;
+}
+
+/* --- sockets --- */
+
+static struct mnl_socket *socket_open(unsigned int groups)
+{
+	struct timeval tv = {.tv_sec = 1};
+	int size = EVENT_BUFFER;
+	struct mnl_socket *s = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+
+	if (s == NULL)
+		return NULL;
+	setsockopt(mnl_socket_get_fd(s), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	/* The kernel answers before sendto returns; this is a guard against ourselves. */
+	setsockopt(mnl_socket_get_fd(s), SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+	if (mnl_socket_bind(s, groups, MNL_SOCKET_AUTOPID) == 0)
+		return s;
+	mnl_socket_close(s);
+	return NULL;
+}
+
+static int watch(int fd)
+{
+	struct epoll_event ev = {.events = EPOLLIN, .data.fd = fd};
+
+	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &ev);
+}
+
+int netlink_init(void)
+{
+	int rc = mirror_init();
+
+	if (rc < 0)
+		return rc;
+	memset(twin_up, 0, sizeof(twin_up));
+	/* Subscribed before the dumps: nothing falls between. */
+	events = socket_open(RTMGRP_NEIGH | RTMGRP_IPV4_ROUTE | RTMGRP_LINK | RTMGRP_IPV4_IFADDR);
+	requests = socket_open(0);
+	probes = socket_open(0);
+	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	alive_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	routes_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (events == NULL || requests == NULL || probes == NULL || epoll_fd < 0 || alive_fd < 0 ||
+		routes_fd < 0 || watch(mnl_socket_get_fd(events)) < 0 || watch(alive_fd) < 0 ||
+		watch(routes_fd) < 0) {
+		rc = -errno;
+		goto fail;
+	}
+	arm(alive_fd, KEEP_ALIVE_S, 0, true);
+	rc = routes_sync();
+	if (rc == 0)
+		rc = neighbours_sync();
+	if (rc == 0)
+		return 0;
+fail:
+	log_error("cannot follow the kernel's routes and neighbours by netlink: %s", strerror(-rc));
+	netlink_fini();
+	return rc;
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+void netlink_fini(void)
+{
+	if (events != NULL)
+		mnl_socket_close(events);
+	if (requests != NULL)
+		mnl_socket_close(requests);
+	if (probes != NULL)
+		mnl_socket_close(probes);
+	events = requests = probes = NULL;
+	close_fd(&epoll_fd);
+	close_fd(&alive_fd);
+	close_fd(&routes_fd);
+	mirror_fini();
+}
+
+int netlink_fd(void)
+{
+	return epoll_fd;
+}
+
+static bool timer_ran_out(int fd)
+{
+	uint64_t n;
+
+	return read(fd, &n, sizeof(n)) == sizeof(n);
+}
+
+static void events_read(void)
+{
+	for (unsigned int i = 0; i < EVENT_BUDGET; i++) {
+		/* Not the buffer of requests: handling an event may make some. */
+		static char message[64 << 10];
+		ssize_t n = recv(mnl_socket_get_fd(events), message, sizeof(message), MSG_DONTWAIT);
+
+		if (n < 0 && errno == ENOBUFS) {
+			log_warn("netlink events overran: reading all routes and neighbours again");
+			routes_sync();
+			neighbours_sync();
+			continue;
+		}
+		if (n <= 0)
+			return;
+		mnl_cb_run(message, (size_t)n, 0, 0, on_event, NULL);
+	}
+}
+
+void netlink_process(void)
+{
+	if (events == NULL)
+		return;
+	events_read();
+	if (timer_ran_out(routes_fd))
+		routes_sync();
+	if (timer_ran_out(alive_fd))
+		mirror_keep_alive();
+}

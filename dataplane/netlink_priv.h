@@ -1,0 +1,43 @@
+/*
+ * Shared by netlink.c (sockets, requests, what the kernel says) and mirror.c (what
+ * of it becomes next hops and routes). Main thread.
+ */
+#ifndef SALLYPORT_NETLINK_PRIV_H
+#define SALLYPORT_NETLINK_PRIV_H
+
+#include <rte_ether.h>
+
+#include "addr.h"
+
+/** One route of the kernel's main table that leaves by a twin. */
+struct mirror_route {
+	struct net_addr dst;
+	uint8_t len;
+	uint16_t port;
+	struct net_addr gateway; /* family 0: hosts are on link */
+};
+
+int mirror_init(void);
+void mirror_fini(void);
+
+/** The kernel knows (mac) or lost (mac NULL) a neighbour. @param stale  it wants confirmation. */
+void mirror_neighbour(uint16_t port, const struct net_addr *addr, const struct rte_ether_addr *mac,
+	bool stale, bool deleted);
+
+/**
+ * A dump of all routes: begin, one call a route (the better of two to the same prefix comes
+ * first), end. What was not told is removed.
+ */
+void mirror_routes_begin(void);
+void mirror_route(const struct mirror_route *r);
+void mirror_routes_end(void);
+
+/** A dump of all neighbours, likewise; those not told are gone. */
+void mirror_neighbours_begin(void);
+void mirror_neighbours_end(void);
+
+/** Ask for confirmation of stale neighbours that are in use: the kernel sees none of our traffic.
+ */
+void mirror_keep_alive(void);
+
+#endif

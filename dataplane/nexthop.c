@@ -1,0 +1,264 @@
+#include <errno.h>
+
+#include <rte_errno.h>
+#include <rte_malloc.h>
+#include <rte_rib.h>
+
+#include "boundary.h"
+#include "grace.h"
+#include "log.h"
+#include "nexthop.h"
+
+#define ROUTES_MAX 65536
+/* A /25..32 route takes a 256-entry table for its /24: 4,096 of them are 2 MiB. */
+#define ROUTE_TBL8 4096
+#define NEXTHOP_BUCKETS 16384 /* power of two */
+
+struct nexthop *nexthops;
+struct rte_fib *route_fib;
+
+/* What only the main thread needs of a next hop. */
+struct nexthop_private {
+	uint16_t chain; /* next in its bucket or in the free list or limbo */
+	uint64_t stamp; /* in limbo: when it was unlinked */
+};
+
+static struct nexthop_private *hop_private;
+static uint16_t *hop_buckets;
+static uint16_t hop_free;			 /* list head */
+static uint16_t hop_limbo_first, hop_limbo_last; /* oldest first */
+static unsigned int hop_fresh;			 /* first slot that was never used */
+static unsigned int hop_used;
+
+int nexthop_init(void)
+{
+	struct rte_fib_conf conf = {.type = RTE_FIB_DIR24_8,
+		.default_nh = NEXTHOP_NONE,
+		.max_routes = ROUTES_MAX,
+		.dir24_8 = {.nh_sz = RTE_FIB_DIR24_8_2B, .num_tbl8 = ROUTE_TBL8}};
+
+	hop_fresh = 1;
+	hop_used = 0;
+	hop_free = hop_limbo_first = hop_limbo_last = 0;
+	hop_private = calloc(NEXTHOPS_MAX + 1, sizeof(*hop_private));
+	hop_buckets = calloc(NEXTHOP_BUCKETS, sizeof(*hop_buckets));
+	nexthops = rte_zmalloc("nexthops", (NEXTHOPS_MAX + 1) * sizeof(*nexthops), 64);
+	if (nexthops != NULL && hop_private != NULL && hop_buckets != NULL)
+		route_fib = rte_fib_create("routes", SOCKET_ID_ANY, &conf);
+	if (route_fib == NULL) {
+		log_error("not enough memory for the routing table (about 50 MiB): raise "
+			  "dataplane.memory_mib, or free hugepages");
+		nexthop_fini();
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void nexthop_fini(void)
+{
+	rte_fib_free(route_fib);
+	route_fib = NULL;
+	rte_free(nexthops);
+	nexthops = NULL;
+	free(hop_private);
+	hop_private = NULL;
+	free(hop_buckets);
+	hop_buckets = NULL;
+	hop_used = 0;
+}
+
+static uint16_t *hop_bucket(enum nexthop_type type, uint16_t port, const struct net_addr *addr)
+{
+	uint64_t h = 0xcbf29ce484222325ull; /* FNV-1a */
+
+	h = (h ^ type) * 0x100000001b3ull;
+	h = (h ^ port) * 0x100000001b3ull;
+	for (size_t i = 0; i < sizeof(addr->bytes); i++)
+		h = (h ^ addr->bytes[i]) * 0x100000001b3ull;
+	return &hop_buckets[(h ^ h >> 32) & (NEXTHOP_BUCKETS - 1)];
+}
+
+static uint16_t hop_find(enum nexthop_type type, uint16_t port, const struct net_addr *addr)
+{
+	uint16_t i = *hop_bucket(type, port, addr);
+
+	while (i != 0 && (nexthops[i].type != type || nexthops[i].port != port ||
+				 !net_addr_eq(&nexthops[i].addr, addr)))
+		i = hop_private[i].chain;
+	return i;
+}
+
+/* A slot that no worker can be looking at; 0 when there is none. */
+static uint16_t hop_alloc(void)
+{
+	uint16_t i = hop_free;
+
+	if (i != 0) {
+		hop_free = hop_private[i].chain;
+		return i;
+	}
+	if (hop_fresh <= NEXTHOPS_MAX)
+		return (uint16_t)hop_fresh++;
+	i = hop_limbo_first;
+	if (i == 0)
+		return 0;
+	/* Wait for the newest, and every one in limbo becomes free. */
+	grace_wait(hop_private[hop_limbo_last].stamp);
+	hop_free = hop_private[i].chain;
+	hop_limbo_first = hop_limbo_last = 0;
+	return i;
+}
+
+int nexthop_get(enum nexthop_type type, uint16_t port, const struct net_addr *addr, uint16_t local)
+{
+	const struct stats_port *p;
+	struct nexthop *n;
+	uint16_t i, *bucket;
+
+	if (port >= API_PORTS_MAX)
+		return -EINVAL;
+	i = hop_find(type, port, addr);
+	if (i != 0 && (type != NEXTHOP_LOCAL || nexthops[i].local == local)) {
+		nexthops[i].refs++;
+		return i;
+	}
+	i = hop_alloc();
+	if (i == 0)
+		return -ENOSPC;
+	n = &nexthops[i];
+	memset(n, 0, sizeof(*n));
+	n->type = (uint8_t)type;
+	n->port = port;
+	n->local = local;
+	n->addr = *addr;
+	n->refs = 1;
+	p = &stats_region->port[port];
+	n->mtu = p->mtu > 0 && p->mtu < 65536 ? (uint16_t)p->mtu : 1500;
+	memcpy(n->src_mac.addr_bytes, p->mac, sizeof(p->mac));
+	bucket = hop_bucket(type, port, addr);
+	hop_private[i].chain = *bucket;
+	*bucket = i;
+	hop_used++;
+	/* Workers find it by an index that is published later: all of it must be there first. */
+	atomic_thread_fence(memory_order_release);
+	return i;
+}
+
+static void hop_unlink(uint16_t hop)
+{
+	struct nexthop *n = &nexthops[hop];
+	uint16_t *at = hop_bucket((enum nexthop_type)n->type, n->port, &n->addr);
+
+	while (*at != hop)
+		at = &hop_private[*at].chain;
+	*at = hop_private[hop].chain;
+}
+
+void nexthop_put(uint32_t hop)
+{
+	if (hop == NEXTHOP_NONE || hop > NEXTHOPS_MAX || --nexthops[hop].refs > 0)
+		return;
+	hop_unlink((uint16_t)hop);
+	/* The slot keeps its contents: a worker may still be sending by it. */
+	hop_private[hop].chain = 0;
+	hop_private[hop].stamp = grace_stamp();
+	if (hop_limbo_last != 0)
+		hop_private[hop_limbo_last].chain = (uint16_t)hop;
+	else
+		hop_limbo_first = (uint16_t)hop;
+	hop_limbo_last = (uint16_t)hop;
+	hop_used--;
+}
+
+void nexthop_set_link(uint32_t hop, const struct rte_ether_addr *mac)
+{
+	uint64_t link = 0;
+
+	if (mac != NULL) {
+		memcpy(&link, mac->addr_bytes, sizeof(mac->addr_bytes));
+		link |= NEXTHOP_LINK_VALID;
+	}
+	atomic_store_explicit(&nexthops[hop].link, link, memory_order_release);
+}
+
+unsigned int nexthop_used(void)
+{
+	return hop_used;
+}
+
+uint32_t route_find(const struct net_addr *dst)
+{
+	rte_be32_t ip;
+
+	if (dst->family != NET_FAMILY_V4)
+		return NEXTHOP_NONE;
+	memcpy(&ip, dst->bytes, sizeof(ip));
+	return route_find_v4(ip);
+}
+
+/* @return 0 with the prefix in host order, host bits cleared. */
+static int route_prefix(const struct net_addr *dst, uint8_t len, uint32_t *ip)
+{
+	rte_be32_t be;
+
+	if (dst->family == NET_FAMILY_V6)
+		return -EAFNOSUPPORT;
+	if (dst->family != NET_FAMILY_V4 || len > 32)
+		return -EINVAL;
+	memcpy(&be, dst->bytes, sizeof(be));
+	*ip = rte_be_to_cpu_32(be) & (len == 0 ? 0 : UINT32_MAX << (32 - len));
+	return 0;
+}
+
+/* Next hop of exactly this prefix; NEXTHOP_NONE if it is no route. */
+static uint32_t route_exact(uint32_t ip, uint8_t len)
+{
+	struct rte_rib_node *node = rte_rib_lookup_exact(rte_fib_get_rib(route_fib), ip, len);
+	uint64_t hop = NEXTHOP_NONE;
+
+	if (node != NULL)
+		rte_rib_get_nh(node, &hop);
+	return (uint32_t)hop;
+}
+
+/*
+ * rte_fib of 22.11 has no RCU: a look-up that overlaps an update may read an entry of
+ * a second-level table that is being cleared or reused, and one burst may take the old
+ * route or none. Next hops themselves are reused only after a grace period.
+ */
+int route_add(const struct net_addr *dst, uint8_t prefix_len, uint32_t hop)
+{
+	uint32_t ip, old;
+	int rc = route_prefix(dst, prefix_len, &ip);
+
+	if (rc < 0)
+		return rc;
+	if (hop == NEXTHOP_NONE || hop > NEXTHOPS_MAX || nexthops[hop].refs == 0)
+		return -EINVAL;
+	old = route_exact(ip, prefix_len);
+	if (old == hop)
+		return 0;
+	rc = rte_fib_add(route_fib, ip, prefix_len, hop);
+	if (rc < 0)
+		return rc == -ENOMEM ? -ENOSPC : rc;
+	nexthops[hop].refs++;
+	nexthop_put(old);
+	return 0;
+}
+
+int route_del(const struct net_addr *dst, uint8_t prefix_len)
+{
+	uint32_t ip, old;
+	int rc = route_prefix(dst, prefix_len, &ip);
+
+	if (rc < 0)
+		return rc;
+	old = route_exact(ip, prefix_len);
+	if (old == NEXTHOP_NONE)
+		return -ENOENT;
+	rc = rte_fib_delete(route_fib, ip, prefix_len);
+	if (rc < 0)
+		return rc;
+	nexthop_put(old);
+	return 0;
+}

@@ -1,0 +1,288 @@
+/* Next hops and routes; realms, addresses and their port tables. */
+#include "boundary.h"
+#include "doubles.h"
+#include "local.h"
+#include "nexthop.h"
+
+void boundary_event(uint8_t group, void *record, size_t len)
+{
+	fail_msg("no event expected");
+}
+
+static int setup(void **state)
+{
+	dataplane_setup(16);
+	assert_int_equal(nexthop_init(), 0);
+	assert_int_equal(local_init(), 0);
+	kernel_addrs = kernel_gateways = 0;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	local_fini();
+	nexthop_fini();
+	stats_region_fini();
+	return 0;
+}
+
+static uint32_t find(const char *text)
+{
+	struct net_addr a = test_addr(text);
+
+	return route_find(&a);
+}
+
+static void test_longest_prefix_wins(void **state)
+{
+	static const struct {
+		const char *net;
+		uint8_t len;
+	} routes[] = {{"0.0.0.0", 0}, {"10.0.0.0", 8}, {"10.1.0.0", 16}, {"10.1.2.0", 24},
+		{"10.1.2.128", 25}, {"10.1.2.200", 32}};
+	static const struct {
+		const char *dst;
+		int route; /* index above */
+	} cases[] = {{"192.0.2.1", 0}, {"10.200.0.1", 1}, {"10.1.200.1", 2}, {"10.1.2.127", 3},
+		{"10.1.2.129", 4}, {"10.1.2.200", 5}, {"10.1.2.201", 4}};
+	uint32_t hops[ARRAY_LEN(routes)];
+
+	for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
+		struct net_addr a = test_addr(routes[i].net), gw = test_addr("192.0.2.250");
+		int hop;
+
+		gw.bytes[3] = (uint8_t)(200 + i);
+		hop = nexthop_get(NEXTHOP_NEIGHBOUR, 0, &gw, 0);
+		assert_true(hop > 0);
+		hops[i] = (uint32_t)hop;
+		assert_int_equal(route_add(&a, routes[i].len, hops[i]), 0);
+		/* Again: nothing changes. */
+		assert_int_equal(route_add(&a, routes[i].len, hops[i]), 0);
+		nexthop_put(hops[i]);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_int_equal(find(cases[i].dst), hops[cases[i].route]);
+	assert_int_equal(nexthop_used(), ARRAY_LEN(routes));
+	for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
+		struct net_addr a = test_addr(routes[i].net);
+
+		assert_int_equal(route_del(&a, routes[i].len), 0);
+		assert_int_equal(route_del(&a, routes[i].len), -ENOENT);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_int_equal(find(cases[i].dst), NEXTHOP_NONE);
+	assert_int_equal(nexthop_used(), 0);
+}
+
+static void test_route_refusals(void **state)
+{
+	struct net_addr v4 = test_addr("192.0.2.0"), v6 = test_addr("2001:db8::");
+	int hop = nexthop_get(NEXTHOP_CONNECTED, 0, &v4, 0);
+
+	assert_int_equal(route_add(&v6, 64, (uint32_t)hop), -EAFNOSUPPORT);
+	assert_int_equal(route_find(&v6), NEXTHOP_NONE);
+	assert_int_equal(route_add(&v4, 33, (uint32_t)hop), -EINVAL);
+	assert_int_equal(route_add(&v4, 24, NEXTHOP_NONE), -EINVAL);
+	assert_int_equal(route_add(&v4, 24, NEXTHOPS_MAX + 1), -EINVAL);
+	assert_int_equal(nexthop_get(NEXTHOP_CONNECTED, API_PORTS_MAX, &v4, 0), -EINVAL);
+	nexthop_put((uint32_t)hop);
+	/* Dropped: no longer a next hop to route to. */
+	assert_int_equal(route_add(&v4, 24, (uint32_t)hop), -EINVAL);
+}
+
+static void test_next_hops_are_shared_and_counted(void **state)
+{
+	static const struct rte_ether_addr mac = {{0x02, 1, 2, 3, 4, 5}};
+	struct net_addr a = test_addr("192.0.2.1");
+	int hop = nexthop_get(NEXTHOP_NEIGHBOUR, 1, &a, 0);
+	const struct nexthop *n = &nexthops[hop];
+
+	assert_int_equal(nexthop_get(NEXTHOP_NEIGHBOUR, 1, &a, 0), hop);
+	assert_int_not_equal(nexthop_get(NEXTHOP_NEIGHBOUR, 0, &a, 0), hop);
+	assert_int_equal(n->mtu, 1500);
+	assert_memory_equal(n->src_mac.addr_bytes, stats_region->port[1].mac, 6);
+	assert_true(atomic_load(&n->link) == 0);
+	nexthop_set_link((uint32_t)hop, &mac);
+	assert_true((atomic_load(&n->link) & NEXTHOP_LINK_VALID) != 0);
+	assert_memory_equal(&n->link, mac.addr_bytes, 6);
+	nexthop_put((uint32_t)hop);
+	assert_int_equal(nexthop_get(NEXTHOP_NEIGHBOUR, 1, &a, 0), hop);
+}
+
+static void test_slots_are_reused_after_a_grace_period_only(void **state)
+{
+	struct net_addr a = test_addr("10.0.0.0");
+	unsigned int before = graces;
+	int last = 0;
+
+	for (uint32_t i = 0; i < NEXTHOPS_MAX; i++) {
+		memcpy(a.bytes + 1, &i, 3);
+		last = nexthop_get(NEXTHOP_NEIGHBOUR, 0, &a, 0);
+		assert_true(last > 0);
+	}
+	assert_int_equal(nexthop_used(), NEXTHOPS_MAX);
+	a.bytes[0] = 11;
+	assert_int_equal(nexthop_get(NEXTHOP_NEIGHBOUR, 0, &a, 0), -ENOSPC);
+	assert_int_equal(graces, before);
+	nexthop_put((uint32_t)last);
+	nexthop_put((uint32_t)last - 1);
+	assert_int_equal(nexthop_get(NEXTHOP_NEIGHBOUR, 0, &a, 0), last);
+	a.bytes[0] = 12;
+	assert_int_equal(nexthop_get(NEXTHOP_NEIGHBOUR, 0, &a, 0), last - 1);
+	/* One wait served both. */
+	assert_int_equal(graces, before + 1);
+}
+
+static enum local_kind kind_at(int idx, uint16_t port)
+{
+	return local_slot_kind(local_slot((uint16_t)idx, port));
+}
+
+static void test_address_and_its_ports(void **state)
+{
+	struct rec_listener_set l = {.realm = 3, .local = test_endpoint("192.0.2.10", 5060)};
+	struct net_addr a = test_addr("192.0.2.10");
+	uint32_t hop;
+	int idx;
+
+	test_realm(3, 1, "192.0.2.10", 0, 1);
+	idx = local_addr_find(&a);
+	assert_true(idx >= 0);
+	hop = find("192.0.2.10");
+	assert_int_equal(nexthops[hop].type, NEXTHOP_LOCAL);
+	assert_int_equal(nexthops[hop].local, idx);
+	assert_int_equal(nexthops[hop].port, 1);
+	assert_int_equal(find("192.0.2.11"), NEXTHOP_NONE);
+	assert_int_equal(kernel_addrs, 1);
+
+	assert_int_equal(local_listener_set(&l, 1), 0);
+	assert_int_equal(local_listener_set(&l, 1), 0);
+	assert_int_equal(local_slot((uint16_t)idx, 5060), (uint32_t)LOCAL_LISTENER << 30 | 3);
+	assert_int_equal(kind_at(idx, 5061), LOCAL_KERNEL);
+	assert_int_equal(kind_at(idx, 9999), LOCAL_KERNEL);
+	assert_int_equal(kind_at(idx, 10000), LOCAL_MEDIA);
+	assert_int_equal(kind_at(idx, 10999), LOCAL_MEDIA);
+	assert_int_equal(kind_at(idx, 11000), LOCAL_KERNEL);
+	assert_int_equal(kind_at(idx, 65535), LOCAL_KERNEL);
+}
+
+static void test_range_to_the_last_port(void **state)
+{
+	struct rec_media_range_set m = {.realm = 0, .port_min = 65000, .port_max = 65535};
+	int idx;
+
+	test_realm(0, 0, "192.0.2.10", 0, 1);
+	m.addr = test_addr("192.0.2.10");
+	assert_int_equal(local_media_range_set(&m, 1), 0);
+	idx = local_addr_find(&m.addr);
+	assert_int_equal(kind_at(idx, 65535), LOCAL_MEDIA);
+	assert_int_equal(kind_at(idx, 0), LOCAL_KERNEL);
+}
+
+static void test_configuration_refusals(void **state)
+{
+	struct rec_address_set a = {.addr = test_addr("192.0.2.10"), .realm = 7, .prefix_len = 24};
+	struct rec_listener_set l = {.realm = 0, .local = test_endpoint("192.0.2.10", 10500)};
+	struct rec_media_range_set m = {.realm = 0, .port_min = 10500, .port_max = 12000};
+
+	m.addr = a.addr;
+	assert_int_equal(local_address_set(&a, 1), -ENOENT); /* no such realm */
+	test_realm(0, 0, "192.0.2.10", 0, 1);
+	test_realm(1, 1, "198.51.100.10", 0, 1);
+	assert_int_equal(local_listener_set(&l, 1), -EEXIST); /* inside the media range */
+	assert_int_equal(local_media_range_set(&m, 1), -EEXIST);
+	m.port_min = 12001;
+	assert_int_equal(local_media_range_set(&m, 1), -EINVAL);
+	a.realm = 1;
+	assert_int_equal(local_address_set(&a, 1), -EEXIST); /* another realm's */
+	l.realm = 1;
+	l.local.port = 5060;
+	assert_int_equal(local_listener_set(&l, 1), -EINVAL);
+	l.local.addr = test_addr("203.0.113.1");
+	assert_int_equal(local_listener_set(&l, 1), -EADDRNOTAVAIL);
+	a.addr = test_addr("2001:db8::1");
+	assert_int_equal(local_address_set(&a, 1), -EAFNOSUPPORT);
+}
+
+static void test_sync_removes_what_the_new_epoch_did_not_set(void **state)
+{
+	struct rec_listener_set l = {.realm = 0, .local = test_endpoint("192.0.2.10", 5060)};
+	struct rec_realm_set r = {.name = "realm", .realm = 0, .port = 0};
+	struct rec_address_set a = {.addr = test_addr("192.0.2.10"), .realm = 0, .prefix_len = 24};
+	struct net_addr other = test_addr("198.51.100.10");
+	int idx;
+
+	test_realm(0, 0, "192.0.2.10", 0, 1);
+	test_realm(1, 1, "198.51.100.10", 0, 1);
+	assert_int_equal(local_listener_set(&l, 1), 0);
+	assert_int_equal(local_sync(1), 0);
+	assert_int_equal(kernel_addrs, 2);
+
+	assert_int_equal(local_realm_set(&r, 2), 0);
+	assert_int_equal(local_address_set(&a, 2), 0);
+	l.local.port = 5062;
+	assert_int_equal(local_listener_set(&l, 2), 0);
+	assert_int_equal(local_sync(2), 0);
+	idx = local_addr_find(&a.addr);
+	assert_int_equal(kind_at(idx, 5060), LOCAL_KERNEL);
+	assert_int_equal(kind_at(idx, 5062), LOCAL_LISTENER);
+	assert_int_equal(kind_at(idx, 10000), LOCAL_KERNEL);
+	assert_int_equal(local_addr_find(&other), -ENOENT);
+	assert_int_equal(find("198.51.100.10"), NEXTHOP_NONE);
+	assert_false(local_realms[1].used);
+	assert_true(local_realms[0].used);
+}
+
+static void test_realm_moves_to_another_port(void **state)
+{
+	struct rec_realm_set r = {.name = "realm", .realm = 0, .port = 1};
+
+	test_realm(0, 0, "192.0.2.10", 0, 1);
+	assert_int_equal(local_realm_set(&r, 2), 0);
+	assert_int_equal(nexthops[find("192.0.2.10")].port, 1);
+	assert_int_equal(kernel_addrs, 1);
+}
+
+static void test_address_with_flows_stays_until_the_last(void **state)
+{
+	struct net_addr a = test_addr("192.0.2.10");
+	int idx;
+
+	test_realm(0, 0, "192.0.2.10", 0, 1);
+	idx = local_addr_find(&a);
+	local_slot_write((uint16_t)idx, 10000, LOCAL_FLOW, 2);
+	local_slot_write((uint16_t)idx, 10000, LOCAL_FLOW, 3);
+	local_slot_write((uint16_t)idx, 10001, LOCAL_FLOW, 4);
+	assert_int_equal(local_sync(2), 0);
+	assert_int_equal(local_addr_find(&a), idx);
+	assert_true(local_realms[0].used);
+	assert_int_equal(local_slot((uint16_t)idx, 10000), (uint32_t)LOCAL_FLOW << 30 | 3);
+	local_flow_del((uint16_t)idx, 10000);
+	/* Its range is gone: the port is the kernel's. */
+	assert_int_equal(kind_at(idx, 10000), LOCAL_KERNEL);
+	assert_int_equal(local_addr_find(&a), idx);
+	local_flow_del((uint16_t)idx, 10001);
+	assert_int_equal(local_addr_find(&a), -ENOENT);
+	assert_int_equal(kernel_addrs, 0);
+	assert_int_equal(find("192.0.2.10"), NEXTHOP_NONE);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_longest_prefix_wins),
+		T(test_route_refusals),
+		T(test_next_hops_are_shared_and_counted),
+		T(test_slots_are_reused_after_a_grace_period_only),
+		T(test_address_and_its_ports),
+		T(test_range_to_the_last_port),
+		T(test_configuration_refusals),
+		T(test_sync_removes_what_the_new_epoch_did_not_set),
+		T(test_realm_moves_to_another_port),
+		T(test_address_with_flows_stays_until_the_last),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
