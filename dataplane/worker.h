@@ -30,6 +30,12 @@ struct worker_rings {
 	uint8_t down_shard[API_SHARDS_MAX];
 };
 
+/** Room for the largest record from control. */
+#define WORKER_SCRATCH (API_SIP_MSG_MAX + 1 + 64)
+
+struct sip_index;
+struct source_table;
+
 struct worker {
 	uint16_t index; /* 0.. */
 	uint32_t lcore;
@@ -53,7 +59,9 @@ struct worker {
 	struct source_table *sources; /* policed SIP sources; worker: rw */
 	struct sip_index *scans;      /* one for each SIP message of this loop */
 	uint32_t n_scans, scans_max;
-	uint8_t *scratch; /* API_SIP_MSG_MAX and a record head: copy of a down record */
+	uint8_t *scratch;	      /* WORKER_SCRATCH bytes: copy of a down record */
+	uint32_t punt_rate[API_PORTS_MAX]; /* this worker's share, packets a second */
+	uint64_t punt_full_ns[API_PORTS_MAX]; /* token.h */
 } __rte_cache_aligned;
 
 extern struct worker workers[API_WORKERS_MAX];

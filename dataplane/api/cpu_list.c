@@ -77,6 +77,19 @@ int cpu_list_affinity(struct cpu_list *out)
 	return out->n == 0 ? -ENODEV : 0;
 }
 
+int cpu_list_check(const struct cpu_list *l, const struct cpu_list *allowed)
+{
+	for (unsigned int i = 0; i < l->n; i++) {
+		unsigned int j = 0;
+
+		while (j < allowed->n && allowed->cpu[j] != l->cpu[i])
+			j++;
+		if (j == allowed->n)
+			return -EINVAL;
+	}
+	return 0;
+}
+
 void cpu_list_format(const struct cpu_list *l, char *buf, size_t size)
 {
 	size_t len = 0;

@@ -17,6 +17,8 @@ struct cpu_list {
 int cpu_list_parse(const char *text, struct cpu_list *out);
 /** CPUs that this process may run on. @return 0 or negative errno. */
 int cpu_list_affinity(struct cpu_list *out);
+/** @return 0 when all of l are in allowed, else -EINVAL. */
+int cpu_list_check(const struct cpu_list *l, const struct cpu_list *allowed);
 /** "1,2,3", cut where it does not fit. */
 void cpu_list_format(const struct cpu_list *l, char *buf, size_t size);
 

@@ -1,0 +1,166 @@
+/*
+ * Shared by the nodes: edges, the look at a packet's headers, and handing a burst on.
+ * All of it runs in workers.
+ */
+#ifndef SALLYPORT_NODES_PRIV_H
+#define SALLYPORT_NODES_PRIV_H
+
+#include <rte_byteorder.h>
+#include <rte_ether.h>
+#include <rte_graph_worker.h>
+#include <rte_ip.h>
+#include <rte_mbuf.h>
+#include <rte_udp.h>
+
+#include "base.h"
+#include "nexthop.h"
+#include "ports.h"
+#include "worker.h"
+
+/** Every node that drops has the drop node on its first edge. */
+#define EDGE_DROP 0
+
+/** Distance of prefetches, packets. */
+#define PREFETCH_AHEAD 4
+
+extern struct rte_node_register node_rx, node_eth, node_ip4, node_udp, node_media, node_rewrite,
+	node_ip_output, node_tx, node_sip_scan, node_sip_police, node_sip_up, node_punt, node_glean,
+	node_drop, node_from_kernel, node_from_control;
+
+/* Nodes that lead to ports: the edge to port p is this one + p, added by nodes_init(). */
+enum { REWRITE_DROP, REWRITE_GLEAN, REWRITE_TX };
+enum { IP_OUTPUT_DROP, IP_OUTPUT_GLEAN, IP_OUTPUT_TX };
+enum { FROM_KERNEL_DROP, FROM_KERNEL_TX };
+
+/** In node->ctx of rx and tx clones; set by nodes.c. */
+struct node_port_ctx {
+	uint16_t port;
+	uint16_t eth_id;
+	uint16_t queue;
+};
+static_assert(sizeof(struct node_port_ctx) <= RTE_NODE_CTX_SZ, "fits the context");
+int node_port_init(const struct rte_graph *graph, struct rte_node *node);
+
+/** Header at the packet's data + off, or NULL when the packet is shorter. */
+static inline void *pkt_hdr(const struct rte_mbuf *m, size_t off, size_t len)
+{
+	if (unlikely(off + len > m->data_len))
+		return NULL;
+	return rte_pktmbuf_mtod_offset(m, void *, off);
+}
+
+/** Mark for the drop node. @return its edge. */
+static inline rte_edge_t pkt_drop(struct rte_mbuf *m, enum drop_reason reason)
+{
+	pkt_meta(m)->drop = (uint8_t)reason;
+	return EDGE_DROP;
+}
+
+/** Give back the frame that eth took the first bytes off. */
+static inline void pkt_restore_frame(struct rte_mbuf *m)
+{
+	uint16_t l2 = m->l2_len;
+
+	m->data_off -= l2;
+	m->data_len += l2;
+	m->pkt_len += l2;
+	m->l2_len = 0;
+}
+
+static inline struct stats_port_counts *port_counts(const struct rte_mbuf *m)
+{
+	return &worker_get()->stats->port[pkt_meta((struct rte_mbuf *)(uintptr_t)m)->port];
+}
+
+/** One packet of the kernel twin's. */
+static inline void to_kernel(struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t n)
+{
+	struct worker *w = worker_get();
+	unsigned int sent = rte_ring_sp_enqueue_burst(w->to_kernel, objs, n, NULL);
+
+	for (unsigned int i = sent; i < n; i++)
+		pkt_drop(objs[i], DROP_PUNT_FULL);
+	if (sent < n)
+		rte_node_enqueue(graph, node, EDGE_DROP, &objs[sent], (uint16_t)(n - sent));
+	main_wake();
+}
+
+/**
+ * Hand a node's burst on: moved whole when all packets go one way, else in runs.
+ * @param objs, n  what the node was called with.
+ */
+static inline void nodes_send(
+	struct rte_graph *graph, struct rte_node *node, void **objs, const rte_edge_t *next, uint16_t n)
+{
+	uint16_t start = 0;
+
+	for (uint16_t i = 1; i < n; i++) {
+		if (likely(next[i] == next[start]))
+			continue;
+		rte_node_enqueue(graph, node, next[start], &objs[start], (uint16_t)(i - start));
+		start = i;
+	}
+	if (likely(start == 0 && objs == node->objs && n == node->idx))
+		rte_node_next_stream_move(graph, node, next[0]);
+	else
+		rte_node_enqueue(graph, node, next[start], &objs[start], (uint16_t)(n - start));
+}
+
+/** A node's work on up to NODE_CHUNK packets: fills the edge of each. */
+typedef void (*node_chunk_fn)(struct worker *w, struct rte_mbuf **m, rte_edge_t *next, uint16_t n);
+#define NODE_CHUNK 256
+
+/** The process function of most nodes, made from its chunk function. */
+static __rte_always_inline uint16_t node_run(struct rte_graph *graph, struct rte_node *node,
+	void **objs, uint16_t n, node_chunk_fn work)
+{
+	struct worker *w = worker_get();
+	rte_edge_t next[NODE_CHUNK];
+
+	for (uint16_t done = 0; done < n;) {
+		uint16_t some = RTE_MIN((uint16_t)(n - done), (uint16_t)NODE_CHUNK);
+
+		work(w, (struct rte_mbuf **)&objs[done], next, some);
+		nodes_send(graph, node, &objs[done], next, some);
+		done += some;
+	}
+	return n;
+}
+
+/** Prepend the Ethernet header of a resolved next hop. */
+static inline void ether_build(struct rte_mbuf *m, const struct nexthop *nh, uint64_t link)
+{
+	struct rte_ether_hdr *eth = (void *)rte_pktmbuf_prepend(m, sizeof(*eth));
+
+	/* Headroom: what came in had the header, what we make leaves room. */
+	memcpy(&eth->dst_addr, &link, sizeof(eth->dst_addr));
+	eth->src_addr = nh->src_mac;
+	eth->ether_type = rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4);
+}
+
+/**
+ * Give an IP packet to its next hop.
+ * @param edge_glean, edge_tx  edges of the calling node.
+ */
+static inline rte_edge_t nexthop_send(
+	struct rte_mbuf *m, uint32_t hop, rte_edge_t edge_glean, rte_edge_t edge_tx)
+{
+	const struct nexthop *nh = &nexthops[hop];
+	uint64_t link;
+
+	if (unlikely(hop == NEXTHOP_NONE))
+		return pkt_drop(m, DROP_OUT_NO_ROUTE);
+	if (unlikely(m->pkt_len > nh->mtu))
+		return pkt_drop(m, DROP_OUT_TOO_LONG);
+	link = atomic_load_explicit(&((struct nexthop *)(uintptr_t)nh)->link, memory_order_relaxed);
+	if (likely(link != 0 && nh->type == NEXTHOP_NEIGHBOUR)) {
+		ether_build(m, nh, link);
+		return (rte_edge_t)(edge_tx + nh->port);
+	}
+	if (nh->type != NEXTHOP_NEIGHBOUR && nh->type != NEXTHOP_CONNECTED)
+		return pkt_drop(m, DROP_OUT_REFUSED);
+	pkt_meta(m)->value2 = nh->port;
+	return edge_glean;
+}
+
+#endif

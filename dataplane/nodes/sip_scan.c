@@ -1,0 +1,79 @@
+/*
+ * sip_scan: stage 1 of the parser over each message to a listener. What nobody can
+ * answer ends here. In: meta.value is the realm; out: meta.value2 is the index slot.
+ */
+#include "sip_scan.h"
+
+#include "local.h"
+#include "nodes_priv.h"
+#include "sip_payload.h"
+
+enum { SIP_SCAN_DROP, SIP_SCAN_POLICE };
+
+static bool has_header(const struct sip_index *idx, enum sip_header_id id)
+{
+	for (unsigned int i = 0; i < idx->n_headers; i++) {
+		if (idx->headers[i].id == id)
+			return true;
+	}
+	return false;
+}
+
+/* RFC 3261 section 8.2.6.2: an answer is built from these; ACK and responses get none. */
+static bool answerable(const struct sip_index *idx)
+{
+	return idx->status == 0 && idx->method != SIP_ACK && idx->n_vias > 0 &&
+	       idx->call_id.len > 0 && has_header(idx, SIP_HDR_FROM) &&
+	       has_header(idx, SIP_HDR_TO) && has_header(idx, SIP_HDR_CSEQ);
+}
+
+static rte_edge_t sip_scan_one(struct worker *w, struct rte_mbuf *m)
+{
+	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *);
+	struct pkt_meta *meta = pkt_meta(m);
+	struct str_view msg = sip_payload(m);
+	struct sip_index *idx;
+
+	if ((m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) != RTE_MBUF_F_RX_L4_CKSUM_GOOD &&
+		((const struct rte_udp_hdr *)(ip + 1))->dgram_cksum != 0 &&
+		rte_ipv4_udptcp_cksum_verify(ip, ip + 1) != 0)
+		return pkt_drop(m, DROP_UDP_CHECKSUM);
+	/* A packet that says it comes from us was forged. */
+	if (nexthops[route_find_v4(ip->src_addr)].type == NEXTHOP_LOCAL)
+		return pkt_drop(m, DROP_IP_SOURCE);
+	if (w->n_scans == w->scans_max)
+		return pkt_drop(m, DROP_UP_FULL);
+	idx = &w->scans[w->n_scans];
+	switch (sip_scan(msg.p, msg.len, idx)) {
+	case SIP_SCAN_NONE:
+		break;
+	case SIP_SCAN_EMPTY:
+		return pkt_drop(m, DROP_SIP_KEEPALIVE);
+	default:
+		if (!answerable(idx))
+			return pkt_drop(m, DROP_SIP_MALFORMED);
+		break;
+	}
+	meta->value2 = w->n_scans++;
+	return SIP_SCAN_POLICE;
+}
+
+static inline void sip_scan_chunk(
+	struct worker *w, struct rte_mbuf **m, rte_edge_t *next, uint16_t n)
+{
+	for (uint16_t i = 0; i < n; i++)
+		next[i] = sip_scan_one(w, m[i]);
+}
+
+static uint16_t sip_scan_process(
+	struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t n)
+{
+	return node_run(graph, node, objs, n, sip_scan_chunk);
+}
+
+struct rte_node_register node_sip_scan = {
+	.name = "sip_scan",
+	.process = sip_scan_process,
+	.nb_edges = 2,
+	.next_nodes = {[SIP_SCAN_DROP] = "drop", [SIP_SCAN_POLICE] = "sip_police"},
+};

@@ -1,0 +1,104 @@
+/*
+ * sip_up: message and index to the shard that owns the Call-ID. A ring that fills
+ * refuses new calls first and messages of a dialog last.
+ */
+#include "attach.h"
+#include "nodes_priv.h"
+#include "sip_payload.h"
+#include "sip_up.h"
+
+/* Free share of the ring that a class leaves to those above it, percent. */
+static const struct {
+	uint8_t free_min;
+	uint8_t reason;
+} admission[SIP_CLASS_COUNT] = {
+	[SIP_CLASS_NEW] = {50, DROP_UP_FULL_NEW},
+	[SIP_CLASS_OUT] = {25, DROP_UP_FULL_OUT},
+	[SIP_CLASS_DIALOG] = {0, DROP_UP_FULL},
+};
+
+static int record_put(struct worker *w, struct ring *ring, const struct rte_mbuf *m,
+	const struct sip_index *idx, enum sip_class sip_class)
+{
+	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *);
+	const struct rte_udp_hdr *udp = (const struct rte_udp_hdr *)(ip + 1);
+	struct str_view msg = sip_payload(m);
+	struct rec_sip_up r = {
+		.hdr = {.type = REC_SIP_UP, .version = API_VERSION},
+		.local = {.port = rte_be_to_cpu_16(udp->dst_port),
+			.addr.family = NET_FAMILY_V4},
+		.remote = {.port = rte_be_to_cpu_16(udp->src_port),
+			.addr.family = NET_FAMILY_V4},
+		.rx_ns = w->now_ns,
+		.realm = (uint16_t)pkt_meta((struct rte_mbuf *)(uintptr_t)m)->value,
+		.sip_class = (uint8_t)sip_class,
+		.error = idx->error,
+		.index_len = (uint32_t)SIP_INDEX_LEN(idx->n_headers),
+		.msg_len = (uint32_t)msg.len,
+	};
+	const struct str_view pieces[] = {
+		{(const char *)&r, sizeof(r)},
+		{(const char *)idx, r.index_len},
+		msg,
+	};
+
+	memcpy(r.local.addr.bytes, &ip->dst_addr, sizeof(ip->dst_addr));
+	memcpy(r.remote.addr.bytes, &ip->src_addr, sizeof(ip->src_addr));
+	return ring_put(ring, pieces, ARRAY_LEN(pieces));
+}
+
+/* @return -1 when control has it, or the reason for a drop. */
+static int message_up(struct worker *w, struct worker_rings *rings, struct rte_mbuf *m,
+	uint32_t *touched)
+{
+	const struct sip_index *idx = &w->scans[pkt_meta(m)->value2];
+	enum sip_class sip_class = sip_up_class(idx);
+	struct str_view call_id = sip_span_view(sip_payload(m).p, idx->call_id);
+	unsigned int shard;
+	struct ring *ring;
+
+	if (rings == NULL)
+		return DROP_SIP_NO_CONTROL;
+	shard = shard_hash(rings->hash_key, call_id, rings->shards);
+	ring = &rings->up[shard];
+	if (ring_free_percent(ring) < admission[sip_class].free_min ||
+		record_put(w, ring, m, idx, sip_class) < 0)
+		return admission[sip_class].reason;
+	*touched |= 1u << shard;
+	w->stats->sip_class[sip_class]++;
+	return -1;
+}
+
+static uint16_t sip_up_process(
+	struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t n)
+{
+	struct worker *w = worker_get();
+	struct worker_rings *rings = atomic_load_explicit(&w->rings, memory_order_acquire);
+	uint32_t touched = 0;
+	uint16_t taken = 0;
+
+	static_assert(API_SHARDS_MAX <= 32, "bits of touched");
+	for (uint16_t i = 0; i < n; i++) {
+		struct rte_mbuf *m = objs[i];
+		int reason = message_up(w, rings, m, &touched);
+
+		if (reason >= 0) {
+			rte_node_enqueue_x1(
+				graph, node, pkt_drop(m, (enum drop_reason)reason), m);
+			continue;
+		}
+		port_counts(m)->sip_up++;
+		objs[taken++] = m;
+	}
+	for (; touched != 0; touched &= touched - 1)
+		ring_publish(&rings->up[__builtin_ctz(touched)]);
+	rte_pktmbuf_free_bulk((struct rte_mbuf **)objs, taken);
+	return n;
+}
+
+struct rte_node_register node_sip_up = {
+	.name = "sip_up",
+	.process = sip_up_process,
+	.nb_edges = 1,
+	.next_nodes = {[EDGE_DROP] = "drop"},
+};
