@@ -81,8 +81,10 @@ void worker_grace(void);
 
 struct dataplane_config;
 
-/** Make the workers (one a CPU of config.cores) and their graphs. @return 0 or negative errno. */
+/** Know the workers (one a CPU of config.cores). @return 0 or negative errno. */
 int worker_init(const struct dataplane_config *config);
+/** When ports, nodes and the statistics are there: rings, tables and graphs of each worker. */
+int worker_prepare(const struct dataplane_config *config);
 void worker_fini(void);
 /** Start and stop the worker loops. */
 int worker_start(void);
