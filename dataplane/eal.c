@@ -139,7 +139,7 @@ static int lcore_args(const struct dataplane_config *c)
 {
 	struct cpu_list allowed, cpus;
 	char map[API_WORKERS_MAX * 16];
-	size_t len;
+	size_t len = 0;
 	int rc;
 
 	rc = cpu_list_affinity(&allowed);

@@ -20,7 +20,7 @@
 #include <rte_malloc.h>
 #include <rte_random.h>
 
-#include "cpu_list.h"
+#include "boundary.h"
 #include "dataplane_config.h"
 #include "log.h"
 #include "nodes.h"
