@@ -43,8 +43,8 @@ static void __attribute__((format(printf, 1, 2))) arg_add(const char *fmt, ...)
 	text_len += (size_t)n + 1;
 }
 
-int eal_device_string(const char *device, unsigned int i, char *out, size_t size, char *name,
-	size_t name_size)
+int eal_device_string(
+	const char *device, unsigned int i, char *out, size_t size, char *name, size_t name_size)
 {
 	size_t len = strcspn(device, ",");
 	bool vdev = strncmp(device, "net_", 4) == 0;
@@ -163,8 +163,7 @@ static int lcore_args(const struct dataplane_config *c)
 		return -EINVAL;
 	}
 	for (unsigned int i = 0; i < cpus.n; i++)
-		len += (size_t)snprintf(
-			map + len, sizeof(map) - len, ",%u@%u", i + 1, cpus.cpu[i]);
+		len += (size_t)snprintf(map + len, sizeof(map) - len, ",%u@%u", i + 1, cpus.cpu[i]);
 	arg_add("--lcores");
 	arg_add("%s", map);
 	return 0;
@@ -231,11 +230,14 @@ int eal_init(const struct dataplane_config *config)
 	int rc;
 
 	if (geteuid() != 0)
-		log_warn("not root: without CAP_NET_ADMIN, CAP_NET_RAW and CAP_IPC_LOCK devices and "
-			 "twins do not start");
+		log_warn(
+			"not root: without CAP_NET_ADMIN, CAP_NET_RAW and CAP_IPC_LOCK devices and "
+			"twins do not start");
 	arg_add("sallyport-dataplane");
 	arg_add("--no-telemetry");
 	arg_add("--log-level=*:warning");
+	/* It calls what twins do without (multiqueue, rte_flow) an error; we report real ones. */
+	arg_add("--log-level=pmd.net.tap:critical");
 	arg_add("--file-prefix=sallyport-%d", (int)getpid());
 	rc = lcore_args(config);
 	if (rc == 0)

@@ -25,8 +25,8 @@ bool eal_has_hugepages(void);
  * @param name  the device's name alone.
  * @return 0 or -EINVAL when it does not fit.
  */
-int eal_device_string(const char *device, unsigned int i, char *out, size_t size, char *name,
-	size_t name_size);
+int eal_device_string(
+	const char *device, unsigned int i, char *out, size_t size, char *name, size_t name_size);
 
 /** Free huge memory below `sysfs` ("/sys/kernel/mm/hugepages"): the largest page size that holds
  * `mib`. @return its size in KiB, or 0. */

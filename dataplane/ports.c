@@ -11,6 +11,7 @@
 #include "dataplane_config.h"
 #include "eal.h"
 #include "log.h"
+#include "netdev.h"
 #include "worker.h"
 
 #define RX_DESCRIPTORS 1024
@@ -144,6 +145,7 @@ static int port_init(unsigned int i, const struct dataplane_port_config *c)
 			strerror(-rc));
 		return rc;
 	}
+	netdev_keep_quiet(c->device);
 	/* Not every device can; the port's own address is enough then. */
 	(void)rte_eth_promiscuous_enable(p->eth_id);
 	return tx_share_init(p, i);

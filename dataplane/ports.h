@@ -21,8 +21,8 @@ struct port {
 	uint16_t mtu;
 	struct rte_ether_addr mac;
 	uint16_t n_rx;
-	uint16_t n_tx;	     /* queues; worker i sends on queue i if it is below */
-	uint32_t punt_rate;  /* a second */
+	uint16_t n_tx;		  /* queues; worker i sends on queue i if it is below */
+	uint32_t punt_rate;	  /* a second */
 	struct rte_ring *tx_ring; /* other workers' packets, sent by worker tx_owner; may be NULL */
 	uint16_t tx_owner;
 };

@@ -72,8 +72,8 @@ static uint32_t set_find(const struct source_table *t, const struct net_addr *ad
 
 	memcpy(w, addr->bytes, sizeof(w));
 	h = mix(w[0] ^ t->key[0], w[1] ^ t->key[1] ^ 0x9e3779b97f4a7c15ull);
-	h = mix(h ^ t->key[1], (((uint64_t)realm << 8) | addr->family) ^ t->key[0] ^
-				       0xd6e8feb86659fd93ull);
+	h = mix(h ^ t->key[1],
+		(((uint64_t)realm << 8) | addr->family) ^ t->key[0] ^ 0xd6e8feb86659fd93ull);
 	return (uint32_t)(h >> 20) & (t->sets - 1);
 }
 

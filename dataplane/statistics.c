@@ -62,8 +62,8 @@ static void node_edges(struct stats_node *n, rte_node_t id)
 	}
 }
 
-static int node_visit(bool is_first, bool is_last, void *cookie,
-	const struct rte_graph_cluster_node_stats *s)
+static int node_visit(
+	bool is_first, bool is_last, void *cookie, const struct rte_graph_cluster_node_stats *s)
 {
 	struct stats_node *n = node_slot(s->name);
 

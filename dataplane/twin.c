@@ -3,12 +3,9 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <net/if.h>
-#include <net/if_arp.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,6 +16,7 @@
 #include "boundary.h"
 #include "kernel_path.h"
 #include "log.h"
+#include "netdev.h"
 #include "ports.h"
 
 #define TWIN_BURST 32
@@ -60,53 +58,14 @@ int twin_port(unsigned int ifindex)
 	return -ENOENT;
 }
 
-/* IPv6 is not forwarded yet: keep the kernel's own IPv6 chatter off the wire. */
-static void ipv6_disable(const char *name)
-{
-	char path[96];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", name);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return; /* a kernel without IPv6 */
-	if (write(fd, "1", 1) != 1)
-		log_warn("twin %s: IPv6 stays on: %s", name, strerror(errno));
-	close(fd);
-}
-
-static int interface_set(const char *name, const uint8_t mac[6], uint16_t mtu)
-{
-	struct ifreq r = {0};
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int rc = 0;
-
-	if (fd < 0)
-		return -errno;
-	snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", name);
-	r.ifr_hwaddr.sa_family = ARPHRD_ETHER;
-	memcpy(r.ifr_hwaddr.sa_data, mac, 6);
-	if (ioctl(fd, SIOCSIFHWADDR, &r) < 0)
-		rc = -errno;
-	r.ifr_mtu = mtu;
-	if (rc == 0 && ioctl(fd, SIOCSIFMTU, &r) < 0)
-		rc = -errno;
-	if (rc == 0 && ioctl(fd, SIOCGIFFLAGS, &r) < 0)
-		rc = -errno;
-	r.ifr_flags = (short)(r.ifr_flags | IFF_UP);
-	if (rc == 0 && ioctl(fd, SIOCSIFFLAGS, &r) < 0)
-		rc = -errno;
-	close(fd);
-	return rc;
-}
-
 static int device_make(struct twin *t, const char *name, const uint8_t mac[6])
 {
 	char args[256];
 	bool vhost = access(VHOST_NET, R_OK | W_OK) == 0;
 	int n;
 
-	n = snprintf(t->device, sizeof(t->device), vhost ? "net_virtio_user_%s" : "net_tap_%s", name);
+	n = snprintf(
+		t->device, sizeof(t->device), vhost ? "net_virtio_user_%s" : "net_tap_%s", name);
 	if (n < 0 || (size_t)n >= sizeof(t->device))
 		return -EINVAL;
 	if (vhost)
@@ -154,12 +113,13 @@ int twin_add(uint16_t port, const char *name, const uint8_t mac[6], uint16_t mtu
 			strerror(-rc));
 		return rc;
 	}
-	ipv6_disable(name);
+	/* IPv6 is not forwarded yet: keep the kernel's own IPv6 chatter off the wire. */
+	netdev_sysctl(6, name, "disable_ipv6", "1");
 	rc = rte_eth_dev_get_port_by_name(t->device, &t->eth_id);
 	if (rc == 0)
 		rc = port_start(t->eth_id, 1, 1, 0, true);
 	if (rc == 0)
-		rc = interface_set(name, mac, mtu);
+		rc = netdev_set(name, mac, mtu);
 	if (rc == 0)
 		rc = t->raw_fd = raw_open(name);
 	if (rc < 0) {

@@ -148,7 +148,8 @@ static void worker_sleep(struct worker *w, long ns)
 	atomic_thread_fence(memory_order_seq_cst);
 	if (rings_sleep(w) && rte_ring_empty(w->from_kernel)) {
 		rte_rcu_qsbr_thread_offline(worker_qsbr, w->index);
-		if (ppoll(&fd, 1, &timeout, NULL) > 0 && read(w->wake_fd, &count, sizeof(count)) < 0)
+		if (ppoll(&fd, 1, &timeout, NULL) > 0 &&
+			read(w->wake_fd, &count, sizeof(count)) < 0)
 			fd.revents = 0; /* somebody else's read; nothing is lost */
 		rte_rcu_qsbr_thread_online(worker_qsbr, w->index);
 		w->stats->sleeps++;

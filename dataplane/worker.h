@@ -52,15 +52,15 @@ struct worker {
 	uint64_t now_tsc;	      /* of this loop */
 	uint32_t now_ms;	      /* CLOCK_MONOTONIC of this loop, low 32 bits */
 	uint64_t now_ns;
-	int wake_fd;	      /* eventfd: control put something on a down ring */
-	atomic_bool asleep;   /* worker sets before it sleeps; main clears it and writes wake_fd */
-	uint32_t packets;     /* of this loop, from any source; 0 means idle */
-	uint16_t ip_id;	      /* of the next packet of our own */
+	int wake_fd;	    /* eventfd: control put something on a down ring */
+	atomic_bool asleep; /* worker sets before it sleeps; main clears it and writes wake_fd */
+	uint32_t packets;   /* of this loop, from any source; 0 means idle */
+	uint16_t ip_id;	    /* of the next packet of our own */
 	struct source_table *sources; /* policed SIP sources; worker: rw */
 	struct sip_index *scans;      /* one for each SIP message of this loop */
 	uint32_t n_scans, scans_max;
-	uint8_t *scratch;	      /* WORKER_SCRATCH bytes: copy of a down record */
-	uint32_t punt_rate[API_PORTS_MAX]; /* this worker's share, packets a second */
+	uint8_t *scratch;		      /* WORKER_SCRATCH bytes: copy of a down record */
+	uint32_t punt_rate[API_PORTS_MAX];    /* this worker's share, packets a second */
 	uint64_t punt_full_ns[API_PORTS_MAX]; /* token.h */
 } __rte_cache_aligned;
 
@@ -102,10 +102,10 @@ void main_wake(void);
 
 /* What nodes hand to each other with a packet: a dynamic mbuf field. */
 struct pkt_meta {
-	uint16_t port;	/* where it entered (or, if ours, leaves): whose counters it moves */
-	uint8_t drop;	/* enum drop_reason, for the drop node */
-	uint8_t origin; /* enum pkt_origin */
-	uint32_t value; /* nexthop index, slot value, realm ...: between two neighbouring nodes */
+	uint16_t port;	 /* where it entered (or, if ours, leaves): whose counters it moves */
+	uint8_t drop;	 /* enum drop_reason, for the drop node */
+	uint8_t origin;	 /* enum pkt_origin */
+	uint32_t value;	 /* nexthop index, slot value, realm ...: between two neighbouring nodes */
 	uint32_t value2; /* index into worker.scans, local index, port to glean by */
 };
 enum pkt_origin { PKT_WIRE, PKT_TWIN, PKT_CONTROL };

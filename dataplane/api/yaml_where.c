@@ -25,13 +25,15 @@ static void path_prepend(struct yaml_complaint *c, const char *step, bool index)
 static void backtrace_read(struct yaml_complaint *c, const char *text)
 {
 	char step[64];
-	unsigned int line = 0;
+	unsigned int line = 0, index;
 
 	if (sscanf(text, " in mapping field '%63[^']' (line: %u", step, &line) >= 1)
 		path_prepend(c, step, false);
-	else if (sscanf(text, " in sequence entry '%63[^']' (line: %u", step, &line) >= 1)
+	else if (sscanf(text, " in sequence entry '%u' (line: %u", &index, &line) >= 1) {
+		/* libcyaml counts from one. */
+		snprintf(step, sizeof(step), "%u", index - 1);
 		path_prepend(c, step, true);
-	else if (sscanf(text, " in mapping (line: %u", &line) < 1)
+	} else if (sscanf(text, " in mapping (line: %u", &line) < 1)
 		return;
 	if (c->line == 0)
 		c->line = line;
@@ -57,6 +59,7 @@ void yaml_complaint_format(const struct yaml_complaint *c, const char *file, con
 	char *out, size_t size)
 {
 	static const char unexpected[] = "Unexpected key: ";
+	static const char missing[] = "Missing required mapping field: ";
 	struct yaml_complaint w = *c;
 	const char *cause = w.cause[0] == '\0' ? fallback : w.cause;
 	char where[sizeof(w.path) + sizeof(w.cause)], line[16] = "";
@@ -68,6 +71,15 @@ void yaml_complaint_format(const struct yaml_complaint *c, const char *file, con
 			cause + sizeof(unexpected) - 1);
 		w.line = yaml_where(file, where);
 		cause = "unknown key; see the reference sample for those that there are";
+	} else if (strncmp(cause, missing, sizeof(missing) - 1) == 0) {
+		/* Its backtrace ends at the key that was read last. */
+		size_t parent = strlen(w.path);
+
+		while (parent > 0 && w.path[parent] != '.')
+			parent--;
+		snprintf(where, sizeof(where), "%.*s%s%s", (int)parent, w.path,
+			parent == 0 ? "" : ".", cause + sizeof(missing) - 1);
+		cause = "missing; it has no default";
 	}
 	if (w.line != 0)
 		snprintf(line, sizeof(line), ":%u", w.line);

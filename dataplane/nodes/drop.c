@@ -3,7 +3,8 @@
  */
 #include "nodes_priv.h"
 
-static uint16_t drop_process(struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t n)
+static uint16_t drop_process(
+	struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t n)
 {
 	struct stats_port_counts *counts = worker_get()->stats->port;
 

@@ -32,9 +32,8 @@ static bool listener_check(const struct rec_sip_down *r)
 /* @param port  set to the realm's as soon as the realm can be believed. */
 static enum drop_reason record_check(const struct rec_sip_down *r, int len, uint16_t *port)
 {
-	if (len < (int)sizeof(*r) || r->hdr.type != REC_SIP_DOWN ||
-		r->hdr.version != API_VERSION || r->realm >= API_REALMS_MAX ||
-		!local_realms[r->realm].used)
+	if (len < (int)sizeof(*r) || r->hdr.type != REC_SIP_DOWN || r->hdr.version != API_VERSION ||
+		r->realm >= API_REALMS_MAX || !local_realms[r->realm].used)
 		return DROP_RECORD_MALFORMED;
 	*port = local_realms[r->realm].port;
 	if (r->msg_len == 0 || r->msg_len != (uint32_t)len - sizeof(*r) || !listener_check(r))

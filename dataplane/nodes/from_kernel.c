@@ -20,8 +20,7 @@ static uint16_t handed_over_send(struct rte_graph *graph, struct rte_node *node,
 		for (uint16_t i = sent; i < n; i++)
 			pkt_drop(m[i], DROP_TX_FULL);
 		if (sent < n)
-			rte_node_enqueue(
-				graph, node, EDGE_DROP, &m[sent], (uint16_t)(n - sent));
+			rte_node_enqueue(graph, node, EDGE_DROP, &m[sent], (uint16_t)(n - sent));
 		total += n;
 	}
 	return total;

@@ -40,8 +40,8 @@ static inline enum drop_reason header_check(struct rte_mbuf *m)
 		return DROP_IP_SOURCE;
 	if (unlikely(ip->time_to_live == 0))
 		return DROP_IP_TTL;
-	if (unlikely((ip->fragment_offset &
-			     rte_cpu_to_be_16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK)) != 0))
+	if (unlikely((ip->fragment_offset & rte_cpu_to_be_16(RTE_IPV4_HDR_MF_FLAG |
+							     RTE_IPV4_HDR_OFFSET_MASK)) != 0))
 		return DROP_IP_FRAGMENT;
 	m->data_len = len;
 	m->pkt_len = len;

@@ -73,7 +73,8 @@ static inline struct stats_port_counts *port_counts(const struct rte_mbuf *m)
 }
 
 /** One packet of the kernel twin's. */
-static inline void to_kernel(struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t n)
+static inline void to_kernel(
+	struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t n)
 {
 	struct worker *w = worker_get();
 	unsigned int sent = rte_ring_sp_enqueue_burst(w->to_kernel, objs, n, NULL);
@@ -89,8 +90,8 @@ static inline void to_kernel(struct rte_graph *graph, struct rte_node *node, voi
  * Hand a node's burst on: moved whole when all packets go one way, else in runs.
  * @param objs, n  what the node was called with.
  */
-static inline void nodes_send(
-	struct rte_graph *graph, struct rte_node *node, void **objs, const rte_edge_t *next, uint16_t n)
+static inline void nodes_send(struct rte_graph *graph, struct rte_node *node, void **objs,
+	const rte_edge_t *next, uint16_t n)
 {
 	uint16_t start = 0;
 
@@ -111,8 +112,8 @@ typedef void (*node_chunk_fn)(struct worker *w, struct rte_mbuf **m, rte_edge_t 
 #define NODE_CHUNK 256
 
 /** The process function of most nodes, made from its chunk function. */
-static __rte_always_inline uint16_t node_run(struct rte_graph *graph, struct rte_node *node,
-	void **objs, uint16_t n, node_chunk_fn work)
+static __rte_always_inline uint16_t node_run(
+	struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t n, node_chunk_fn work)
 {
 	struct worker *w = worker_get();
 	rte_edge_t next[NODE_CHUNK];

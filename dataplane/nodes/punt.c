@@ -12,7 +12,8 @@ static inline bool punt_allowed(struct worker *w, uint16_t port)
 		&w->punt_full_ns[port], w->punt_rate[port], w->punt_rate[port] / 10, w->now_ns);
 }
 
-static uint16_t punt_process(struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t n)
+static uint16_t punt_process(
+	struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t n)
 {
 	struct worker *w = worker_get();
 	uint16_t kept = 0;

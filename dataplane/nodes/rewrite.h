@@ -56,9 +56,9 @@ static inline void rewrite_v4(struct rte_ipv4_hdr *ip, const struct flow_action 
 	memcpy(&tos_new, ip, 2);
 	memcpy(&ttl_proto_new, &ip->time_to_live, 2);
 	ip->hdr_checksum = checksum_update(ip->hdr_checksum, old, new, 4);
-	ip->hdr_checksum = checksum_update(ip->hdr_checksum,
-		(const uint16_t[]){tos_old, ttl_proto_old},
-		(const uint16_t[]){tos_new, ttl_proto_new}, 2);
+	ip->hdr_checksum =
+		checksum_update(ip->hdr_checksum, (const uint16_t[]){tos_old, ttl_proto_old},
+			(const uint16_t[]){tos_new, ttl_proto_new}, 2);
 	memcpy(&ip->src_addr, &new[0], 8);
 }
 

@@ -25,10 +25,8 @@ static int record_put(struct worker *w, struct ring *ring, const struct rte_mbuf
 	struct str_view msg = sip_payload(m);
 	struct rec_sip_up r = {
 		.hdr = {.type = REC_SIP_UP, .version = API_VERSION},
-		.local = {.port = rte_be_to_cpu_16(udp->dst_port),
-			.addr.family = NET_FAMILY_V4},
-		.remote = {.port = rte_be_to_cpu_16(udp->src_port),
-			.addr.family = NET_FAMILY_V4},
+		.local = {.port = rte_be_to_cpu_16(udp->dst_port), .addr.family = NET_FAMILY_V4},
+		.remote = {.port = rte_be_to_cpu_16(udp->src_port), .addr.family = NET_FAMILY_V4},
 		.rx_ns = w->now_ns,
 		.realm = (uint16_t)pkt_meta((struct rte_mbuf *)(uintptr_t)m)->value,
 		.sip_class = (uint8_t)sip_class,
@@ -48,8 +46,8 @@ static int record_put(struct worker *w, struct ring *ring, const struct rte_mbuf
 }
 
 /* @return -1 when control has it, or the reason for a drop. */
-static int message_up(struct worker *w, struct worker_rings *rings, struct rte_mbuf *m,
-	uint32_t *touched)
+static int message_up(
+	struct worker *w, struct worker_rings *rings, struct rte_mbuf *m, uint32_t *touched)
 {
 	const struct sip_index *idx = &w->scans[pkt_meta(m)->value2];
 	enum sip_class sip_class = sip_up_class(idx);
@@ -83,8 +81,7 @@ static uint16_t sip_up_process(
 		int reason = message_up(w, rings, m, &touched);
 
 		if (reason >= 0) {
-			rte_node_enqueue_x1(
-				graph, node, pkt_drop(m, (enum drop_reason)reason), m);
+			rte_node_enqueue_x1(graph, node, pkt_drop(m, (enum drop_reason)reason), m);
 			continue;
 		}
 		port_counts(m)->sip_up++;

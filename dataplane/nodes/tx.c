@@ -43,8 +43,7 @@ uint16_t tx_send(struct worker *w, uint16_t out, struct rte_mbuf **m, uint16_t n
 		for (uint16_t i = 0; i < some; i++) {
 			const struct pkt_meta *meta = pkt_meta(m[done + i]);
 
-			note[i] = (struct tx_note){
-				m[done + i]->pkt_len, meta->port, meta->origin};
+			note[i] = (struct tx_note){m[done + i]->pkt_len, meta->port, meta->origin};
 		}
 		sent = rte_eth_tx_burst(
 			p->eth_id, p->n_tx > w->index ? w->index : 0, &m[done], some);

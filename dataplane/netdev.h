@@ -1,0 +1,23 @@
+/*
+ * Settings of kernel interfaces: the twins', and those under net_af_packet ports.
+ * Main thread, at start.
+ */
+#ifndef SALLYPORT_NETDEV_H
+#define SALLYPORT_NETDEV_H
+
+#include "base.h"
+
+/** Address, MTU and up. @return 0 or negative errno. */
+int netdev_set(const char *name, const uint8_t mac[6], uint16_t mtu);
+
+/** Write /proc/sys/net/ipv4 or ipv6/conf/NAME/KEY. Warns when it cannot. @param version 4 or 6. */
+void netdev_sysctl(int version, const char *name, const char *key, const char *value);
+
+/**
+ * Keep the kernel from answering on the interface of a net_af_packet port, where it sees every
+ * frame too and would take those for the twin's addresses as its own.
+ * @param device  DPDK device string; others than net_af_packet are left alone.
+ */
+void netdev_keep_quiet(const char *device);
+
+#endif
