@@ -236,8 +236,6 @@ int eal_init(const struct dataplane_config *config)
 	arg_add("sallyport-dataplane");
 	arg_add("--no-telemetry");
 	arg_add("--log-level=*:warning");
-	/* It calls what twins do without (multiqueue, rte_flow) an error; we report real ones. */
-	arg_add("--log-level=pmd.net.tap:critical");
 	arg_add("--file-prefix=sallyport-%d", (int)getpid());
 	rc = lcore_args(config);
 	if (rc == 0)
@@ -256,6 +254,8 @@ int eal_init(const struct dataplane_config *config)
 			rte_strerror(rte_errno));
 		return rc < 0 ? rc : -EIO;
 	}
+	/* It calls what twins do without (multiqueue, rte_flow) an error; we report real ones. */
+	rte_log_set_level_pattern("pmd.net.tap", RTE_LOG_CRIT);
 	return 0;
 }
 
