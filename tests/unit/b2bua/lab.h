@@ -1,0 +1,130 @@
+/*
+ * A B2BUA between two phones in one process: virtual clock, a wire that keeps what
+ * was sent, a dataplane that answers commands. "outside" is the caller's side (realm 0,
+ * 192.0.2.0/24), "inside" the callee's (realm 1, 10.0.0.0/24). Whatever is sent to one side is
+ * searched for tokens of the other.
+ */
+#ifndef SALLYPORT_TEST_B2BUA_LAB_H
+#define SALLYPORT_TEST_B2BUA_LAB_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "b2bua.h"
+#include "records.h"
+
+#define OUTSIDE 0
+#define INSIDE 1
+#define LAB_MSGS_MAX 512
+#define LAB_STREAMS_MAX 64
+#define LAB_CDRS_MAX 16
+
+#define OUTSIDE_SDP \
+	"v=0\r\no=alice 7 7 IN IP4 192.0.2.66\r\ns=outside\r\nc=IN IP4 192.0.2.66\r\nt=0 0\r\n" \
+	"m=audio 40000 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n" \
+	"a=rtcp:40001 IN IP4 192.0.2.66\r\na=sendrecv\r\n"
+#define INSIDE_SDP \
+	"v=0\r\no=bob 3 3 IN IP4 10.0.0.10\r\ns=inside\r\nc=IN IP4 10.0.0.10\r\nt=0 0\r\n" \
+	"m=audio 50000 RTP/AVP 0\r\na=ptime:20\r\n"
+
+struct lab_msg {
+	unsigned int side;
+	struct sip_path path;
+	uint64_t at_ms;
+	bool taken;
+	char *text;
+};
+
+/** A stream as the fake dataplane has it. */
+struct lab_stream {
+	struct rec_stream_set set;
+	unsigned int sets; /* how often it was said */
+};
+
+struct lab {
+	struct config config;
+	struct config_realm realms[2];
+	struct config_peer peers[2];
+	struct config_route routes[2];
+	struct timers timers;
+	struct media *media;
+	struct b2bua *b2bua;
+	struct lab_msg msg[LAB_MSGS_MAX];
+	unsigned int n_msgs;
+	struct lab_stream stream[LAB_STREAMS_MAX];
+	unsigned int n_streams;
+	int stream_status;  /* what the next REC_STREAM_SET is answered with */
+	int send_status;    /* what media's send returns: -ENOBUFS is a full ring */
+	bool silent;	    /* commands are taken, not answered */
+	bool leaks_allowed; /* fuzz-like input: do not search */
+	json_t *cdr[LAB_CDRS_MAX];
+	unsigned int n_cdrs;
+};
+
+/** One phone's end of a dialog. */
+struct ua {
+	struct lab *lab;
+	unsigned int side;
+	char addr[64]; /* "192.0.2.66:5060" */
+	char call_id[128];
+	char tag[64];
+	char remote_tag[64];
+	char target[256]; /* Request-URI of what it sends */
+	char from[256], to[256];
+	uint32_t cseq;
+	unsigned int branch;
+};
+
+void lab_init(struct lab *l);
+/** Runs the clock on until all must be over, and checks that nothing is left. */
+void lab_fini(struct lab *l);
+/** Let `ms` pass. */
+void lab_run(struct lab *l, uint64_t ms);
+/** One datagram from an address of that side, e.g. "192.0.2.66:5060". */
+void lab_feed(struct lab *l, unsigned int side, const char *from, const char *text, size_t len);
+/** The next message sent to this side whose first line begins so; the test fails without. */
+const char *lab_expect(struct lab *l, unsigned int side, const char *begins);
+/** Nothing that was not looked at. */
+void lab_expect_none(struct lab *l, unsigned int side);
+/** How many messages to this side begin so, looked at or not. */
+unsigned int lab_count(const struct lab *l, unsigned int side, const char *begins);
+void lab_forget(struct lab *l);
+/** The stream of this kind; NULL: none. */
+const struct lab_stream *lab_stream(const struct lab *l, unsigned int kind);
+/** It fell silent: removed and told. */
+void lab_stream_silent(struct lab *l, unsigned int kind);
+/** Events of the fake dataplane. */
+void lab_event(struct lab *l, void *record, size_t len);
+
+/** Value of the first header of this name, "" if none; static storage, four at a time. */
+const char *lab_header(const char *msg, const char *name);
+const char *lab_body(const char *msg);
+/** tag of a From or To value, "" if none. */
+const char *lab_tag(const char *value);
+const char *lab_cdr_text(const struct lab *l, unsigned int i, const char *key);
+
+/** The caller, ready to call `user`. */
+struct ua ua_caller(struct lab *l, const char *user);
+/** The callee as this INVITE makes it. */
+struct ua ua_callee(struct lab *l, const char *invite);
+/** A request in or outside of the dialog. */
+void ua_request(
+	struct ua *u, const char *method, uint32_t cseq, const char *sdp, const char *extra);
+/** Response to a request that it got. */
+void ua_respond(
+	struct ua *u, const char *request, unsigned int status, const char *sdp, const char *extra);
+/** Take tag and target from a response. */
+void ua_learn(struct ua *u, const char *response);
+
+/** INVITE up to the callee: `invite` is what the callee got. */
+struct ua lab_call(struct lab *l, struct ua *caller, const char **invite);
+/** An established call. */
+void lab_establish(struct lab *l, struct ua *caller, struct ua *callee);
+/** Caller hangs up; all is answered. */
+void lab_hang_up(struct lab *l, struct ua *caller, struct ua *callee);
+
+#endif
