@@ -30,11 +30,11 @@ static void check_leak(const struct lab *l, unsigned int side, const char *text)
 		{"192.0.2.", "outside", "7 7 IN"},
 	};
 
-	if (l->leaks_allowed)
+	if (l->leaks_allowed || text == NULL)
 		return;
 	for (unsigned int i = 0; i < 3; i++)
 		if (strstr(text, secret[side][i]) != NULL)
-			fail_msg("'%s' leaks to side %u in:\n%s", secret[side][i], side, text);
+			fail_msg("token %u leaks to side %u in:\n%s", i, side, text);
 }
 
 static int wire_send(void *ctx, const struct sip_path *path, struct str_view msg)
