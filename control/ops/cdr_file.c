@@ -1,0 +1,126 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cdr_file.h"
+#include "rpc_socket.h"
+
+#include "log.h"
+
+struct cdr_file {
+	pthread_mutex_t lock;
+	char file[256];
+	int fd; /* -1: not open */
+	dev_t dev;
+	ino_t ino;
+	bool complained; /* once a failure, until a record was written again */
+	struct cdr_file_stats stats;
+};
+
+static void complain(struct cdr_file *c, const char *what, int err)
+{
+	if (!c->complained)
+		log_error("%s file=%s error=\"%s\"", what, c->file, strerror(err));
+	c->complained = true;
+}
+
+/* Open, or open anew after the file was renamed or removed. */
+static int file_open(struct cdr_file *c)
+{
+	struct stat st;
+
+	if (c->fd >= 0 && stat(c->file, &st) == 0 && st.st_dev == c->dev && st.st_ino == c->ino)
+		return 0;
+	if (c->fd >= 0)
+		close(c->fd);
+	path_make_parent(c->file);
+	c->fd = open(c->file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+	if (c->fd < 0 || fstat(c->fd, &st) < 0) {
+		complain(c, "cannot open the CDR file, call records are lost", errno);
+		return -EIO;
+	}
+	c->dev = st.st_dev;
+	c->ino = st.st_ino;
+	return 0;
+}
+
+struct cdr_file *cdr_file_new(const char *file)
+{
+	struct cdr_file *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return NULL;
+	pthread_mutex_init(&c->lock, NULL);
+	c->fd = -1;
+	snprintf(c->file, sizeof(c->file), "%s", file != NULL ? file : "");
+	if (c->file[0] != '\0')
+		file_open(c);
+	return c;
+}
+
+void cdr_file_free(struct cdr_file *c)
+{
+	if (c == NULL)
+		return;
+	if (c->fd >= 0)
+		close(c->fd);
+	pthread_mutex_destroy(&c->lock);
+	free(c);
+}
+
+/* One write a line: O_APPEND makes it land whole. */
+static int line_write(struct cdr_file *c, const char *line, size_t len)
+{
+	ssize_t n;
+
+	if (file_open(c) < 0)
+		return -EIO;
+	do {
+		n = write(c->fd, line, len);
+	} while (n < 0 && errno == EINTR);
+	if (n == (ssize_t)len)
+		return 0;
+	complain(c, "cannot write the CDR file, call records are lost", n < 0 ? errno : ENOSPC);
+	close(c->fd);
+	c->fd = -1;
+	return -EIO;
+}
+
+void cdr_file_write(void *cdr, const json_t *record)
+{
+	struct cdr_file *c = cdr;
+	char *text;
+	size_t len;
+	int rc = -ENOMEM;
+
+	if (c->file[0] == '\0')
+		return;
+	/* ASCII only: what peers sent is safe to page through. */
+	text = json_dumps(record, JSON_COMPACT | JSON_ENSURE_ASCII);
+	pthread_mutex_lock(&c->lock);
+	if (text != NULL) {
+		len = strlen(text);
+		text[len] = '\n'; /* in place of the NUL: one buffer, one write */
+		rc = line_write(c, text, len + 1);
+	}
+	if (rc == 0) {
+		c->stats.written++;
+		c->complained = false;
+	} else {
+		c->stats.failed++;
+	}
+	pthread_mutex_unlock(&c->lock);
+	free(text);
+}
+
+struct cdr_file_stats cdr_file_get_stats(struct cdr_file *c)
+{
+	struct cdr_file_stats s;
+
+	pthread_mutex_lock(&c->lock);
+	s = c->stats;
+	pthread_mutex_unlock(&c->lock);
+	return s;
+}

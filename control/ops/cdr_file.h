@@ -1,0 +1,33 @@
+/*
+ * Call detail records: one JSON object a line, appended by one write each, so that
+ * several threads and log rotation need no agreement. Never stops a call.
+ */
+#ifndef SALLYPORT_CONTROL_CDR_FILE_H
+#define SALLYPORT_CONTROL_CDR_FILE_H
+
+#include <jansson.h>
+
+#include "base.h"
+
+struct cdr_file;
+
+struct cdr_file_stats {
+	uint64_t written;
+	uint64_t failed; /* lost: disk full, directory gone ... */
+};
+
+/**
+ * @param file  "" or NULL: records are dropped without counting. Its directory is made if just
+ *              that is missing; the file is opened at once, and failure is logged, not fatal.
+ * @return NULL when out of memory. Free with cdr_file_free().
+ */
+struct cdr_file *cdr_file_new(const char *file);
+void cdr_file_free(struct cdr_file *c);
+
+/** Append one record (borrowed). Any thread; fits struct b2bua_env.cdr with the cdr as ctx. */
+void cdr_file_write(void *cdr, const json_t *record);
+
+/** Any thread. */
+struct cdr_file_stats cdr_file_get_stats(struct cdr_file *c);
+
+#endif

@@ -1,0 +1,264 @@
+#include "show.h"
+
+/* Text from the mapping: may lack its NUL, may hold anything. */
+static json_t *text_json(const char *text, size_t size)
+{
+	char clean[128];
+	size_t n = 0;
+
+	for (; n < size && n < sizeof(clean) - 1 && text[n] != '\0'; n++)
+		clean[n] = text[n] >= 0x20 && text[n] < 0x7f ? text[n] : '?';
+	return json_stringn(clean, n);
+}
+
+#define TEXT(field) text_json((field), sizeof(field))
+
+static json_t *number(uint64_t v)
+{
+	return json_integer((json_int_t)v);
+}
+
+static unsigned int worker_count(const struct stats *s)
+{
+	unsigned int n = s->workers;
+
+	return n <= API_WORKERS_MAX ? n : API_WORKERS_MAX;
+}
+
+json_t *show_dataplane(const struct stats *s, uint64_t now_ms)
+{
+	uint64_t up_ms = now_ms > s->start_ms ? now_ms - s->start_ms : 0;
+
+	return json_pack("{s:o, s:o, s:o, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "pid",
+		number(s->pid), "uptime_s", number(up_ms / 1000), "memory", TEXT(s->memory),
+		"hugepages", s->huge_pages != 0, "idle", s->idle_poll != 0 ? "poll" : "adaptive",
+		"epoch", number(s->epoch), "attaches", number(s->attaches), "streams",
+		number(s->streams), "streams_inactive", number(s->streams_inactive), "flows_used",
+		number(s->flows_used), "flows", number(s->flows));
+}
+
+json_t *show_workers(const struct stats *s, uint64_t now_ms)
+{
+	json_t *list = json_array();
+
+	for (unsigned int i = 0; i < worker_count(s); i++) {
+		const struct stats_worker *w = &s->worker[i];
+		uint64_t beat = w->heartbeat_ms, loops = w->loops, busy = w->busy_loops;
+
+		json_array_append_new(
+			list, json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:f}", "worker", (int)i,
+				      "lcore", number(w->lcore), "heartbeat_age_ms",
+				      number(now_ms > beat ? now_ms - beat : 0), "loops",
+				      number(loops), "busy_loops", number(busy), "sleeps",
+				      number(w->sleeps), "busy_percent",
+				      loops > 0 ? 100.0 * (double)busy / (double)loops : 0.0));
+	}
+	return list;
+}
+
+void show_port_sum(const struct stats *s, unsigned int port, struct show_port_sum *sum)
+{
+	*sum = (struct show_port_sum){0};
+	for (unsigned int w = 0; w < worker_count(s); w++) {
+		const struct stats_port_counts *c = &s->worker[w].port[port];
+		struct stats_port_counts *t = &sum->counts;
+
+		t->rx_packets += c->rx_packets;
+		t->rx_bytes += c->rx_bytes;
+		t->tx_packets += c->tx_packets;
+		t->tx_bytes += c->tx_bytes;
+		t->forwarded += c->forwarded;
+		t->punted += c->punted;
+		t->sip_up += c->sip_up;
+		t->from_twin += c->from_twin;
+		t->from_control += c->from_control;
+		t->originated += c->originated;
+		t->gleaned += c->gleaned;
+		for (unsigned int i = 0; i < DROP_COUNT; i++)
+			t->drops[i] += c->drops[i];
+	}
+	for (unsigned int i = 0; i < DROP_COUNT; i++)
+		sum->dropped += sum->counts.drops[i];
+}
+
+/* The counters by name, once for every table and list. */
+struct port_counter {
+	const char *name;
+	size_t offset;
+};
+
+#define COUNTER(field) \
+	{ \
+#field, offsetof(struct stats_port_counts, field) \
+	}
+static const struct port_counter port_counters[] = {
+	COUNTER(rx_packets),
+	COUNTER(rx_bytes),
+	COUNTER(tx_packets),
+	COUNTER(tx_bytes),
+	COUNTER(forwarded),
+	COUNTER(punted),
+	COUNTER(sip_up),
+	COUNTER(from_twin),
+	COUNTER(from_control),
+	COUNTER(originated),
+	COUNTER(gleaned),
+};
+
+static uint64_t counter_get(const struct show_port_sum *sum, const struct port_counter *c)
+{
+	uint64_t v;
+
+	memcpy(&v, (const char *)&sum->counts + c->offset, sizeof(v));
+	return v;
+}
+
+json_t *show_ports(const struct stats *s)
+{
+	json_t *list = json_array();
+
+	for (unsigned int i = 0; i < API_PORTS_MAX; i++) {
+		const struct stats_port *p = &s->port[i];
+		struct show_port_sum sum;
+		char mac[18];
+		json_t *port;
+
+		if (p->name[0] == '\0')
+			continue;
+		show_port_sum(s, i, &sum);
+		snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", p->mac[0], p->mac[1],
+			p->mac[2], p->mac[3], p->mac[4], p->mac[5]);
+		port = json_pack("{s:o, s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o}", "name",
+			TEXT(p->name), "device", TEXT(p->device), "driver", TEXT(p->driver), "twin",
+			TEXT(p->twin), "mac", mac, "link", p->link_up != 0 ? "up" : "down", "mtu",
+			number(p->mtu), "speed_mbps", number(p->speed_mbps), "queues",
+			number(p->queues));
+		for (size_t c = 0; c < ARRAY_LEN(port_counters); c++)
+			json_object_set_new(port, port_counters[c].name,
+				number(counter_get(&sum, &port_counters[c])));
+		json_object_set_new(port, "dropped", number(sum.dropped));
+		json_array_append_new(list, port);
+	}
+	return list;
+}
+
+json_t *show_graph(const struct stats *s)
+{
+	json_t *list = json_array();
+
+	for (unsigned int i = 0; i < API_NODES_MAX; i++) {
+		const struct stats_node *n = &s->node[i];
+		uint64_t edges = n->edges;
+		json_t *to;
+
+		if (n->name[0] == '\0')
+			continue;
+		to = json_array();
+		for (unsigned int e = 0; e < API_NODES_MAX; e++)
+			if ((edges >> e & 1) != 0 && s->node[e].name[0] != '\0')
+				json_array_append_new(to, TEXT(s->node[e].name));
+		json_array_append_new(
+			list, json_pack("{s:o, s:o, s:o, s:o, s:o}", "name", TEXT(n->name), "calls",
+				      number(n->calls), "packets", number(n->packets), "cycles",
+				      number(n->cycles), "edges", to));
+	}
+	return list;
+}
+
+json_t *show_drops(const struct stats *s, bool all)
+{
+	json_t *list = json_array();
+
+	for (unsigned int i = 0; i < API_PORTS_MAX; i++) {
+		struct show_port_sum sum;
+
+		if (s->port[i].name[0] == '\0')
+			continue;
+		show_port_sum(s, i, &sum);
+		for (unsigned int r = 0; r < DROP_COUNT; r++) {
+			if (!all && sum.counts.drops[r] == 0)
+				continue;
+			json_array_append_new(list,
+				json_pack("{s:o, s:s, s:o, s:s}", "port", TEXT(s->port[i].name),
+					"reason", drop_reason_name(r), "packets",
+					number(sum.counts.drops[r]), "help", drop_reason_help(r)));
+		}
+	}
+	return list;
+}
+
+json_t *show_pools(const struct stats *s)
+{
+	json_t *list = json_array();
+
+	for (unsigned int i = 0; i < STATS_POOLS_MAX; i++) {
+		const struct stats_pool *p = &s->pool[i];
+
+		if (p->name[0] != '\0')
+			json_array_append_new(
+				list, json_pack("{s:o, s:o, s:o, s:o}", "name", TEXT(p->name),
+					      "size", number(p->size), "used", number(p->used),
+					      "bytes", number(p->bytes)));
+	}
+	return list;
+}
+
+static void flat_add(json_t *o, const char *prefix, const char *name, const char *key, uint64_t v)
+{
+	char full[96];
+
+	snprintf(full, sizeof(full), "%s_%s%s%s", prefix, name, name[0] != '\0' ? "_" : "", key);
+	json_object_set_new(o, full, number(v));
+}
+
+static void flat_port(json_t *o, const struct stats *s, unsigned int i)
+{
+	struct show_port_sum sum;
+	char name[API_NAME_MAX], drop[64];
+
+	snprintf(name, sizeof(name), "%.*s", API_NAME_MAX - 1, s->port[i].name);
+	for (char *p = name; *p != '\0'; p++)
+		if (*p < 0x21 || *p > 0x7e)
+			*p = '?';
+	show_port_sum(s, i, &sum);
+	for (size_t c = 0; c < ARRAY_LEN(port_counters); c++)
+		flat_add(o, "port", name, port_counters[c].name,
+			counter_get(&sum, &port_counters[c]));
+	flat_add(o, "port", name, "dropped", sum.dropped);
+	for (unsigned int r = 0; r < DROP_COUNT; r++) {
+		snprintf(drop, sizeof(drop), "drop_%s", drop_reason_name(r));
+		flat_add(o, "port", name, drop, sum.counts.drops[r]);
+	}
+}
+
+json_t *show_flat(const struct stats *s)
+{
+	uint64_t by_class[SIP_CLASS_COUNT] = {0}, down = 0, loops = 0, busy = 0, sleeps = 0;
+	json_t *o = json_object();
+
+	for (unsigned int w = 0; w < worker_count(s); w++) {
+		for (unsigned int c = 0; c < SIP_CLASS_COUNT; c++)
+			by_class[c] += s->worker[w].sip_class[c];
+		down += s->worker[w].down_records;
+		loops += s->worker[w].loops;
+		busy += s->worker[w].busy_loops;
+		sleeps += s->worker[w].sleeps;
+	}
+	flat_add(o, "dataplane", "", "epoch", s->epoch);
+	flat_add(o, "dataplane", "", "attaches", s->attaches);
+	flat_add(o, "dataplane", "", "streams", s->streams);
+	flat_add(o, "dataplane", "", "streams_inactive", s->streams_inactive);
+	flat_add(o, "dataplane", "", "flows_used", s->flows_used);
+	flat_add(o, "dataplane", "", "records_malformed", s->records_malformed);
+	flat_add(o, "dataplane", "sip_up", "new", by_class[SIP_CLASS_NEW]);
+	flat_add(o, "dataplane", "sip_up", "out_of_dialog", by_class[SIP_CLASS_OUT]);
+	flat_add(o, "dataplane", "sip_up", "dialog", by_class[SIP_CLASS_DIALOG]);
+	flat_add(o, "dataplane", "", "down_records", down);
+	flat_add(o, "dataplane", "", "loops", loops);
+	flat_add(o, "dataplane", "", "busy_loops", busy);
+	flat_add(o, "dataplane", "", "sleeps", sleeps);
+	for (unsigned int i = 0; i < API_PORTS_MAX; i++)
+		if (s->port[i].name[0] != '\0')
+			flat_port(o, s, i);
+	return o;
+}

@@ -1,0 +1,36 @@
+/*
+ * What the statistics mapping says, as JSON for the control socket. The mapping is
+ * the other process's memory: counts are bounded and names cleaned here.
+ */
+#ifndef SALLYPORT_CONTROL_SHOW_H
+#define SALLYPORT_CONTROL_SHOW_H
+
+#include <jansson.h>
+
+#include "stats.h"
+
+/* All return a new reference, or NULL when out of memory. `s` is borrowed for the call. */
+
+/** {pid, uptime_s, memory, hugepages, idle, epoch, attaches, streams, flows_used, flows}. */
+json_t *show_dataplane(const struct stats *s, uint64_t now_ms);
+/** [{worker, lcore, heartbeat_age_ms, loops, busy_loops, sleeps, busy_percent}]. */
+json_t *show_workers(const struct stats *s, uint64_t now_ms);
+/** [{name, device, ..., rx_packets, ..., dropped}], one a port, summed over workers. */
+json_t *show_ports(const struct stats *s);
+/** [{name, calls, packets, cycles, edges: [name]}]. */
+json_t *show_graph(const struct stats *s);
+/** [{port, reason, packets, help}]. @param all  also what is zero. */
+json_t *show_drops(const struct stats *s, bool all);
+/** [{name, size, used, bytes}]. */
+json_t *show_pools(const struct stats *s);
+/** {"dataplane_streams": 1, "port_access_rx_packets": 2, ...}: everything, flat. */
+json_t *show_flat(const struct stats *s);
+
+/** Every counter of one port, summed over the workers. */
+struct show_port_sum {
+	struct stats_port_counts counts;
+	uint64_t dropped;
+};
+void show_port_sum(const struct stats *s, unsigned int port, struct show_port_sum *sum);
+
+#endif
