@@ -1,0 +1,159 @@
+#include <errno.h>
+
+#include "attach.h"
+#include "log.h"
+#include "realm_commands.h"
+
+/* The cookie carries the realm and the entry in its list. */
+static uint64_t cookie_make(unsigned int realm, unsigned int entry)
+{
+	return (uint64_t)realm << 32 | entry;
+}
+
+static void head_fill(struct cmd_hdr *h, uint16_t type, unsigned int realm, unsigned int entry)
+{
+	h->hdr.type = type;
+	h->hdr.version = API_VERSION;
+	h->cookie = cookie_make(realm, entry);
+}
+
+static int port_find(const struct stats *stats, const char *name)
+{
+	for (unsigned int i = 0; i < API_PORTS_MAX; i++)
+		if (strncmp(stats->port[i].name, name, API_NAME_MAX) == 0)
+			return (int)i;
+	return -ENOENT;
+}
+
+static void log_no_port(const struct config_realm *r, const struct stats *stats)
+{
+	char names[API_PORTS_MAX * (API_NAME_MAX + 2)] = "";
+
+	for (unsigned int i = 0; i < API_PORTS_MAX; i++) {
+		size_t at = strlen(names);
+
+		if (stats->port[i].name[0] != '\0')
+			snprintf(names + at, sizeof(names) - at, "%s%.*s", at > 0 ? ", " : "",
+				API_NAME_MAX, stats->port[i].name);
+	}
+	log_error("the dataplane has no such port; restart it with this configuration file "
+		  "realm=%s port=%s ports=\"%s\"",
+		r->name, r->port, names);
+}
+
+static size_t realm_fill(
+	const struct config_realm *r, const struct stats *stats, struct rec_realm_set *rec)
+{
+	int port = port_find(stats, r->port);
+
+	if (port < 0) {
+		log_no_port(r, stats);
+		return 0;
+	}
+	head_fill(&rec->cmd, REC_REALM_SET, r->id, 0);
+	memcpy(rec->name, r->name, sizeof(rec->name));
+	rec->realm = r->id;
+	rec->port = (uint16_t)port;
+	rec->dscp_sip = r->dscp_sip;
+	rec->dscp_media = r->dscp_media;
+	rec->sip_rate = r->sip_rate;
+	rec->sip_burst = r->sip_burst;
+	rec->media_idle_ms = r->media_timeout_ms;
+	return sizeof(*rec);
+}
+
+static size_t address_fill(
+	const struct config_realm *r, unsigned int i, struct rec_address_set *rec)
+{
+	head_fill(&rec->cmd, REC_ADDRESS_SET, r->id, i);
+	rec->addr = r->addresses[i].addr;
+	rec->prefix_len = r->addresses[i].prefix_len;
+	rec->realm = r->id;
+	/* One address carries the default route: the one whose network the gateway is in. */
+	if (r->gateway.family != NET_FAMILY_NONE &&
+		net_addr_in_prefix(&r->gateway, &rec->addr, rec->prefix_len))
+		rec->gateway = r->gateway;
+	return sizeof(*rec);
+}
+
+static size_t listener_fill(
+	const struct config_realm *r, unsigned int i, struct rec_listener_set *rec)
+{
+	head_fill(&rec->cmd, REC_LISTENER_SET, r->id, i);
+	rec->local = r->listeners[i].local;
+	rec->realm = r->id;
+	return sizeof(*rec);
+}
+
+static size_t range_fill(const struct config_realm *r, struct rec_media_range_set *rec)
+{
+	head_fill(&rec->cmd, REC_MEDIA_RANGE_SET, r->id, 0);
+	rec->addr = r->media_addr;
+	rec->realm = r->id;
+	rec->port_min = r->media_port_min;
+	rec->port_max = r->media_port_max;
+	return sizeof(*rec);
+}
+
+/* Step 0 is the realm itself, then its addresses, listeners and media range. */
+static size_t step_fill(const struct config_realm *r, unsigned int step, const struct stats *stats,
+	union realm_command *cmd)
+{
+	if (step == 0)
+		return realm_fill(r, stats, &cmd->realm);
+	step--;
+	if (step < r->n_addresses)
+		return address_fill(r, step, &cmd->address);
+	step -= r->n_addresses;
+	if (step < r->n_listeners)
+		return listener_fill(r, step, &cmd->listener);
+	step -= r->n_listeners;
+	return step == 0 ? range_fill(r, &cmd->range) : 0;
+}
+
+size_t realm_commands_next(struct realm_commands *at, const struct config *c,
+	const struct stats *stats, union realm_command *cmd)
+{
+	memset(cmd, 0, sizeof(*cmd));
+	while (at->realm < c->n_realms) {
+		size_t len = step_fill(&c->realms[at->realm], at->step, stats, cmd);
+
+		at->step++;
+		if (len > 0)
+			return len;
+		at->realm++;
+		at->step = 0;
+	}
+	if (at->synced)
+		return 0;
+	at->synced = true;
+	head_fill(&cmd->cmd, REC_SYNC, 0, 0);
+	return sizeof(cmd->sync);
+}
+
+const char *realm_command_describe(
+	const struct config *c, unsigned int command, uint64_t cookie, char *buf, size_t size)
+{
+	uint64_t realm = cookie >> 32;
+	unsigned int i = (unsigned int)(cookie & 0xffffffff);
+	const struct config_realm *r = realm < c->n_realms ? &c->realms[realm] : NULL;
+	char text[NET_ENDPOINT_STRLEN];
+
+	if (command == REC_REALM_SET && r != NULL)
+		snprintf(buf, size, "realm %s", r->name);
+	else if (command == REC_ADDRESS_SET && r != NULL && i < r->n_addresses)
+		snprintf(buf, size, "address %s/%u of realm %s",
+			net_addr_format(&r->addresses[i].addr, text), r->addresses[i].prefix_len,
+			r->name);
+	else if (command == REC_LISTENER_SET && r != NULL && i < r->n_listeners)
+		snprintf(buf, size, "SIP listener %s of realm %s",
+			net_endpoint_format(&r->listeners[i].local, text), r->name);
+	else if (command == REC_MEDIA_RANGE_SET && r != NULL)
+		snprintf(buf, size, "media ports %u-%u of realm %s", r->media_port_min,
+			r->media_port_max, r->name);
+	else if (command == REC_SYNC)
+		snprintf(buf, size, "the end of the configuration");
+	else
+		snprintf(buf, size, "command %u", command);
+	return buf;
+}

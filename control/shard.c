@@ -1,0 +1,349 @@
+#include <errno.h>
+#include <sched.h>
+#include <time.h>
+
+#include <sys/eventfd.h>
+
+#include "heap.h"
+#include "log.h"
+#include "shard_priv.h"
+
+uint64_t shard_clock_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+static void on_mail(evutil_socket_t fd, short what, void *ctx)
+{
+	struct shard *s = ctx;
+
+	mailbox_run(&s->mailbox);
+}
+
+static void on_ring(evutil_socket_t fd, short what, void *ctx)
+{
+	eventfd_t count;
+
+	eventfd_read(fd, &count); /* the loop reads the rings */
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *ctx)
+{
+	/* The loop runs what is due. */
+}
+
+static void timer_set(struct shard *s)
+{
+	uint64_t ms = timers_next_ms(&s->timers);
+	struct timeval tv;
+
+	if (ms == UINT64_MAX) {
+		evtimer_del(s->timer_event);
+		return;
+	}
+	tv.tv_sec = (time_t)(ms / 1000);
+	tv.tv_usec = (suseconds_t)(ms % 1000 * 1000);
+	evtimer_add(s->timer_event, &tv);
+}
+
+static void *shard_main(void *arg)
+{
+	struct shard *s = arg;
+
+	heap_arena_own();
+	while (!s->stop) {
+		bool more;
+
+		s->counts.turns++;
+		timers_run(&s->timers, shard_clock_ms());
+		more = shard_rings_poll(s);
+		media_flush(s->media);
+		shard_rings_publish(s);
+		atomic_store_explicit(&s->calls_active, b2bua_get_stats(s->b2bua)->calls_active,
+			memory_order_relaxed);
+		if (!more)
+			more = !shard_rings_sleep(s);
+		timer_set(s);
+		event_base_loop(s->base, more ? EVLOOP_NONBLOCK : EVLOOP_ONCE);
+		shard_rings_awake(s);
+	}
+	shard_rings_publish(s);
+	return NULL;
+}
+
+static int loop_init(struct shard *s)
+{
+	s->base = event_base_new();
+	if (s->base == NULL)
+		return -ENOMEM;
+	s->mail_event = event_new(s->base, s->mailbox.fd, EV_READ | EV_PERSIST, on_mail, s);
+	s->timer_event = evtimer_new(s->base, on_timer, s);
+	if (s->mail_event == NULL || s->timer_event == NULL)
+		return -ENOMEM;
+	return event_add(s->mail_event, NULL) < 0 ? -ENOMEM : 0;
+}
+
+static void loop_fini(struct shard *s)
+{
+	if (s->ring_event != NULL)
+		event_free(s->ring_event);
+	if (s->timer_event != NULL)
+		event_free(s->timer_event);
+	if (s->mail_event != NULL)
+		event_free(s->mail_event);
+	if (s->base != NULL)
+		event_base_free(s->base);
+}
+
+static int calls_init(struct shard *s)
+{
+	const struct config *c = s->env.config;
+	const struct media_env media_env = {
+		.config = c,
+		.shard = s->env.index,
+		.shards = c->ops.shards,
+		.send = shard_command,
+		.ctx = s,
+	};
+	struct b2bua_env env = {
+		.config = c,
+		.timers = &s->timers,
+		.shard = s->env.index,
+		.shards = c->ops.shards,
+		.send = shard_send,
+		.send_ctx = s,
+		.cdr = cdr_file_write,
+		.cdr_ctx = s->env.cdr,
+	};
+
+	timers_init(&s->timers, shard_clock_ms());
+	s->media = media_new(&media_env);
+	if (s->media == NULL)
+		return -ENOMEM;
+	env.media = s->media;
+	s->b2bua = b2bua_new(&env);
+	return s->b2bua != NULL ? 0 : -ENOMEM;
+}
+
+static void shard_release(struct shard *s)
+{
+	b2bua_free(s->b2bua);
+	media_free(s->media);
+	timers_fini(&s->timers);
+	loop_fini(s);
+	free(s);
+}
+
+struct shard *shard_new(const struct shard_env *env)
+{
+	struct shard *s = calloc(1, sizeof(*s));
+	int rc = -ENOMEM;
+
+	if (s == NULL)
+		goto fail;
+	s->env = *env;
+	rc = mailbox_init(&s->mailbox, s);
+	if (rc < 0) {
+		free(s);
+		goto fail;
+	}
+	rc = loop_init(s);
+	if (rc == 0)
+		rc = calls_init(s);
+	if (rc == 0)
+		rc = -pthread_create(&s->thread, NULL, shard_main, s);
+	if (rc == 0)
+		return s;
+	mailbox_fini(&s->mailbox);
+	shard_release(s);
+fail:
+	log_error("cannot start a shard shard=%u error=\"%s\"", env->index, strerror(-rc));
+	return NULL;
+}
+
+static void do_stop(void *owner, void *arg)
+{
+	struct shard *s = owner;
+
+	s->stop = true;
+}
+
+void shard_free(struct shard *s)
+{
+	if (s == NULL)
+		return;
+	while (shard_post(s, do_stop, NULL) < 0)
+		sched_yield(); /* out of memory: others are about to free some */
+	pthread_join(s->thread, NULL);
+	mailbox_fini(&s->mailbox);
+	shard_release(s);
+}
+
+int shard_post(struct shard *s, mail_fn fn, void *arg)
+{
+	return mailbox_post(&s->mailbox, fn, arg);
+}
+
+uint64_t shard_calls_active(const struct shard *s)
+{
+	return atomic_load_explicit(&s->calls_active, memory_order_relaxed);
+}
+
+static void do_attach(void *owner, void *arg)
+{
+	struct shard *s = owner;
+	struct attach_session *session = arg;
+	struct attach_group *g = &session->shard[s->env.index];
+
+	s->ring_event = event_new(s->base, g->event_fd, EV_READ | EV_PERSIST, on_ring, s);
+	if (s->ring_event == NULL || event_add(s->ring_event, NULL) < 0) {
+		log_error("cannot watch the rings shard=%u error=\"out of memory\"", s->env.index);
+		return;
+	}
+	s->group = g;
+	s->workers = session->workers;
+	b2bua_set_hash_key(s->b2bua, session->hash_key);
+	media_on_attach(s->media);
+}
+
+int shard_attach(struct shard *s, struct attach_session *session)
+{
+	return shard_post(s, do_attach, session);
+}
+
+struct detach_mail {
+	struct mailbox *reply;
+	mail_fn done;
+	void *arg;
+};
+
+static void do_detach(void *owner, void *arg)
+{
+	struct detach_mail *mail = arg;
+	struct shard *s = owner;
+
+	s->group = NULL;
+	s->workers = 0;
+	if (s->ring_event != NULL)
+		event_free(s->ring_event);
+	s->ring_event = NULL;
+	if (mailbox_post(mail->reply, mail->done, mail->arg) < 0)
+		log_error("cannot report a detach shard=%u error=\"out of memory\"", s->env.index);
+	free(mail);
+}
+
+int shard_detach(struct shard *s, struct mailbox *reply, mail_fn done, void *arg)
+{
+	struct detach_mail *mail = malloc(sizeof(*mail));
+	int rc;
+
+	if (mail == NULL)
+		return -ENOMEM;
+	*mail = (struct detach_mail){.reply = reply, .done = done, .arg = arg};
+	rc = shard_post(s, do_detach, mail);
+	if (rc < 0)
+		free(mail);
+	return rc;
+}
+
+static void do_media_event(void *owner, void *arg)
+{
+	struct record_hdr *rec = arg;
+	struct shard *s = owner;
+
+	if (media_on_event(s->media, rec, rec->len) < 0)
+		s->counts.records_malformed++;
+	free(rec);
+}
+
+int shard_media_event(struct shard *s, const struct record_hdr *rec, size_t len)
+{
+	struct record_hdr *copy = malloc(len);
+	int rc;
+
+	if (copy == NULL)
+		return -ENOMEM;
+	memcpy(copy, rec, len);
+	copy->len = (uint32_t)len;
+	rc = shard_post(s, do_media_event, copy);
+	if (rc < 0)
+		free(copy);
+	return rc;
+}
+
+static void do_drain(void *owner, void *arg)
+{
+	b2bua_drain(((struct shard *)owner)->b2bua);
+}
+
+int shard_drain(struct shard *s)
+{
+	return shard_post(s, do_drain, NULL);
+}
+
+static void do_stop_calls(void *owner, void *arg)
+{
+	b2bua_stop(((struct shard *)owner)->b2bua);
+}
+
+int shard_stop_calls(struct shard *s)
+{
+	return shard_post(s, do_stop_calls, NULL);
+}
+
+struct b2bua *shard_b2bua(struct shard *s)
+{
+	return s->b2bua;
+}
+
+json_t *shard_counters(struct shard *s)
+{
+	const struct b2bua_stats *b = b2bua_get_stats(s->b2bua);
+	const struct txn_stats *t = txn_layer_stats(b2bua_txn_layer(s->b2bua));
+	const struct media_stats *m = media_get_stats(s->media);
+	const struct shard_counts *c = &s->counts;
+	const struct {
+		const char *name;
+		uint64_t value;
+	} all[] = {
+		{"calls_active", b->calls_active},
+		{"calls_answered_active", b->calls_answered_active},
+		{"calls_total", b->calls_total},
+		{"calls_answered", b->calls_answered},
+		{"calls_failed", b->calls_failed},
+		{"calls_refused", b->calls_refused},
+		{"dialogs", b->dialogs},
+		{"transactions_server", t->servers},
+		{"transactions_client", t->clients},
+		{"transactions_requests_in", t->requests_in},
+		{"transactions_responses_in", t->responses_in},
+		{"transactions_requests_out", t->requests_out},
+		{"transactions_responses_out", t->responses_out},
+		{"transactions_retransmits_in", t->retransmits_in},
+		{"transactions_retransmits_out", t->retransmits_out},
+		{"transactions_timeouts", t->timeouts},
+		{"transactions_refused", t->refused},
+		{"transactions_ignored", t->ignored},
+		{"transactions_send_errors", t->send_errors},
+		{"media_sessions", m->sessions},
+		{"media_streams", m->streams},
+		{"media_ports_used", m->ports_used},
+		{"media_ports_exhausted", m->ports_exhausted},
+		{"media_commands_failed", m->commands_failed},
+		{"shard_messages_in", c->messages_in},
+		{"shard_messages_out", c->messages_out},
+		{"shard_messages_lost", c->messages_lost},
+		{"shard_records_malformed", c->records_malformed},
+		{"shard_events_in", c->events_in},
+		{"shard_commands_out", c->commands_out},
+		{"shard_turns", c->turns},
+	};
+	json_t *o = json_object();
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		json_object_set_new(o, all[i].name, json_integer((json_int_t)all[i].value));
+	return o;
+}

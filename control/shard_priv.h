@@ -1,0 +1,58 @@
+/*
+ * A shard's inside, shared by its loop (shard.c) and its rings (shard_rings.c).
+ */
+#ifndef SALLYPORT_CONTROL_SHARD_PRIV_H
+#define SALLYPORT_CONTROL_SHARD_PRIV_H
+
+#include <stdatomic.h>
+
+#include <event2/event.h>
+
+#include "shard.h"
+
+/** Messages taken from one worker's ring in one turn of the loop. */
+#define SHARD_BURST 64
+
+struct shard_counts {
+	uint64_t messages_in;
+	uint64_t messages_out;
+	uint64_t messages_lost; /* not sent: no dataplane, or the ring was full */
+	uint64_t records_malformed;
+	uint64_t events_in;
+	uint64_t commands_out;
+	uint64_t turns;
+};
+
+struct shard {
+	struct shard_env env;
+	pthread_t thread;
+	struct mailbox mailbox;
+	struct event_base *base;
+	struct event *mail_event, *ring_event, *timer_event;
+	bool stop;
+	struct timers timers;
+	struct media *media;
+	struct b2bua *b2bua;
+	struct attach_group *group; /* NULL: no dataplane */
+	unsigned int workers;	    /* of the attached dataplane */
+	struct shard_counts counts;
+	_Atomic uint64_t calls_active; /* shard: wo, others: ro */
+	struct sip_index index;	       /* of the message at hand */
+	_Alignas(8) uint8_t
+		record[sizeof(struct rec_sip_up) + sizeof(struct sip_index) + API_SIP_MSG_MAX];
+};
+
+/** Read up and event rings, at most a burst each. @return true when there may be more. */
+bool shard_rings_poll(struct shard *s);
+/** Show the dataplane what was put since the last call. */
+void shard_rings_publish(struct shard *s);
+/** About to wait. @return true when all rings are empty and will wake us. */
+bool shard_rings_sleep(struct shard *s);
+void shard_rings_awake(struct shard *s);
+
+/** txn_send_fn; ctx is the shard. What cannot be sent is lost, as UDP loses it. */
+int shard_send(void *ctx, const struct sip_path *path, struct str_view msg);
+/** media_env.send; ctx is the shard. */
+int shard_command(void *ctx, struct cmd_hdr *cmd, size_t len);
+
+#endif
