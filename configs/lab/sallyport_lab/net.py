@@ -20,10 +20,9 @@ from .process import LabError, Process, run
 
 ACCESS, ACCESS_WRONG, ACCESS_BOX = "192.0.2.2", "192.0.2.66", "192.0.2.1"
 CORE, CORE_BOX = "198.51.100.2", "198.51.100.1"
-ACCESS_NET, CORE_NET = "192.0.2.0/24", "198.51.100.0/24"
 MEDIA_PORTS = (10000, 65535)  # of the peers: all UDP there is media
 
-MARKS = "/run/sallyport-lab"  # one file a namespace: pid and start time of its maker
+MARKS = "/run/sallyport-lab"  # a file a namespace: pid and start time of its maker, its folder
 CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -55,24 +54,25 @@ def _sweep():
         mark = os.path.join(MARKS, name)
         try:
             with open(mark, encoding="ascii") as text:
-                pid, start = text.read().split()
+                pid, start, folder = text.read().split()
         except (OSError, ValueError):
             continue
         if _started(pid) != start:
             run("ip", "netns", "del", name, check=False)
+            shutil.rmtree(folder, ignore_errors=True)
             os.unlink(mark)
 
 
 class Namespace:
     """One network namespace with processes and sockets in it."""
 
-    def __init__(self, name):
+    def __init__(self, name, folder):
         self.name = name
         self.processes = []
         os.makedirs(MARKS, exist_ok=True)
         run("ip", "netns", "add", name)
         with open(os.path.join(MARKS, name), "w", encoding="ascii") as mark:
-            mark.write(f"{os.getpid()} {_started(os.getpid())}\n")
+            mark.write(f"{os.getpid()} {_started(os.getpid())} {folder}\n")
         self.ip("link set lo up")
         self.run("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1",
                  "net.ipv6.conf.default.disable_ipv6=1")
@@ -125,9 +125,9 @@ class Namespace:
 class Peer(Namespace):
     """The namespace of the phones or of the server."""
 
-    def __init__(self, name, address, network, gateway):
-        super().__init__(name)
-        self.address, self.network, self.gateway = address, network, gateway
+    def __init__(self, name, folder, address, gateway):
+        super().__init__(name, folder)
+        self.address, self.gateway = address, gateway
 
     def connected(self):
         """eth0 is here: addresses, route, counters."""
@@ -205,12 +205,13 @@ class Lab:
         try:
             names = self._names(plain_names)
             self.access = self._add(
-                Peer(names["access"], ACCESS, ACCESS_NET, None if direct else ACCESS_BOX))
-            self.core = self._add(Peer(names["core"], CORE, CORE_NET, None if direct else CORE_BOX))
+                Peer(names["access"], self.dir, ACCESS, None if direct else ACCESS_BOX))
+            self.core = self._add(
+                Peer(names["core"], self.dir, CORE, None if direct else CORE_BOX))
             if direct:
                 self._join(self.access, "eth0", self.core, "eth0")
             else:
-                self.box = self._add(Namespace(names["sallyport"]))
+                self.box = self._add(Namespace(names["sallyport"], self.dir))
                 self._join(self.access, "eth0", self.box, "sp-access")
                 self._join(self.core, "eth0", self.box, "sp-core")
                 self._box_side("sp-access")
