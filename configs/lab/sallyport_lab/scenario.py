@@ -168,7 +168,7 @@ def build(name, *steps):
 # Whole call flows, caller and callee in pairs.
 
 
-def talk_and_hang_up(talk_ms, linger_ms=0, quiet_ms=300, rtp=True, settle_ms=0):
+def talk_and_hang_up(talk_ms, linger_ms=0, quiet_ms=500, rtp=True, settle_ms=0):
     """Caller: two-way RTP for so long. The sound stops a moment before BYE, so that what is
     still on its way is not counted as lost; the callee's stops by itself. settle_ms: wait so
     long before the end of the call, where messages get lost and are repeated."""
