@@ -189,6 +189,76 @@ static void test_own(void **state)
 	assert_int_equal(used, ARRAY_LEN(own_expected));
 }
 
+/* A legal message with one byte of its head replaced by NUL is never taken, but for the second
+ * character of a quoted-pair, which may be NUL. */
+static void refuse_nul(const struct str_view file, char *msg, size_t len, size_t head)
+{
+	for (size_t i = 0; i < head; i++) {
+		char was = msg[i];
+
+		msg[i] = '\0';
+		if (judge(msg, len) == 0 && msg[i - 1] != '\\')
+			fail_msg("%.*s: NUL at %zu accepted", SV_ARG(file), i);
+		msg[i] = was;
+	}
+}
+
+#define HEADER_SEVERAL(id, name, compact, several) [SIP_HDR_##id] = (several),
+static const bool several[SIP_HDR_COUNT] = {
+	[SIP_HDR_OTHER] = true, SIP_HEADER_LIST(HEADER_SEVERAL)};
+
+/* A legal message with one header line doubled is never taken if that header may stand once. */
+static size_t refuse_doubled(const struct str_view file, const char *msg, size_t len)
+{
+	static char twice[CORPUS_FILE_MAX];
+	struct sip_index whole;
+	size_t n = 0;
+
+	assert_int_equal(sip_scan(msg, len, &whole), SIP_SCAN_NONE);
+	for (unsigned int i = 0; i < whole.n_headers; i++) {
+		const struct sip_header_ref *ref = &whole.headers[i];
+		size_t at = ref->name_off;
+		size_t end = i + 1 < whole.n_headers ? whole.headers[i + 1].name_off : at;
+
+		if (several[ref->id] || end == at)
+			continue;
+		memcpy(twice, msg, end);
+		memcpy(twice + end, msg + at, len - at);
+		judge(twice, len + end - at);
+		if (idx.error != SIP_SCAN_SINGLETON)
+			fail_msg("%.*s: doubled %s accepted", SV_ARG(file),
+				sip_header_name(ref->id));
+		n++;
+	}
+	return n;
+}
+
+static void test_derived(void **state)
+{
+	struct corpus_table t;
+	char path[PATH_MAX_];
+	size_t doubled = 0;
+
+	(void)state;
+	corpus_table_open(&t, "messages/own/sip/INDEX.tsv");
+	while (corpus_table_next(&t)) {
+		size_t len;
+		char *msg;
+
+		snprintf(path, sizeof(path), "messages/own/sip/%.*s", SV_ARG(t.column[0]));
+		msg = corpus_read(path, &len);
+		if (judge(msg, len) == 0) {
+			size_t head = idx.body.len > 0 ? idx.body.off : idx.msg_len;
+
+			refuse_nul(t.column[0], msg, len, head);
+			doubled += refuse_doubled(t.column[0], msg, len);
+		}
+		free(msg);
+	}
+	corpus_table_close(&t);
+	assert_true(doubled > 500);
+}
+
 static void test_fetched(void **state)
 {
 	struct corpus_table t;
@@ -374,6 +444,7 @@ int main(void)
 		cmocka_unit_test(test_rfc5118),
 		cmocka_unit_test(test_rfc5118_reading),
 		cmocka_unit_test(test_own),
+		cmocka_unit_test(test_derived),
 		cmocka_unit_test(test_fetched),
 		cmocka_unit_test(test_attacks),
 		cmocka_unit_test(test_streams),
