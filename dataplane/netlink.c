@@ -19,168 +19,28 @@
 #define KEEP_ALIVE_S 15
 /* Routes that come in a row (a routing daemon starts) are read together. */
 #define ROUTES_DELAY_NS 20000000
-#define GATEWAY_METRIC 1000
-#define EVENT_BUFFER (1 << 20)
 /* Messages of one netlink_process(). */
 #define EVENT_BUDGET 64
+/* More than the socket's buffer holds. */
+#define EVENT_DRAIN_MAX 65536
 
-static struct mnl_socket *events;   /* what changes */
-static struct mnl_socket *requests; /* what we ask for, each answered at once */
-/* Questions without an answer; of their own, because they are asked in the middle of dumps. */
-static struct mnl_socket *probes;
+static struct mnl_socket *events; /* what changes */
 static int epoll_fd = -1, alive_fd = -1, routes_fd = -1;
-static uint32_t sequence;
 static bool twin_up[API_PORTS_MAX];
-static char buffer[64 << 10]; /* one netlink message or a part of a dump */
 
-/* --- requests --- */
-
-static struct nlmsghdr *request_new(char *buf, uint16_t type, uint16_t flags)
+static void arm(int fd, time_t s, long ns, bool again)
 {
-	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
+	struct itimerspec t = {.it_value = {.tv_sec = s, .tv_nsec = ns}};
 
-	h->nlmsg_type = type;
-	h->nlmsg_flags = NLM_F_REQUEST | flags;
-	h->nlmsg_seq = ++sequence;
-	return h;
+	if (again)
+		t.it_interval = t.it_value;
+	timerfd_settime(fd, 0, &t, NULL);
 }
 
-/* Send, and run cb over the answer up to its end. @return 0 or negative errno. */
-static int request_run(struct nlmsghdr *h, mnl_cb_t cb)
+/* What is best now depends on other routes to the same prefix: read all, a little later. */
+static void routes_changed(void)
 {
-	const struct nlmsghdr *answer = (const struct nlmsghdr *)buffer;
-	unsigned int port_id;
-	int rc = MNL_CB_OK;
-
-	if (requests == NULL)
-		return -ENOTCONN;
-	port_id = mnl_socket_get_portid(requests);
-	if (mnl_socket_sendto(requests, h, h->nlmsg_len) < 0)
-		return -errno;
-	while (rc > MNL_CB_STOP) {
-		ssize_t n = mnl_socket_recvfrom(requests, buffer, sizeof(buffer));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		/* The end of one that was given up earlier. */
-		if ((size_t)n < sizeof(*answer) || answer->nlmsg_seq != h->nlmsg_seq)
-			continue;
-		rc = mnl_cb_run(buffer, (size_t)n, h->nlmsg_seq, port_id, cb, NULL);
-	}
-	return rc < 0 ? -errno : 0;
-}
-
-static size_t addr_len(const struct net_addr *a)
-{
-	return a->family == NET_FAMILY_V4 ? 4 : 16;
-}
-
-static uint8_t addr_family(const struct net_addr *a)
-{
-	return a->family == NET_FAMILY_V4 ? AF_INET : AF_INET6;
-}
-
-static int address_request(uint16_t type, uint16_t flags, uint16_t port,
-	const struct net_addr *addr, uint8_t prefix_len)
-{
-	char buf[256];
-	struct nlmsghdr *h = request_new(buf, type, flags | NLM_F_ACK);
-	struct ifaddrmsg *m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
-	unsigned int ifindex = twin_ifindex(port);
-
-	if (ifindex == 0)
-		return -ENODEV;
-	m->ifa_family = addr_family(addr);
-	m->ifa_prefixlen = prefix_len;
-	m->ifa_index = ifindex;
-	mnl_attr_put(h, IFA_LOCAL, addr_len(addr), addr->bytes);
-	mnl_attr_put(h, IFA_ADDRESS, addr_len(addr), addr->bytes);
-	return request_run(h, NULL);
-}
-
-/* One line when the kernel refuses. */
-static int request_result(const char *what, uint16_t port, const struct net_addr *addr, int rc)
-{
-	char text[NET_ADDR_STRLEN];
-
-	if (rc < 0)
-		log_warn("kernel refused to %s %s port=%u error=\"%s\"", what,
-			net_addr_format(addr, text), port, strerror(-rc));
-	return rc;
-}
-
-int netlink_address_add(uint16_t port, const struct net_addr *addr, uint8_t prefix_len)
-{
-	int rc = address_request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, port, addr, prefix_len);
-
-	return request_result("add address", port, addr, rc == -EEXIST ? 0 : rc);
-}
-
-int netlink_address_del(uint16_t port, const struct net_addr *addr, uint8_t prefix_len)
-{
-	int rc = address_request(RTM_DELADDR, 0, port, addr, prefix_len);
-
-	return request_result("remove address", port, addr, rc == -EADDRNOTAVAIL ? 0 : rc);
-}
-
-static int gateway_request(
-	uint16_t type, uint16_t flags, uint16_t port, const struct net_addr *gateway)
-{
-	char buf[256];
-	struct nlmsghdr *h = request_new(buf, type, flags | NLM_F_ACK);
-	struct rtmsg *m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
-	unsigned int ifindex = twin_ifindex(port);
-
-	if (ifindex == 0)
-		return -ENODEV;
-	m->rtm_family = addr_family(gateway);
-	m->rtm_table = RT_TABLE_MAIN;
-	m->rtm_protocol = RTPROT_STATIC;
-	m->rtm_scope = RT_SCOPE_UNIVERSE;
-	m->rtm_type = RTN_UNICAST;
-	/* A gateway outside the address's prefix is common with hosting providers. */
-	m->rtm_flags = RTNH_F_ONLINK;
-	mnl_attr_put(h, RTA_GATEWAY, addr_len(gateway), gateway->bytes);
-	mnl_attr_put_u32(h, RTA_OIF, ifindex);
-	mnl_attr_put_u32(h, RTA_PRIORITY, GATEWAY_METRIC + port);
-	return request_run(h, NULL);
-}
-
-int netlink_gateway_add(uint16_t port, const struct net_addr *gateway)
-{
-	int rc = gateway_request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, port, gateway);
-
-	return request_result("add gateway", port, gateway, rc == -EEXIST ? 0 : rc);
-}
-
-int netlink_gateway_del(uint16_t port, const struct net_addr *gateway)
-{
-	int rc = gateway_request(RTM_DELROUTE, 0, port, gateway);
-
-	/* ESRCH: it went with its last address. */
-	return request_result("remove gateway", port, gateway, rc == -ESRCH ? 0 : rc);
-}
-
-int netlink_neighbour_probe(uint16_t port, const struct net_addr *addr)
-{
-	char buf[256];
-	struct nlmsghdr *h = request_new(buf, RTM_NEWNEIGH, NLM_F_CREATE);
-	struct ndmsg *m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
-	unsigned int ifindex = twin_ifindex(port);
-
-	if (ifindex == 0 || probes == NULL)
-		return -ENODEV;
-	m->ndm_family = addr_family(addr);
-	m->ndm_ifindex = (int)ifindex;
-	m->ndm_flags = NTF_USE;
-	mnl_attr_put(h, NDA_DST, addr_len(addr), addr->bytes);
-	/* What comes of it shows in the events; only errors are answered, and thrown away. */
-	while (recv(mnl_socket_get_fd(probes), buf + sizeof(buf) / 2, sizeof(buf) / 2,
-		       MSG_DONTWAIT) > 0)
-		;
-	return mnl_socket_sendto(probes, h, h->nlmsg_len) < 0 ? -errno : 0;
+	arm(routes_fd, 0, ROUTES_DELAY_NS, false);
 }
 
 /* --- what the kernel says --- */
@@ -322,19 +182,12 @@ static void on_link(const struct nlmsghdr *h)
 	port = twin_port((unsigned int)m->ifi_index);
 	if (port < 0 || port >= API_PORTS_MAX)
 		return;
+	/* A link that goes down takes its IPv4 routes with it without a word. */
+	routes_changed();
 	up = h->nlmsg_type == RTM_NEWLINK && (m->ifi_flags & IFF_UP) != 0;
 	if (up && !twin_up[port])
 		local_kernel_restore((uint16_t)port);
 	twin_up[port] = up;
-}
-
-static void arm(int fd, time_t s, long ns, bool again)
-{
-	struct itimerspec t = {.it_value = {.tv_sec = s, .tv_nsec = ns}};
-
-	if (again)
-		t.it_interval = t.it_value;
-	timerfd_settime(fd, 0, &t, NULL);
 }
 
 static int on_event(const struct nlmsghdr *h, void *data)
@@ -345,8 +198,7 @@ static int on_event(const struct nlmsghdr *h, void *data)
 		return on_neighbour(h, data);
 	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
-		/* What is best now depends on the other routes to the same prefix: read them. */
-		arm(routes_fd, 0, ROUTES_DELAY_NS, false);
+		routes_changed();
 		break;
 	case RTM_DELADDR:
 		on_address_lost(h);
@@ -363,23 +215,12 @@ static int on_event(const struct nlmsghdr *h, void *data)
 
 /* --- dumps --- */
 
-static int dump(uint16_t type, mnl_cb_t cb)
-{
-	char buf[256];
-	struct nlmsghdr *h = request_new(buf, type, NLM_F_DUMP);
-	struct rtmsg *m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
-
-	/* The family is the first byte in ndmsg as in rtmsg. */
-	m->rtm_family = AF_INET;
-	return request_run(h, cb);
-}
-
 static int routes_sync(void)
 {
 	int rc;
 
 	mirror_routes_begin();
-	rc = dump(RTM_GETROUTE, on_route);
+	rc = netlink_dump(RTM_GETROUTE, on_route);
 	if (rc < 0) {
 		/* Nothing is removed on half a dump; try again. */
 		log_warn("cannot read the kernel's routes error=\"%s\"", strerror(-rc));
@@ -396,7 +237,7 @@ static int neighbours_sync(void)
 	int rc;
 
 	mirror_neighbours_begin();
-	rc = dump(RTM_GETNEIGH, on_neighbour);
+	rc = netlink_dump(RTM_GETNEIGH, on_neighbour);
 	if (rc < 0) {
 		log_warn("cannot read the kernel's neighbours error=\"%s\"", strerror(-rc));
 		return rc;
@@ -406,23 +247,6 @@ static int neighbours_sync(void)
 }
 
 /* --- sockets --- */
-
-static struct mnl_socket *socket_open(unsigned int groups)
-{
-	struct timeval tv = {.tv_sec = 1};
-	int size = EVENT_BUFFER;
-	struct mnl_socket *s = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-
-	if (s == NULL)
-		return NULL;
-	setsockopt(mnl_socket_get_fd(s), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
-	/* The kernel answers before sendto returns; this is a guard against ourselves. */
-	setsockopt(mnl_socket_get_fd(s), SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
-	if (mnl_socket_bind(s, groups, MNL_SOCKET_AUTOPID) == 0)
-		return s;
-	mnl_socket_close(s);
-	return NULL;
-}
 
 static int watch(int fd)
 {
@@ -439,14 +263,14 @@ int netlink_init(void)
 		return rc;
 	memset(twin_up, 0, sizeof(twin_up));
 	/* Subscribed before the dumps: nothing falls between. */
-	events = socket_open(RTMGRP_NEIGH | RTMGRP_IPV4_ROUTE | RTMGRP_LINK | RTMGRP_IPV4_IFADDR);
-	requests = socket_open(0);
-	probes = socket_open(0);
+	events = netlink_socket_open(
+		RTMGRP_NEIGH | RTMGRP_IPV4_ROUTE | RTMGRP_LINK | RTMGRP_IPV4_IFADDR);
+	rc = netlink_requests_open();
 	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	alive_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	routes_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (events == NULL || requests == NULL || probes == NULL || epoll_fd < 0 || alive_fd < 0 ||
-		routes_fd < 0 || watch(mnl_socket_get_fd(events)) < 0 || watch(alive_fd) < 0 ||
+	if (events == NULL || rc < 0 || epoll_fd < 0 || alive_fd < 0 || routes_fd < 0 ||
+		watch(mnl_socket_get_fd(events)) < 0 || watch(alive_fd) < 0 ||
 		watch(routes_fd) < 0) {
 		rc = -errno;
 		goto fail;
@@ -474,11 +298,8 @@ void netlink_fini(void)
 {
 	if (events != NULL)
 		mnl_socket_close(events);
-	if (requests != NULL)
-		mnl_socket_close(requests);
-	if (probes != NULL)
-		mnl_socket_close(probes);
-	events = requests = probes = NULL;
+	events = NULL;
+	netlink_requests_close();
 	close_fd(&epoll_fd);
 	close_fd(&alive_fd);
 	close_fd(&routes_fd);
@@ -497,22 +318,41 @@ static bool timer_ran_out(int fd)
 	return read(fd, &n, sizeof(n)) == sizeof(n);
 }
 
+/*
+ * Events were lost. Those still queued are older than what a dump says now, so they go
+ * first; then everything is read, and what is ours is given to the kernel again.
+ */
+static void events_overrun(char *message, size_t size)
+{
+	int fd = mnl_socket_get_fd(events);
+
+	log_warn("netlink events overran: reading all routes and neighbours again");
+	for (unsigned int i = 0; i < EVENT_DRAIN_MAX; i++) {
+		if (recv(fd, message, size, MSG_DONTWAIT) < 0 && errno != ENOBUFS)
+			break;
+	}
+	for (uint16_t port = 0; port < API_PORTS_MAX; port++) {
+		if (twin_ifindex(port) != 0)
+			local_kernel_restore(port);
+	}
+	routes_sync();
+	neighbours_sync();
+}
+
 static void events_read(void)
 {
+	/* Not the buffer of requests: handling an event may make some. */
+	static char message[64 << 10];
+
 	for (unsigned int i = 0; i < EVENT_BUDGET; i++) {
-		/* Not the buffer of requests: handling an event may make some. */
-		static char message[64 << 10];
 		ssize_t n = recv(mnl_socket_get_fd(events), message, sizeof(message), MSG_DONTWAIT);
 
-		if (n < 0 && errno == ENOBUFS) {
-			log_warn("netlink events overran: reading all routes and neighbours again");
-			routes_sync();
-			neighbours_sync();
-			continue;
-		}
-		if (n <= 0)
+		if (n < 0 && errno == ENOBUFS)
+			events_overrun(message, sizeof(message));
+		else if (n <= 0)
 			return;
-		mnl_cb_run(message, (size_t)n, 0, 0, on_event, NULL);
+		else
+			mnl_cb_run(message, (size_t)n, 0, 0, on_event, NULL);
 	}
 }
 

@@ -1,13 +1,21 @@
 /*
- * Shared by netlink.c (sockets, requests, what the kernel says) and mirror.c (what
- * of it becomes next hops and routes). Main thread.
+ * Shared by netlink.c (what the kernel says), netlink_request.c (what it is asked for)
+ * and mirror.c (what becomes next hops and routes). Main thread.
  */
 #ifndef SALLYPORT_NETLINK_PRIV_H
 #define SALLYPORT_NETLINK_PRIV_H
 
+#include <libmnl/libmnl.h>
 #include <rte_ether.h>
 
 #include "addr.h"
+
+/** A bound route netlink socket with a large buffer; NULL with errno set. */
+struct mnl_socket *netlink_socket_open(unsigned int groups);
+int netlink_requests_open(void);
+void netlink_requests_close(void);
+/** Run cb over everything of one kind (RTM_GETROUTE, RTM_GETNEIGH), IPv4. @return 0 or -errno. */
+int netlink_dump(uint16_t type, mnl_cb_t cb);
 
 /** One route of the kernel's main table that leaves by a twin. */
 struct mirror_route {
