@@ -57,13 +57,13 @@ void b2bua_reply(struct b2bua *b, struct server_txn *txn, unsigned int status)
 	sip_random_token(tag, LEG_TAG_LEN);
 	n = snprintf(extra, sizeof(extra), "Server: %s\r\n", b2bua_product);
 	if ((options && status == 200) || status == 405 || status == 501)
-		n += snprintf(extra + n, sizeof(extra) - (size_t)n, "Allow: %s\r\n",
-			b2bua_allow_value);
+		n += snprintf(
+			extra + n, sizeof(extra) - (size_t)n, "Allow: %s\r\n", b2bua_allow_value);
 	if ((options && status == 200) || status == 415)
 		n += snprintf(extra + n, sizeof(extra) - (size_t)n, "Accept: application/sdp\r\n");
 	if (status == 500 || status == 503)
-		n += snprintf(extra + n, sizeof(extra) - (size_t)n, "Retry-After: %d\r\n",
-			RETRY_AFTER_S);
+		n += snprintf(
+			extra + n, sizeof(extra) - (size_t)n, "Retry-After: %d\r\n", RETRY_AFTER_S);
 	(void)server_txn_reply(txn, status, (struct str_view){tag, LEG_TAG_LEN},
 		(struct str_view){extra, (size_t)n});
 }

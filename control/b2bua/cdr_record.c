@@ -89,15 +89,15 @@ static int64_t duration_ms(const struct call *c)
 }
 
 /* What CDR and `show` have in common. */
-static json_t *base_json(const struct call *c, const char *id_key)
+static json_t *base_json(const struct call *c)
 {
 	const struct leg *caller = &c->leg[SIDE_CALLER], *callee = &c->leg[SIDE_CALLEE];
 
-	return json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:I}", id_key, c->name, "from",
+	return json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:f}", "id", c->name, "from",
 		text_json(c->from), "to", text_json(c->to), "from_realm", realm_json(caller),
 		"from_peer", peer_json(caller), "to_realm", realm_json(callee), "to_peer",
 		peer_json(callee), "start", time_json(c->start_ms), "duration_ms",
-		(json_int_t)duration_ms(c));
+		(json_int_t)duration_ms(c), "duration_s", (double)duration_ms(c) / 1000);
 }
 
 void cdr_write(struct call *c)
@@ -107,9 +107,10 @@ void cdr_write(struct call *c)
 
 	if (b->env.cdr == NULL || !c->counted)
 		return;
-	record = base_json(c, "call_id");
+	record = base_json(c);
 	if (record == NULL)
 		return;
+	json_object_set_new(record, "call_id", json_string(c->name));
 	json_object_set_new(record, "answer", time_json(c->answer_ms));
 	json_object_set_new(record, "end", time_json(c->end_ms));
 	json_object_set_new(record, "a_call_id", text_json(c->leg[SIDE_CALLER].call_id));
@@ -126,13 +127,12 @@ void cdr_write(struct call *c)
 
 static json_t *call_json(const struct call *c)
 {
-	json_t *o = base_json(c, "id");
+	json_t *o = base_json(c);
 
 	if (o == NULL)
 		return NULL;
 	json_object_set_new(o, "state", json_string(state_names[c->state]));
 	json_object_set_new(o, "started", time_json(c->start_ms));
-	json_object_set_new(o, "duration_s", json_integer(duration_ms(c) / 1000));
 	return o;
 }
 
