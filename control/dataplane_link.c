@@ -353,6 +353,11 @@ const struct stats *dataplane_link_stats_map(const struct dataplane_link *l)
 	return away || l->session == NULL ? NULL : l->session->stats;
 }
 
+size_t dataplane_link_stats_bytes(const struct dataplane_link *l)
+{
+	return dataplane_link_stats_map(l) != NULL ? l->session->stats_bytes : 0;
+}
+
 const char *dataplane_link_why(const struct dataplane_link *l)
 {
 	return l->why;

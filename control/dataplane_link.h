@@ -36,6 +36,8 @@ void dataplane_link_free(struct dataplane_link *l);
 
 /** The statistics mapping; NULL while away. Valid until control returns to the event loop. */
 const struct stats *dataplane_link_stats_map(const struct dataplane_link *l);
+/** Size of that mapping; 0 while away. */
+size_t dataplane_link_stats_bytes(const struct dataplane_link *l);
 /** Why it is away, a sentence. */
 const char *dataplane_link_why(const struct dataplane_link *l);
 const struct dataplane_link_stats *dataplane_link_get_stats(const struct dataplane_link *l);

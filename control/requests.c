@@ -123,9 +123,13 @@ static json_t *ask_call(struct shard *s, const char *id, unsigned int number)
 static void answer_call(
 	struct control *c, struct rpc_call *call, json_t *const *results, unsigned int n)
 {
+	const struct stats *s = dataplane_link_stats_map(c->link);
+
 	for (unsigned int i = 0; i < n; i++) {
 		if (results[i] == NULL)
 			continue;
+		if (s != NULL)
+			show_call_live(s, dataplane_link_stats_bytes(c->link), results[i]);
 		rpc_result(call, json_incref(results[i]));
 		return;
 	}

@@ -128,35 +128,58 @@ static size_t graph_find(const struct graph *g, const char *name)
 	return SIZE_MAX;
 }
 
+static bool graph_shown(const struct graph *g, size_t i)
+{
+	return i < ARRAY_LEN(g->shown) && g->shown[i];
+}
+
+/* Successors that stand elsewhere in the picture already, on one line. */
+static void graph_elsewhere(struct graph *g, const json_t *edges, unsigned int depth)
+{
+	char line[128];
+	size_t e, at, start;
+	json_t *edge;
+
+	snprintf(line, sizeof(line), "%*s-> ", (int)depth * 3, "");
+	start = strlen(line);
+	json_array_foreach(edges, e, edge)
+	{
+		size_t to = graph_find(g, json_string_value(edge));
+
+		at = strlen(line);
+		if (to != SIZE_MAX && graph_shown(g, to))
+			snprintf(line + at, sizeof(line) - at, "%s%s", at > start ? ", " : "",
+				json_string_value(edge));
+	}
+	if (strlen(line) > start)
+		json_array_append_new(g->rows, json_pack("{s:s}", "name", line));
+}
+
 /* One line for the node, then its successors below it; each node's own are shown once. */
 static void graph_walk(struct graph *g, size_t i, unsigned int depth)
 {
 	const json_t *n = json_array_get(g->nodes, i), *edges = get(n, "edges");
 	json_int_t packets = get_int(n, "packets"), calls = get_int(n, "calls");
-	bool again = i < ARRAY_LEN(g->shown) && g->shown[i];
 	char name[128];
 	size_t e;
 	json_t *edge;
 
-	snprintf(name, sizeof(name), "%*s%s%s%s", (int)depth * 3, "", depth > 0 ? "-> " : "",
-		json_string_value(get(n, "name")), again ? " (above)" : "");
-	if (again) {
-		json_array_append_new(g->rows, json_pack("{s:s}", "name", name));
+	if (i >= ARRAY_LEN(g->shown) || depth > ARRAY_LEN(g->shown))
 		return;
-	}
+	g->shown[i] = true;
+	snprintf(name, sizeof(name), "%*s%s%s", (int)depth * 3, "", depth > 0 ? "-> " : "",
+		json_string_value(get(n, "name")));
 	json_array_append_new(g->rows,
 		json_pack("{s:s, s:I, s:I, s:f, s:f}", "name", name, "packets", packets, "calls",
 			calls, "per_call", calls > 0 ? (double)packets / (double)calls : 0.0,
 			"per_packet",
 			packets > 0 ? (double)get_int(n, "cycles") / (double)packets : 0.0));
-	if (i >= ARRAY_LEN(g->shown))
-		return;
-	g->shown[i] = true;
+	graph_elsewhere(g, edges, depth + 1);
 	json_array_foreach(edges, e, edge)
 	{
 		size_t to = graph_find(g, json_string_value(edge));
 
-		if (to != SIZE_MAX)
+		if (to != SIZE_MAX && !graph_shown(g, to))
 			graph_walk(g, to, depth + 1);
 	}
 }
@@ -174,6 +197,13 @@ static bool graph_has_source(const struct graph *g, size_t to)
 	return false;
 }
 
+static bool graph_is_rx(const struct graph *g, size_t i)
+{
+	const char *name = json_string_value(get(json_array_get(g->nodes, i), "name"));
+
+	return name != NULL && strncmp(name, "rx", 2) == 0;
+}
+
 void format_graph(const struct cli *cli, const json_t *r)
 {
 	static const struct column columns[] = {
@@ -186,12 +216,15 @@ void format_graph(const struct cli *cli, const json_t *r)
 	struct graph g = {.nodes = r, .rows = json_array()};
 	size_t n = json_array_size(r);
 
+	/* The wire first, then the other ways in, then what only a cycle leads to. */
 	for (size_t i = 0; i < n; i++)
-		if (!graph_has_source(&g, i))
+		if (!graph_has_source(&g, i) && !graph_shown(&g, i) && graph_is_rx(&g, i))
 			graph_walk(&g, i, 0);
-	/* What only a cycle leads to. */
-	for (size_t i = 0; i < n && i < ARRAY_LEN(g.shown); i++)
-		if (!g.shown[i])
+	for (size_t i = 0; i < n; i++)
+		if (!graph_has_source(&g, i) && !graph_shown(&g, i))
+			graph_walk(&g, i, 0);
+	for (size_t i = 0; i < n; i++)
+		if (!graph_shown(&g, i))
 			graph_walk(&g, i, 0);
 	table_print(cli, g.rows, columns, ARRAY_LEN(columns));
 	json_decref(g.rows);

@@ -51,7 +51,7 @@ const char *value_text(const json_t *v, enum column_kind kind, char *buf, size_t
 		snprintf(buf, size, "%.1f", json_real_value(v));
 	else if (json_is_boolean(v))
 		snprintf(buf, size, "%s", json_is_true(v) ? "yes" : "no");
-	else
+	else if (v != NULL)
 		snprintf(buf, size, "-");
 	for (char *p = buf; *p != '\0'; p++)
 		if (*p < 0x20 || *p > 0x7e)

@@ -262,3 +262,45 @@ json_t *show_flat(const struct stats *s)
 			flat_port(o, s, i);
 	return o;
 }
+
+static void counter_add(json_t *o, const char *key, uint64_t v)
+{
+	json_int_t before = json_integer_value(json_object_get(o, key));
+
+	json_object_set_new(o, key, json_integer(before + (json_int_t)v));
+}
+
+/* A flow's live line; the offset is read once and held against the mapping's real size. */
+static const struct stats_flow *flow_line(const struct stats *s, size_t bytes, json_int_t flow)
+{
+	uint64_t offset = *(const volatile uint64_t *)&s->flow_offset, index = (uint64_t)flow;
+
+	if (flow <= 0 || offset > bytes || offset % _Alignof(struct stats_flow) != 0 ||
+		index >= (bytes - offset) / sizeof(struct stats_flow))
+		return NULL;
+	return (const struct stats_flow *)((const char *)s + offset) + index;
+}
+
+void show_call_live(const struct stats *s, size_t bytes, json_t *call)
+{
+	static const char *const sides[] = {"caller", "callee"};
+	json_t *line;
+	size_t i;
+
+	json_array_foreach(json_object_get(call, "media"), i, line)
+	{
+		if (!json_is_true(json_object_get(line, "active")))
+			continue;
+		for (size_t n = 0; n < ARRAY_LEN(sides); n++) {
+			json_t *side = json_object_get(line, sides[n]);
+			const struct stats_flow *f = flow_line(
+				s, bytes, json_integer_value(json_object_get(side, "flow")));
+
+			if (f == NULL)
+				continue;
+			counter_add(side, "packets", f->packets);
+			counter_add(side, "bytes", f->bytes);
+			counter_add(side, "refused", f->refused);
+		}
+	}
+}

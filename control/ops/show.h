@@ -26,6 +26,13 @@ json_t *show_pools(const struct stats *s);
 /** {"dataplane_streams": 1, "port_access_rx_packets": 2, ...}: everything, flat. */
 json_t *show_flat(const struct stats *s);
 
+/**
+ * Add what a call's streams count right now to what b2bua_call_json() knew: each side of each
+ * "active" element of "media" names its flow.
+ * @param bytes  size of the mapping.
+ */
+void show_call_live(const struct stats *s, size_t bytes, json_t *call);
+
 /** Every counter of one port, summed over the workers. */
 struct show_port_sum {
 	struct stats_port_counts counts;
