@@ -22,19 +22,21 @@ struct local_private {
 };
 
 static struct local_private local_private[API_ADDRS_MAX];
+static unsigned int local_addr_top; /* one past the highest entry that was ever used */
 
 int local_init(void)
 {
 	memset(local_realms, 0, sizeof(local_realms));
 	memset(local_addrs, 0, sizeof(local_addrs));
 	memset(local_private, 0, sizeof(local_private));
+	local_addr_top = 0;
 	local_ports_init();
 	return 0;
 }
 
 void local_fini(void)
 {
-	for (unsigned int i = 0; i < API_ADDRS_MAX; i++) {
+	for (unsigned int i = 0; i < local_addr_top; i++) {
 		if (local_addrs[i].slots != NULL)
 			munmap(local_addrs[i].slots, SLOTS_BYTES);
 		local_addrs[i].slots = NULL;
@@ -44,7 +46,7 @@ void local_fini(void)
 
 int local_addr_find(const struct net_addr *addr)
 {
-	for (unsigned int i = 0; i < API_ADDRS_MAX; i++) {
+	for (unsigned int i = 0; i < local_addr_top; i++) {
 		if (local_addrs[i].used && net_addr_eq(&local_addrs[i].addr, addr))
 			return (int)i;
 	}
@@ -79,7 +81,7 @@ static int local_bind(unsigned int i)
 /* Does another address of the same port use this gateway too? */
 static bool local_gateway_shared(unsigned int i)
 {
-	for (unsigned int j = 0; j < API_ADDRS_MAX; j++) {
+	for (unsigned int j = 0; j < local_addr_top; j++) {
 		if (j != i && local_addrs[j].used && local_addrs[j].port == local_addrs[i].port &&
 			net_addr_eq(&local_private[j].gateway, &local_private[i].gateway))
 			return true;
@@ -98,7 +100,7 @@ static void local_unbind_kernel(unsigned int i)
 
 void local_kernel_restore(uint16_t port)
 {
-	for (unsigned int i = 0; i < API_ADDRS_MAX; i++) {
+	for (unsigned int i = 0; i < local_addr_top; i++) {
 		/* What the kernel refuses has been logged; there is nobody else to tell. */
 		if (local_addrs[i].used && local_addrs[i].port == port)
 			(void)local_bind(i);
@@ -125,7 +127,7 @@ int local_realm_set(const struct rec_realm_set *r, uint32_t epoch)
 	realm->media_idle_ms = r->media_idle_ms;
 	realm->epoch = epoch;
 	realm->used = true;
-	for (unsigned int i = 0; moved && i < API_ADDRS_MAX; i++) {
+	for (unsigned int i = 0; moved && i < local_addr_top; i++) {
 		int err;
 
 		if (!local_addrs[i].used || local_addrs[i].realm != r->realm)
@@ -154,6 +156,8 @@ static int local_addr_new(const struct rec_address_set *r)
 			return -ENOMEM;
 		*a = (struct local_addr){.addr = r->addr, .slots = slots, .used = true};
 		local_private[i] = (struct local_private){0};
+		if (i >= local_addr_top)
+			local_addr_top = i + 1;
 		return (int)i;
 	}
 	return -ENOSPC;
@@ -243,18 +247,19 @@ static void local_addr_sweep(unsigned int i)
 int local_sync(uint32_t epoch)
 {
 	local_ports_sync(epoch);
-	for (unsigned int i = 0; i < API_ADDRS_MAX; i++) {
+	for (unsigned int i = 0; i < local_addr_top; i++) {
 		if (local_addrs[i].used && local_addrs[i].epoch != epoch)
 			local_addr_sweep(i);
 	}
 	for (unsigned int i = 0; i < API_REALMS_MAX; i++) {
-		struct local_realm *realm = &local_realms[i];
-		bool needed = realm->epoch == epoch;
+		bool needed = false;
 
-		for (unsigned int j = 0; !needed && j < API_ADDRS_MAX; j++)
+		if (!local_realms[i].used || local_realms[i].epoch == epoch)
+			continue;
+		for (unsigned int j = 0; !needed && j < local_addr_top; j++)
 			needed = local_addrs[j].used && local_addrs[j].realm == i;
-		if (realm->used && !needed)
-			*realm = (struct local_realm){0};
+		if (!needed)
+			local_realms[i] = (struct local_realm){0};
 	}
 	return 0;
 }
