@@ -1,0 +1,390 @@
+/* Media of a call: ports, limits, refusals, and what the dataplane does in between. */
+#include <errno.h>
+
+#include "lab.h"
+
+static struct lab lab;
+
+static int setup(void **state)
+{
+	lab_init(&lab);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	lab_fini(&lab);
+	return 0;
+}
+
+#define SDP_WITH(c, m) "v=0\r\no=a 7 7 IN IP4 1.2.3.4\r\ns=-\r\n" c "t=0 0\r\n" m
+#define C_GOOD "c=IN IP4 192.0.2.66\r\n"
+#define M_GOOD "m=audio 40000 RTP/AVP 0\r\n"
+
+/* An offer that cannot be used is refused before the callee hears of it. */
+static void test_offer_refused(void **state)
+{
+	static const struct {
+		const char *sdp, *answer;
+	} cases[] = {
+		{SDP_WITH("c=IN IP4 127.0.0.1\r\n", M_GOOD), "SIP/2.0 488 Not Acceptable Here"},
+		{SDP_WITH("c=IN IP4 224.0.0.1\r\n", M_GOOD), "SIP/2.0 488"},
+		{SDP_WITH("c=IN IP4 255.255.255.255\r\n", M_GOOD), "SIP/2.0 488"},
+		{SDP_WITH("c=IN IP4 192.0.2.1\r\n", M_GOOD), "SIP/2.0 488"}, /* ourselves */
+		{SDP_WITH("c=IN IP4 10.0.0.1\r\n", M_GOOD), "SIP/2.0 488"}, /* the far side of us */
+		{SDP_WITH("c=IN IP6 ::ffff:127.0.0.1\r\n", M_GOOD), "SIP/2.0 488"},
+		{SDP_WITH("c=IN IP4 phone.example\r\n", M_GOOD), "SIP/2.0 488"},
+		{SDP_WITH("", M_GOOD), "SIP/2.0 488"},
+		{SDP_WITH(C_GOOD, "m=audio 40000 RTP/SAVP 0\r\n"), "SIP/2.0 488"},
+		{SDP_WITH(C_GOOD, "m=image 40000 TCP t38\r\n"), "SIP/2.0 488"},
+		{"v=1\r\n", "SIP/2.0 400"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct ua caller = ua_caller(&lab, "bob");
+
+		ua_request(&caller, "INVITE", 1, cases[i].sdp, NULL);
+		lab_expect(&lab, OUTSIDE, cases[i].answer);
+		assert_int_equal(b2bua_get_stats(lab.b2bua)->calls_refused, i + 1);
+		assert_int_equal(media_get_stats(lab.media)->ports_used, 0);
+	}
+	lab_expect_none(&lab, INSIDE);
+	assert_int_equal(lab.n_cdrs, 0);
+}
+
+/* The answer cannot be used: the callee is hung up on, the caller is told. */
+static void test_answer_refused(void **state)
+{
+	static const char bad[] =
+		"v=0\r\no=- 1 1 IN IP4 10.0.0.10\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+		"m=audio 50000 RTP/AVP 0\r\n";
+	struct ua caller, callee;
+	const char *invite;
+
+	callee = lab_call(&lab, &caller, &invite);
+	ua_respond(&callee, invite, 200, bad, NULL);
+	lab_expect(&lab, INSIDE, "ACK ");
+	ua_respond(&callee, lab_expect(&lab, INSIDE, "BYE "), 200, NULL, NULL);
+	lab_expect(&lab, OUTSIDE, "SIP/2.0 488");
+	assert_string_equal(lab_cdr_text(&lab, 0, "cause"), "bad_sdp");
+}
+
+static void test_other_body(void **state)
+{
+	struct ua caller = ua_caller(&lab, "bob");
+	char text[1024];
+	int n = snprintf(text, sizeof(text),
+		"INVITE sip:bob@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP "
+		"192.0.2.66;branch=z9hG4bKbody\r\n"
+		"From: <sip:a@b>;tag=outside-x\r\nTo: <sip:bob@192.0.2.1>\r\nCall-ID: outside-x\r\n"
+		"CSeq: 1 INVITE\r\nContact: <sip:a@192.0.2.66>\r\nContent-Type: multipart/mixed;"
+		"boundary=x\r\nContent-Length: 5\r\n\r\n--x--");
+
+	lab_feed(&lab, OUTSIDE, caller.addr, text, (size_t)n);
+	assert_string_equal(
+		lab_header(lab_expect(&lab, OUTSIDE, "SIP/2.0 415"), "Accept"), "application/sdp");
+}
+
+/* Several lines: what we relay goes on, the rest is refused with port 0 on both sides. */
+static void test_lines(void **state)
+{
+	static const char offer[] = SDP_WITH(C_GOOD,
+		M_GOOD "m=video 40002 RTP/AVPF 99\r\na=rtpmap:99 VP8/90000\r\na=rtcp-fb:99 nack\r\n"
+		       "m=image 40004 udptl t38\r\na=T38FaxVersion:0\r\n"
+		       "m=application 40006 UDP/BFCP *\r\nm=audio 0 RTP/AVP 0\r\n");
+	static const char answer[] =
+		"v=0\r\no=- 1 1 IN IP4 10.0.0.10\r\ns=-\r\nc=IN IP4 10.0.0.10\r\nt=0 0\r\n"
+		"m=audio 50000 RTP/AVP 0\r\nm=video 0 RTP/AVPF 99\r\nm=image 50004 udptl t38\r\n"
+		"m=application 0 UDP/BFCP *\r\nm=audio 0 RTP/AVP 0\r\n";
+	struct ua caller = ua_caller(&lab, "bob"), callee;
+	const char *invite, *ok;
+
+	ua_request(&caller, "INVITE", 1, offer, NULL);
+	invite = lab_expect(&lab, INSIDE, "INVITE ");
+	assert_null(strstr(invite, "m=video 0 "));
+	assert_non_null(strstr(invite, "a=rtcp-fb:99 nack\r\n"));
+	assert_non_null(strstr(invite, "a=T38FaxVersion:0\r\n"));
+	assert_non_null(strstr(invite, "m=application 0 UDP/BFCP *\r\nm=audio 0 RTP/AVP 0\r\n"));
+	callee = ua_callee(&lab, invite);
+	ua_respond(&callee, invite, 200, answer, NULL);
+	ok = lab_expect(&lab, OUTSIDE, "SIP/2.0 200");
+	assert_non_null(strstr(ok, "m=video 0 RTP/AVPF 99\r\nm=image "));
+	ua_learn(&caller, ok);
+	ua_request(&caller, "ACK", 1, NULL, NULL);
+	/* Audio RTP and RTCP, T.38; nothing for the rest. */
+	assert_int_equal(lab.n_streams, 3);
+	assert_int_equal(lab_stream(&lab, STREAM_ANY)->set.end[1].remote.port, 50004);
+	/* Fewer m= lines in a new offer: RFC 3264 section 8. */
+	ua_request(&caller, "INVITE", 2, OUTSIDE_SDP, NULL);
+	lab_expect(&lab, OUTSIDE, "SIP/2.0 488");
+	caller.branch--;
+	ua_request(&caller, "ACK", 2, NULL, NULL);
+	assert_int_equal(lab.n_streams, 3);
+	lab_hang_up(&lab, &caller, &callee);
+}
+
+/* A line is added and another one ended by re-INVITE. */
+static void test_lines_change(void **state)
+{
+	static const char offer[] =
+		SDP_WITH(C_GOOD, "m=audio 0 RTP/AVP 0\r\nm=image 40004 udptl t38\r\n");
+	static const char answer[] =
+		"v=0\r\no=- 1 1 IN IP4 10.0.0.10\r\ns=-\r\nc=IN IP4 10.0.0.10\r\nt=0 0\r\n"
+		"m=audio 0 RTP/AVP 0\r\nm=image 50004 udptl t38\r\n";
+	struct ua caller, callee;
+	const char *invite;
+
+	lab_establish(&lab, &caller, &callee);
+	ua_request(&caller, "INVITE", 2, offer, NULL);
+	invite = lab_expect(&lab, INSIDE, "INVITE ");
+	ua_respond(&callee, invite, 200, answer, NULL);
+	lab_expect(&lab, OUTSIDE, "SIP/2.0 200");
+	ua_request(&caller, "ACK", 2, NULL, NULL);
+	assert_int_equal(lab.n_streams, 1);
+	assert_non_null(lab_stream(&lab, STREAM_ANY));
+	caller.cseq = 2;
+	lab_hang_up(&lab, &caller, &callee);
+}
+
+static void test_limits(void **state)
+{
+	struct ua caller[3], callee[2];
+
+	lab.peers[0].max_calls = 2;
+	for (unsigned int i = 0; i < 2; i++)
+		lab_establish(&lab, &caller[i], &callee[i]);
+	caller[2] = ua_caller(&lab, "bob");
+	ua_request(&caller[2], "INVITE", 1, OUTSIDE_SDP, NULL);
+	assert_string_equal(
+		lab_header(lab_expect(&lab, OUTSIDE, "SIP/2.0 503"), "Retry-After"), "10");
+	lab_hang_up(&lab, &caller[0], &callee[0]);
+	lab_establish(&lab, &caller[0], &callee[0]);
+	lab.peers[0].max_calls = 0;
+	lab.realms[OUTSIDE].max_calls = 2;
+	caller[2] = ua_caller(&lab, "bob");
+	ua_request(&caller[2], "INVITE", 1, OUTSIDE_SDP, NULL);
+	lab_expect(&lab, OUTSIDE, "SIP/2.0 503");
+	assert_int_equal(b2bua_get_stats(lab.b2bua)->calls_refused, 2);
+	for (unsigned int i = 0; i < 2; i++)
+		lab_hang_up(&lab, &caller[i], &callee[i]);
+}
+
+static void test_not_routed(void **state)
+{
+	struct ua caller = ua_caller(&lab, "zoe");
+
+	ua_request(&caller, "INVITE", 1, OUTSIDE_SDP, NULL);
+	lab_expect(&lab, OUTSIDE, "SIP/2.0 404 Not Found");
+	b2bua_drain(lab.b2bua);
+	caller = ua_caller(&lab, "bob");
+	ua_request(&caller, "INVITE", 1, OUTSIDE_SDP, NULL);
+	assert_string_equal(
+		lab_header(lab_expect(&lab, OUTSIDE, "SIP/2.0 503"), "Retry-After"), "10");
+	assert_int_equal(b2bua_get_stats(lab.b2bua)->calls_refused, 2);
+}
+
+static void test_ports_exhausted(void **state)
+{
+	struct ua caller, other, callee;
+	const char *invite;
+
+	for (unsigned int i = 2; i < 100; i++) {
+		struct net_endpoint e = {
+			.addr = lab.realms[INSIDE].media_addr, .port = (uint16_t)(30000 + i)};
+
+		media_orphan_add(lab.media, INSIDE, &e);
+	}
+	callee = lab_call(&lab, &caller, &invite);
+	other = ua_caller(&lab, "bob");
+	ua_request(&other, "INVITE", 1, OUTSIDE_SDP, NULL);
+	lab_expect(&lab, OUTSIDE, "SIP/2.0 503");
+	assert_int_equal(media_get_stats(lab.media)->ports_exhausted, 1);
+	ua_respond(&callee, invite, 486, NULL, NULL);
+	/* The pair is back. */
+	callee = lab_call(&lab, &caller, &invite);
+	ua_respond(&callee, invite, 486, NULL, NULL);
+	for (unsigned int i = 2; i < 100; i++) {
+		struct net_endpoint e = {
+			.addr = lab.realms[INSIDE].media_addr, .port = (uint16_t)(30000 + i)};
+
+		media_orphan_del(lab.media, INSIDE, &e);
+	}
+}
+
+/* The dataplane died and came back without streams: they are set again, the same ones. */
+static void test_attach_again(void **state)
+{
+	struct ua caller, callee;
+	struct rec_stream_set before;
+
+	lab_establish(&lab, &caller, &callee);
+	before = lab_stream(&lab, STREAM_RTP)->set;
+	lab.n_streams = 0;
+	media_on_attach(lab.media);
+	lab_run(&lab, 0);
+	assert_int_equal(lab.n_streams, 2);
+	assert_memory_equal(&lab_stream(&lab, STREAM_RTP)->set, &before, sizeof(before));
+	assert_int_equal(lab.n_cdrs, 0);
+	lab_hang_up(&lab, &caller, &callee);
+}
+
+/* While nobody is attached calls end all the same; their ports stay taken until it is known that
+ * the streams are gone. */
+static void test_detached(void **state)
+{
+	struct ua caller, callee;
+
+	lab_establish(&lab, &caller, &callee);
+	lab.send_status = -ENOTCONN;
+	ua_request(&caller, "BYE", 2, NULL, NULL);
+	ua_respond(&callee, lab_expect(&lab, INSIDE, "BYE "), 200, NULL, NULL);
+	assert_int_equal(lab.n_cdrs, 0); /* waits for the counts, a second */
+	lab_run(&lab, 1000);
+	assert_int_equal(lab.n_cdrs, 1);
+	assert_int_equal(b2bua_get_stats(lab.b2bua)->calls_active, 0);
+	assert_int_equal(media_get_stats(lab.media)->ports_used, 2);
+	assert_true(media_get_stats(lab.media)->commands_failed > 0);
+	lab.send_status = 0;
+	lab.n_streams = 0; /* a new one: it never heard of them (-ENOENT) */
+	media_on_attach(lab.media);
+	lab_run(&lab, 0);
+	assert_int_equal(media_get_stats(lab.media)->ports_used, 0);
+}
+
+/* Ring full when the answer came: said again by the next flush. */
+static void test_ring_full(void **state)
+{
+	struct ua caller, callee;
+	const char *invite;
+
+	callee = lab_call(&lab, &caller, &invite);
+	lab.send_status = -ENOBUFS;
+	ua_respond(&callee, invite, 200, INSIDE_SDP, NULL);
+	assert_int_equal(lab_count(&lab, OUTSIDE, "SIP/2.0 200"), 0);
+	lab.send_status = 0;
+	lab_run(&lab, 1);
+	lab_run(&lab, 1);
+	assert_int_equal(lab.n_streams, 2);
+	ua_learn(&caller, lab_expect(&lab, OUTSIDE, "SIP/2.0 200"));
+	ua_request(&caller, "ACK", 1, NULL, NULL);
+	lab_hang_up(&lab, &caller, &callee);
+}
+
+/* The dataplane says nothing: the answer goes on after a moment. */
+static void test_dataplane_slow(void **state)
+{
+	struct ua caller, callee;
+	const char *invite;
+
+	callee = lab_call(&lab, &caller, &invite);
+	lab.silent = true;
+	ua_respond(&callee, invite, 200, INSIDE_SDP, NULL);
+	assert_int_equal(lab_count(&lab, OUTSIDE, "SIP/2.0 200"), 0);
+	assert_int_equal(lab_count(&lab, INSIDE, "ACK "), 0);
+	/* Repeated meanwhile: nothing happens twice. */
+	ua_respond(&callee, invite, 200, INSIDE_SDP, NULL);
+	lab_run(&lab, 100);
+	assert_int_equal(lab_count(&lab, INSIDE, "ACK "), 1);
+	ua_learn(&caller, lab_expect(&lab, OUTSIDE, "SIP/2.0 200"));
+	ua_request(&caller, "ACK", 1, NULL, NULL);
+	lab.silent = false;
+	media_on_attach(lab.media);
+	lab_run(&lab, 0);
+	lab_hang_up(&lab, &caller, &callee);
+}
+
+/* The caller gives up while the streams are being set. */
+static void test_cancel_while_answering(void **state)
+{
+	struct ua caller, callee;
+	const char *invite;
+
+	callee = lab_call(&lab, &caller, &invite);
+	lab.silent = true;
+	ua_respond(&callee, invite, 200, INSIDE_SDP, NULL);
+	ua_request(&caller, "CANCEL", 1, NULL, NULL);
+	lab_expect(&lab, OUTSIDE, "SIP/2.0 200 OK"); /* of the CANCEL */
+	lab_expect(&lab, OUTSIDE, "SIP/2.0 487");
+	lab_expect(&lab, INSIDE, "ACK ");
+	ua_respond(&callee, lab_expect(&lab, INSIDE, "BYE "), 200, NULL, NULL);
+	lab.silent = false;
+	media_on_attach(lab.media);
+	lab_run(&lab, 0);
+	assert_string_equal(lab_cdr_text(&lab, 0, "cause"), "cancel");
+}
+
+/* The port belongs to somebody else after all: the call cannot go on. */
+static void test_stream_refused(void **state)
+{
+	struct ua caller, callee;
+	const char *invite;
+
+	callee = lab_call(&lab, &caller, &invite);
+	lab.stream_status = -EEXIST;
+	ua_respond(&callee, invite, 200, INSIDE_SDP, NULL);
+	lab_expect(&lab, OUTSIDE, "SIP/2.0 500");
+	lab_expect(&lab, INSIDE, "ACK ");
+	ua_respond(&callee, lab_expect(&lab, INSIDE, "BYE "), 200, NULL, NULL);
+	assert_string_equal(lab_cdr_text(&lab, 0, "cause"), "media_refused");
+}
+
+static void test_bad_events(void **state)
+{
+	struct rec_done done = {.hdr = {.type = REC_DONE}, .cookie = 1};
+	struct rec_stream_event ev = {
+		.hdr = {.type = REC_STREAM_GONE}, .reason = STREAM_GONE_COUNT};
+
+	assert_int_equal(media_on_event(lab.media, &done.hdr, sizeof(done) - 1), -EBADMSG);
+	assert_int_equal(media_on_event(lab.media, &done.hdr, sizeof(done)), 0);
+	assert_int_equal(media_on_event(lab.media, &ev.hdr, sizeof(ev)), -EBADMSG);
+	ev.hdr.type = REC_STREAM_INFO;
+	ev.end[0].realm = 999;
+	assert_int_equal(media_on_event(lab.media, &ev.hdr, sizeof(ev)), 0);
+	ev.hdr.type = REC_SIP_UP;
+	assert_int_equal(media_on_event(lab.media, &ev.hdr, sizeof(ev)), -EBADMSG);
+}
+
+/* Streams of an earlier control keep their ports until they are gone. */
+static void test_orphans(void **state)
+{
+	struct rec_stream_event ev = {.hdr = {.type = REC_STREAM_INFO}, .id = 77};
+
+	ev.end[0].realm = OUTSIDE;
+	ev.end[0].local =
+		(struct net_endpoint){.addr = lab.realms[OUTSIDE].media_addr, .port = 20010};
+	ev.end[1].realm = INSIDE;
+	ev.end[1].local =
+		(struct net_endpoint){.addr = lab.realms[INSIDE].media_addr, .port = 30010};
+	lab_event(&lab, &ev, sizeof(ev));
+	assert_int_equal(media_get_stats(lab.media)->ports_used, 2);
+	ev.hdr.type = REC_STREAM_GONE;
+	ev.reason = STREAM_GONE_INACTIVE;
+	lab_event(&lab, &ev, sizeof(ev));
+	assert_int_equal(media_get_stats(lab.media)->ports_used, 0);
+}
+
+#define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(test_offer_refused),
+		CASE(test_answer_refused),
+		CASE(test_other_body),
+		CASE(test_lines),
+		CASE(test_lines_change),
+		CASE(test_limits),
+		CASE(test_not_routed),
+		CASE(test_ports_exhausted),
+		CASE(test_attach_again),
+		CASE(test_detached),
+		CASE(test_ring_full),
+		CASE(test_dataplane_slow),
+		CASE(test_cancel_while_answering),
+		CASE(test_stream_refused),
+		CASE(test_bad_events),
+		CASE(test_orphans),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,95 @@
+/* Which peer a packet is from, and which route a call takes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "route.h"
+
+static struct net_endpoint endpoint(const char *addr, uint16_t port)
+{
+	struct net_endpoint e = {.port = port};
+
+	assert_int_equal(net_addr_parse((struct str_view){addr, strlen(addr)}, &e.addr), 0);
+	return e;
+}
+
+static void test_peer(void **state)
+{
+	struct config_peer peers[] = {
+		{.name = "a", .realm = 0, .remote = endpoint("192.0.2.10", 5060)},
+		{.name = "b", .realm = 0, .remote = endpoint("192.0.2.10", 5070)},
+		{.name = "c", .realm = 1, .remote = endpoint("192.0.2.11", 5060)},
+	};
+	struct config c = {.peers = peers, .n_peers = 3};
+	const struct {
+		uint16_t realm;
+		const char *addr;
+		uint16_t port;
+		int peer;
+	} cases[] = {
+		{0, "192.0.2.10", 5060, 0},
+		{0, "192.0.2.10", 5070, 1},
+		{0, "192.0.2.10", 40000, 0},		  /* the first with that address */
+		{0, "192.0.2.11", 5060, ROUTE_PEER_NONE}, /* another realm's */
+		{1, "192.0.2.11", 1234, 2},
+		{1, "2001:db8::1", 5060, ROUTE_PEER_NONE},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct net_endpoint e = endpoint(cases[i].addr, cases[i].port);
+
+		assert_int_equal(route_peer_find(&c, cases[i].realm, &e), cases[i].peer);
+	}
+}
+
+static void test_route(void **state)
+{
+	struct config_route routes[] = {
+		{.from_realm = 0, .from_peer = 1, .user_prefix = "+49", .to_peer = 10},
+		{.from_realm = 0, .from_peer = -1, .user_prefix = "+4930", .to_peer = 11},
+		{.from_realm = 0, .from_peer = -1, .user_prefix = "+49", .to_peer = 12},
+		{.from_realm = 1, .from_peer = -1, .user_prefix = "", .to_peer = 13},
+	};
+	struct config c = {.routes = routes, .n_routes = 4};
+	const struct {
+		uint16_t realm;
+		int peer;
+		const char *user;
+		int to_peer; /* -1: none */
+	} cases[] = {
+		{0, 1, "+4930123", 10},
+		{0, 2, "+4930123", 11},
+		{0, ROUTE_PEER_NONE, "+4940", 12},
+		{0, ROUTE_PEER_NONE, "+4", -1}, /* shorter than every prefix */
+		{0, ROUTE_PEER_NONE, "", -1},
+		{1, ROUTE_PEER_NONE, "", 13},
+		{1, 7, "anyone", 13},
+		{2, 1, "+4930123", -1},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const struct config_route *r = route_find(&c, cases[i].realm, cases[i].peer,
+			(struct str_view){cases[i].user, strlen(cases[i].user)});
+
+		if (cases[i].to_peer < 0) {
+			assert_null(r);
+		} else {
+			assert_non_null(r);
+			assert_int_equal(r->to_peer, cases[i].to_peer);
+		}
+	}
+	assert_null(route_find(&c, 0, 1, (struct str_view){NULL, 0}));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_peer),
+		cmocka_unit_test(test_route),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
