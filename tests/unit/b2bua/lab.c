@@ -123,7 +123,8 @@ unsigned int lab_count(const struct lab *l, unsigned int side, const char *with)
 void lab_forget(struct lab *l)
 {
 	for (unsigned int i = 0; i < l->n_msgs; i++)
-		l->msg[i].taken = true;
+		free(l->msg[i].text);
+	l->n_msgs = 0;
 }
 
 /* --- the dataplane --- */
@@ -349,8 +350,7 @@ void lab_fini(struct lab *l)
 	b2bua_free(l->b2bua);
 	media_free(l->media);
 	timers_fini(&l->timers);
-	for (unsigned int i = 0; i < l->n_msgs; i++)
-		free(l->msg[i].text);
+	lab_forget(l);
 	for (unsigned int i = 0; i < l->n_cdrs; i++)
 		json_decref(l->cdr[i]);
 }

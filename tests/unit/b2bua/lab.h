@@ -19,9 +19,9 @@
 
 #define OUTSIDE 0
 #define INSIDE 1
-#define LAB_MSGS_MAX 512
-#define LAB_STREAMS_MAX 64
-#define LAB_CDRS_MAX 16
+#define LAB_MSGS_MAX 8192
+#define LAB_STREAMS_MAX 512
+#define LAB_CDRS_MAX 4096
 
 #define OUTSIDE_SDP \
 	"v=0\r\no=alice 7 7 IN IP4 192.0.2.66\r\ns=outside\r\nc=IN IP4 192.0.2.66\r\nt=0 0\r\n" \
@@ -92,6 +92,7 @@ const char *lab_expect(struct lab *l, unsigned int side, const char *begins);
 void lab_expect_none(struct lab *l, unsigned int side);
 /** How many messages to this side begin so, looked at or not. */
 unsigned int lab_count(const struct lab *l, unsigned int side, const char *begins);
+/** Free what was sent so far. */
 void lab_forget(struct lab *l);
 /** The stream of this kind; NULL: none. */
 const struct lab_stream *lab_stream(const struct lab *l, unsigned int kind);

@@ -408,8 +408,7 @@ static void test_free_under_way(void **state)
 	timers_run(&lab.timers, lab.timers.now_ms + 1);
 	media_free(lab.media);
 	timers_fini(&lab.timers);
-	for (unsigned int i = 0; i < lab.n_msgs; i++)
-		free(lab.msg[i].text);
+	lab_forget(&lab);
 }
 
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
