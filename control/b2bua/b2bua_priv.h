@@ -6,6 +6,8 @@
 #ifndef SALLYPORT_B2BUA_PRIV_H
 #define SALLYPORT_B2BUA_PRIV_H
 
+/* uthash leaves what could not be added with hh.tbl NULL instead of ending the program. */
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #include "b2bua.h"
@@ -145,6 +147,7 @@ struct call {
 	char *from, *to;		     /* caller's From URI and Request-URI, for people */
 	char reason[CALL_REASON_LEN];	     /* Reason value to pass on with BYE; "" none */
 	int64_t start_ms, answer_ms, end_ms; /* UTC; 0: did not happen */
+	uint64_t answer_at, end_at;	     /* the same by the shard's clock, which never jumps */
 	enum call_cause cause;
 	enum call_end_by ended_by;
 	unsigned int sip_status;

@@ -18,7 +18,7 @@ struct call *call_new(struct b2bua *b)
 	c->start_ms = b2bua_utc_ms();
 	c->leg[SIDE_CALLER].state = c->leg[SIDE_CALLEE].state = LEG_GONE;
 	HASH_ADD(hh, b->calls, id, sizeof(c->id), c);
-	if (timer_hold(b->env.timers, &c->timer) != 0 ||
+	if (c->hh.tbl == NULL || timer_hold(b->env.timers, &c->timer) != 0 ||
 		timer_hold(b->env.timers, &c->ex.timer) != 0) {
 		call_free(c);
 		return NULL;
@@ -38,7 +38,8 @@ void call_free(struct call *c)
 	json_decref(c->media_report);
 	free(c->from);
 	free(c->to);
-	HASH_DEL(b->calls, c);
+	if (c->hh.tbl != NULL)
+		HASH_DEL(b->calls, c);
 	free(c);
 }
 
@@ -144,6 +145,7 @@ void call_end(struct call *c, enum call_cause cause, unsigned int status, enum c
 	c->ended_by = by;
 	c->sip_status = c->answer_ms != 0 ? 200 : status;
 	c->end_ms = b2bua_utc_ms();
+	c->end_at = b->env.timers->now_ms;
 	timer_cancel(b->env.timers, &c->timer);
 	exchange_abort(c, status);
 	bye_leg(&c->leg[SIDE_CALLER]);

@@ -81,11 +81,11 @@ static json_t *media_json(const struct call *c)
 	return c->media_report != NULL ? json_incref(c->media_report) : json_array();
 }
 
-static int64_t duration_ms(const struct call *c)
+static uint64_t duration_ms(const struct call *c)
 {
-	int64_t end = c->end_ms != 0 ? c->end_ms : b2bua_utc_ms();
-
-	return c->answer_ms != 0 && end > c->answer_ms ? end - c->answer_ms : 0;
+	if (c->answer_ms == 0)
+		return 0;
+	return (c->end_ms != 0 ? c->end_at : c->b->env.timers->now_ms) - c->answer_at;
 }
 
 /* What CDR and `show` have in common. */

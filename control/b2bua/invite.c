@@ -187,6 +187,7 @@ void invite_answer(struct call *c)
 	if (c->state != CALL_ANSWERED)
 		return;
 	c->answer_ms = b2bua_utc_ms();
+	c->answer_at = b->env.timers->now_ms;
 	b->stats.calls_answered++;
 	b->stats.calls_answered_active++;
 	media_session_watch(c->media);

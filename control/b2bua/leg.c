@@ -16,7 +16,7 @@ int leg_init(struct leg *l, struct call *c, enum leg_side side, uint16_t realm, 
 	l->path.realm = b2bua_realm(b, realm)->id;
 	sip_random_token(l->local_tag, LEG_TAG_LEN);
 	HASH_ADD_KEYPTR(hh, b->legs, l->local_tag, LEG_TAG_LEN, l);
-	return 0;
+	return l->hh.tbl != NULL ? 0 : -ENOMEM;
 }
 
 static void clear_routes(struct leg *l)
@@ -38,7 +38,8 @@ void leg_fini(struct leg *l)
 			client_txn_detach(t->client);
 		free(t);
 	}
-	HASH_DELETE(hh, l->call->b->legs, l);
+	if (l->hh.tbl != NULL)
+		HASH_DELETE(hh, l->call->b->legs, l);
 	clear_routes(l);
 	free(l->call_id);
 	free(l->remote_tag);

@@ -100,7 +100,7 @@ static void fill_end(const struct media_session *s, const struct media_line *lin
 		e->flags |= STREAM_END_LEARN_PORT;
 }
 
-void media_line_apply(struct media_session *s, struct media_line *line)
+int media_line_apply(struct media_session *s, struct media_line *line)
 {
 	bool on = line->remote[0].wanted && line->remote[1].wanted && line->port[0] != 0 &&
 		  line->port[1] != 0;
@@ -108,6 +108,7 @@ void media_line_apply(struct media_session *s, struct media_line *line)
 	for (unsigned int i = 0; i < MEDIA_STREAMS_PER_LINE; i++) {
 		struct rec_stream_set want = {0};
 		bool rtcp = i == 1;
+		int rc;
 
 		if (!on || (rtcp && line->kind != SDP_KIND_RTP)) {
 			media_stream_del(&line->stream[i]);
@@ -118,6 +119,9 @@ void media_line_apply(struct media_session *s, struct media_line *line)
 							 : STREAM_ANY;
 		fill_end(s, line, 0, rtcp, &want.end[0]);
 		fill_end(s, line, 1, rtcp, &want.end[1]);
-		media_stream_set(&line->stream[i], &want);
+		rc = media_stream_set(&line->stream[i], &want);
+		if (rc != 0)
+			return rc;
 	}
+	return 0;
 }

@@ -5,6 +5,8 @@
 #ifndef SALLYPORT_CONTROL_MEDIA_PRIV_H
 #define SALLYPORT_CONTROL_MEDIA_PRIV_H
 
+/* uthash leaves what could not be added with hh.tbl NULL instead of ending the program. */
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #include "media.h"
@@ -83,8 +85,9 @@ struct media {
 };
 
 /* stream.c */
-/** Bring this stream to what `want` says (id and command head are filled in). */
-void media_stream_set(struct media_stream *st, const struct rec_stream_set *want);
+/** Bring this stream to what `want` says (id and command head are filled in). @return 0 or -ENOMEM.
+ */
+int media_stream_set(struct media_stream *st, const struct rec_stream_set *want);
 /** Ask for its removal. No-op without one. */
 void media_stream_del(struct media_stream *st);
 /** Say what could not be said. */
@@ -104,7 +107,7 @@ void media_session_discard(struct media_session *s);
 /** Where `line` of a description wants its media. @return 0 or -EADDRNOTAVAIL. */
 int media_remote_from_sdp(const struct media_session *s, unsigned int side,
 	const struct sdp_media *line, const struct net_addr *source, struct media_remote *out);
-/** Set or delete the streams of this m= line by what both sides want now. */
-void media_line_apply(struct media_session *s, struct media_line *line);
+/** Set or delete the streams of this m= line by what both sides want now. @return 0 or -ENOMEM. */
+int media_line_apply(struct media_session *s, struct media_line *line);
 
 #endif

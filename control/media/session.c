@@ -222,7 +222,9 @@ int media_session_answer(struct media_session *s, unsigned int side, struct str_
 		line->kind = line->offered_kind;
 		line->remote[!side] = line->offered;
 		line->remote[side] = remote[i];
-		media_line_apply(s, line);
+		rc = media_line_apply(s, line);
+		if (rc != 0)
+			return rc;
 	}
 	return len;
 }

@@ -56,15 +56,17 @@ static bool same_stream(const struct rec_stream_set *a, const struct rec_stream_
 	return memcmp(a->end, b->end, sizeof(a->end)) == 0 && a->kind == b->kind;
 }
 
-void media_stream_set(struct media_stream *st, const struct rec_stream_set *want)
+int media_stream_set(struct media_stream *st, const struct rec_stream_set *want)
 {
 	struct media *m = stream_media(st);
 
 	if (st->state == STREAM_SET && !st->dirty && same_stream(&st->said, want))
-		return;
+		return 0;
 	if (st->state == STREAM_NONE) {
 		st->id = m->id_high | ++m->id_low;
 		HASH_ADD(hh, m->streams, id, sizeof(st->id), st);
+		if (st->hh.tbl == NULL)
+			return -ENOMEM;
 		m->stats.streams++;
 	}
 	st->state = STREAM_SET;
@@ -73,6 +75,7 @@ void media_stream_set(struct media_stream *st, const struct rec_stream_set *want
 	st->said.cmd.cookie = st->id;
 	st->said.id = st->id;
 	media_stream_say(st);
+	return 0;
 }
 
 void media_stream_del(struct media_stream *st)

@@ -163,6 +163,40 @@ static void test_reinvite_481(void **state)
 	assert_string_equal(lab_cdr_text(&lab, 0, "cause"), "dialog_lost");
 }
 
+/* The far side is silent: 408, and the call is over. */
+static void test_reinvite_timeout(void **state)
+{
+	struct ua caller, callee;
+
+	lab_establish(&lab, &caller, &callee);
+	ua_request(&caller, "INVITE", 2, HOLD_SDP, NULL);
+	lab_run(&lab, 32100);
+	lab_expect(&lab, OUTSIDE, "SIP/2.0 408");
+	ua_respond(&caller, lab_expect(&lab, OUTSIDE, "BYE "), 200, NULL, NULL);
+	lab_expect(&lab, INSIDE, "BYE ");
+	assert_string_equal(lab_cdr_text(&lab, 0, "cause"), "dialog_lost");
+}
+
+/* Taken back before it was answered: the session stays as it is (section 14.1). */
+static void test_reinvite_cancelled(void **state)
+{
+	struct ua caller, callee;
+	const char *invite;
+
+	lab_establish(&lab, &caller, &callee);
+	ua_request(&caller, "INVITE", 2, HOLD_SDP, NULL);
+	invite = lab_expect(&lab, INSIDE, "INVITE ");
+	ua_respond(&callee, invite, 180, NULL, NULL);
+	ua_request(&caller, "CANCEL", 2, NULL, NULL);
+	lab_expect(&lab, OUTSIDE, "SIP/2.0 200");
+	lab_expect(&lab, INSIDE, "CANCEL ");
+	ua_respond(&callee, invite, 487, NULL, NULL);
+	lab_expect(&lab, OUTSIDE, "SIP/2.0 487");
+	assert_int_equal(lab.n_cdrs, 0);
+	caller.cseq = 2;
+	lab_hang_up(&lab, &caller, &callee);
+}
+
 static void test_glare(void **state)
 {
 	struct ua caller, callee;
@@ -546,6 +580,8 @@ int main(void)
 		CASE(test_reinvite_moves_media),
 		CASE(test_reinvite_refused),
 		CASE(test_reinvite_481),
+		CASE(test_reinvite_timeout),
+		CASE(test_reinvite_cancelled),
 		CASE(test_glare),
 		CASE(test_late_offer),
 		CASE(test_late_offer_unanswered),

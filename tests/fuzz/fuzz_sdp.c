@@ -1,0 +1,85 @@
+/*
+ * Fuzz target: an SDP is parsed, written with our addresses, and parsed again. What must
+ * hold for any input is asserted. A SIP message as input stands for its body.
+ */
+#include <errno.h>
+
+#include "sdp.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+#define MUST(cond) \
+	do { \
+		if (!(cond)) \
+			__builtin_trap(); \
+	} while (0)
+
+static bool within(struct str_view part, struct str_view whole)
+{
+	return part.len == 0 || (part.p >= whole.p && part.p + part.len <= whole.p + whole.len);
+}
+
+static void check(const struct sdp *sdp, struct str_view text)
+{
+	MUST(sdp->n_media <= SDP_MEDIA_MAX && within(sdp->lines, text));
+	for (unsigned int i = 0; i < sdp->n_media; i++) {
+		const struct sdp_media *m = &sdp->media[i];
+
+		MUST(m->type.len > 0 && within(m->type, text));
+		MUST(m->proto.len > 0 && within(m->proto, text));
+		MUST(m->formats.len > 0 && within(m->formats, text));
+		MUST(within(m->lines, text));
+		MUST(m->kind < SDP_KIND_COUNT && m->direction < SDP_DIRECTION_COUNT);
+	}
+}
+
+/* Nothing of the sender's own: no address but ours, no control character. */
+static void check_written(struct str_view text)
+{
+	static const char ours[] = "IN IP4 203.0.113.7\r\n";
+	const char *end = text.p + text.len;
+
+	for (const char *p = text.p; (p = memmem(p, (size_t)(end - p), "\nc=", 3)) != NULL; p++)
+		MUST((size_t)(end - p) > sizeof(ours) + 2 &&
+			memcmp(p + 3, ours, sizeof(ours) - 1) == 0);
+	for (const char *p = text.p; p < end; p++)
+		MUST((*p >= ' ' && *p <= '~') || *p == '\r' || *p == '\n');
+}
+
+static void round_trip(struct str_view text)
+{
+	static char out[2 * SDP_LEN_MAX + 4096];
+	struct sdp_rewrite rw = {.session_id = 1, .version = 2};
+	struct sdp sdp, again;
+	int written;
+
+	if (sdp_parse(text, &sdp) != 0)
+		return;
+	check(&sdp, text);
+	MUST(net_addr_parse(SV("203.0.113.7"), &rw.addr) == 0);
+	rw.n_media = sdp.n_media;
+	for (unsigned int i = 0; i < sdp.n_media; i++)
+		if (sdp.media[i].kind != SDP_KIND_REFUSED && sdp.media[i].port != 0)
+			rw.port[i] = (uint16_t)(20000 + 2 * i);
+	written = sdp_build(&sdp, &rw, out, sizeof(out));
+	MUST(written > 0);
+	check_written((struct str_view){out, (size_t)written});
+	MUST(sdp_parse((struct str_view){out, (size_t)written}, &again) == 0);
+	MUST(again.n_media == sdp.n_media);
+	for (unsigned int i = 0; i < sdp.n_media; i++)
+		MUST(again.media[i].port == rw.port[i]);
+	/* Any room, and not a byte beyond it. */
+	for (size_t cap = (size_t)written; cap > 0; cap /= 2)
+		MUST(sdp_build(&sdp, &rw, out, cap) == -EMSGSIZE);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	struct str_view text = {(const char *)data, len};
+	const char *body = memmem(data, len, "\r\n\r\n", 4);
+
+	round_trip(text);
+	if (body != NULL)
+		round_trip((struct str_view){body + 4, len - (size_t)(body + 4 - text.p)});
+	return 0;
+}
