@@ -26,8 +26,8 @@ static unsigned int side_of(const struct sip_path *path)
 static void check_leak(const struct lab *l, unsigned int side, const char *text)
 {
 	static const char *const secret[2][3] = {
-		{"10.0.0.", "inside", "3 3 IN"}, /* not for the outside */
-		{"192.0.2.", "outside", "7 7 IN"},
+		{"10.0.0.", "inside", " 3 3 IN"}, /* not for the outside */
+		{"192.0.2.", "outside", " 7 7 IN"},
 	};
 
 	if (l->leaks_allowed || text == NULL)

@@ -70,8 +70,7 @@ static void test_answered(void **state)
 	assert_string_equal(lab_cdr_text(&lab, 0, "from"), "sip:alice@192.0.2.66");
 	assert_string_equal(lab_cdr_text(&lab, 0, "to"), "sip:bob@192.0.2.1");
 	assert_string_equal(lab_cdr_text(&lab, 0, "to_peer"), "server");
-	assert_int_equal(
-		json_integer_value(json_object_get(lab.cdr[0], "duration_ms")), 40000);
+	assert_int_equal(json_integer_value(json_object_get(lab.cdr[0], "duration_ms")), 40000);
 	assert_string_equal(lab_cdr_text(&lab, 0, "a_call_id"), caller.call_id);
 	assert_string_equal(lab_cdr_text(&lab, 0, "b_call_id"), callee.call_id);
 	media = json_array_get(json_object_get(lab.cdr[0], "media"), 0);
