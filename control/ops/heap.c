@@ -81,7 +81,9 @@ json_t *heap_json(void)
 #else
 
 #ifdef HEAP_ASAN
-#include <sanitizer/allocator_interface.h>
+/* sanitizer/allocator_interface.h, which gcc does not ship. */
+size_t __sanitizer_get_current_allocated_bytes(void);
+size_t __sanitizer_get_heap_size(void);
 #endif
 
 void heap_arena_own(void)
