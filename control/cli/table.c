@@ -75,8 +75,13 @@ static void line_add(
 
 static void line_print(const struct cli *cli, char *line)
 {
-	if (cli->width > 0 && strlen(line) > cli->width)
-		line[cli->width] = '\0';
+	size_t len = strlen(line);
+
+	if (cli->width > 0 && len > cli->width)
+		len = cli->width;
+	while (len > 0 && line[len - 1] == ' ')
+		len--;
+	line[len] = '\0';
 	fprintf(cli->out, "%s\n", line);
 }
 

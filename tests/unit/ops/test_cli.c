@@ -1,0 +1,206 @@
+/*
+ * sally without a Sallyport: tables, what terminals must not get, words and exit
+ * statuses, completion.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "cli.h"
+
+static char out[8192];
+
+static const char *printed(format_fn format, const char *json, unsigned int width)
+{
+	FILE *f = fmemopen(out, sizeof(out), "w");
+	struct cli cli = {.out = f, .width = width};
+	json_t *o = json_loads(json, JSON_DECODE_ANY, NULL);
+
+	assert_non_null(f);
+	assert_non_null(o);
+	memset(out, 0, sizeof(out));
+	format(&cli, o);
+	fclose(f);
+	json_decref(o);
+	return out;
+}
+
+static void test_table(void **state)
+{
+	static const char drops[] =
+		"[{\"port\":\"access\",\"reason\":\"sip_rate\",\"packets\":1234567,\"help\":\"h\"},"
+		"{\"port\":\"core\",\"reason\":\"x\",\"packets\":1,\"help\":\"more\"}]";
+
+	assert_string_equal(printed(format_drops, drops, 0),
+		"PORT    REASON      PACKETS  WHAT IT MEANS\n"
+		"access  sip_rate  1,234,567  h\n"
+		"core    x                 1  more\n");
+	assert_string_equal(printed(format_drops, drops, 20), "PORT    REASON\n"
+							      "access  sip_rate  1,\n"
+							      "core    x\n");
+	assert_string_equal(printed(format_drops, "[]", 0), "nothing was dropped\n");
+}
+
+static void test_numbers(void **state)
+{
+	static const struct {
+		const char *json;
+		enum column_kind kind;
+		const char *text;
+	} cases[] = {
+		{"0", COLUMN_NUMBER, "0"},
+		{"999", COLUMN_NUMBER, "999"},
+		{"1000", COLUMN_NUMBER, "1,000"},
+		{"-1000", COLUMN_NUMBER, "-1,000"},
+		{"-100", COLUMN_NUMBER, "-100"},
+		{"9223372036854775807", COLUMN_NUMBER, "9,223,372,036,854,775,807"},
+		{"1023", COLUMN_BYTES, "1023 B"},
+		{"1536", COLUMN_BYTES, "1.5 KiB"},
+		{"1048576", COLUMN_BYTES, "1.0 MiB"},
+		{"2.25", COLUMN_TENTHS, "2.2"},
+		{"3", COLUMN_TENTHS, "3.0"},
+		{"true", COLUMN_TEXT, "yes"},
+		{"null", COLUMN_NUMBER, "-"},
+		{"\"a\"", COLUMN_NUMBER, "a"},
+		{"\"a\\u001b[2Jb\\u0000\\u009b\\n\\u007f\"", COLUMN_TEXT, "a?[2Jb"},
+	};
+	char buf[64];
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		json_t *v = json_loads(cases[i].json, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+
+		assert_non_null(v);
+		assert_string_equal(value_text(v, cases[i].kind, buf, sizeof(buf)), cases[i].text);
+		json_decref(v);
+	}
+}
+
+/* Whatever a peer or the socket sends: printable ASCII and ends of lines, no more. */
+static void test_hostile_text(void **state)
+{
+	static const char hostile[] = "\\u001b]0;evil\\u0007\\u009b31m\\u00e9\\r\\n\\t";
+	static const format_fn formats[] = {format_status, format_ports, format_graph, format_calls,
+		format_call, format_drops, format_stats, format_memory};
+	char json[1024];
+
+	for (size_t i = 0; i < ARRAY_LEN(formats); i++) {
+		snprintf(json, sizeof(json),
+			"{\"total\":1,\"version\":\"%s\",\"away\":\"%s\",\"config\":\"%s\","
+			"\"%s\":{\"%s\":[\"%s\"]},\"calls\":[{\"id\":\"%s\",\"from\":\"%s\"}],"
+			"\"heap\":{\"allocator\":\"%s\"},\"pools\":[{\"name\":\"%s\"}]}",
+			hostile, hostile, hostile, hostile, hostile, hostile, hostile, hostile,
+			hostile, hostile);
+		for (const char *p = printed(formats[i], json, 0); *p != '\0'; p++)
+			assert_true((*p >= 0x20 && *p < 0x7f) || *p == '\n');
+		snprintf(json, sizeof(json),
+			"[{\"name\":\"%s\",\"edges\":[\"%s\",1],\"reason\":\"%s\",\"port\":7},1]",
+			hostile, hostile, hostile);
+		for (const char *p = printed(formats[i], json, 40); *p != '\0'; p++)
+			assert_true((*p >= 0x20 && *p < 0x7f) || *p == '\n');
+	}
+}
+
+static void test_graph(void **state)
+{
+	static const char graph[] =
+		"[{\"name\":\"drop\",\"calls\":0,\"packets\":0,\"cycles\":0,\"edges\":[]},"
+		"{\"name\":\"kernel\",\"calls\":1,\"packets\":1,\"cycles\":5,\"edges\":[\"drop\"]},"
+		"{\"name\":\"rx\",\"calls\":2,\"packets\":10,\"cycles\":100,\"edges\":[\"eth\"]},"
+		"{\"name\":\"eth\",\"calls\":2,\"packets\":10,\"cycles\":205,"
+		"\"edges\":[\"drop\",\"rx\"]}]";
+
+	assert_string_equal(printed(format_graph, graph, 0),
+		"NODE               PACKETS  CALLS  PACKETS/CALL  CYCLES/PACKET\n"
+		"kernel                   1      1           1.0            5.0\n"
+		"   -> drop               0      0           0.0            0.0\n"
+		"rx                      10      2           5.0           10.0\n"
+		"   -> eth               10      2           5.0           20.5\n"
+		"      -> drop, rx\n");
+}
+
+static void test_graph_of_a_hundred_nodes(void **state)
+{
+	json_t *nodes = json_array();
+	char name[16], *text;
+
+	for (int i = 0; i < 100; i++) {
+		json_t *edges = json_array();
+
+		for (int e = 0; e < 100; e += 7) {
+			snprintf(name, sizeof(name), "n%d", (i + e) % 100);
+			json_array_append_new(edges, json_string(name));
+		}
+		snprintf(name, sizeof(name), "n%d", i);
+		json_array_append_new(nodes, json_pack("{s:s, s:o}", "name", name, "edges", edges));
+	}
+	text = json_dumps(nodes, 0);
+	assert_non_null(strstr(printed(format_graph, text, 30), "n0"));
+	free(text);
+	json_decref(nodes);
+}
+
+static void test_exit_statuses(void **state)
+{
+	static const struct {
+		const char *words[4];
+		unsigned int n;
+		int status;
+	} cases[] = {
+		{{"help"}, 1, CLI_OK},
+		{{"show"}, 1, CLI_USAGE},
+		{{"show", "nothing"}, 2, CLI_USAGE},
+		{{"show", "call"}, 2, CLI_USAGE},
+		{{"show", "call", "a", "b"}, 4, CLI_USAGE},
+		{{"show", "status", "x"}, 3, CLI_USAGE},
+		{{"show", "calls", "0"}, 3, CLI_USAGE},
+		{{"show", "calls", "x"}, 3, CLI_USAGE},
+		{{"show", "drops", "some"}, 3, CLI_USAGE},
+		{{"frobnicate"}, 1, CLI_USAGE},
+		{{"config"}, 1, CLI_USAGE},
+		{{"config", "check"}, 2, CLI_USAGE},
+		{{"config", "check", "/nonexistent.yaml"}, 3, CLI_USAGE},
+		{{"show", "status"}, 2, CLI_REFUSED},
+		{{"show", "calls", "5"}, 3, CLI_REFUSED},
+		{{"show", "drops", "all"}, 3, CLI_REFUSED},
+		{{"show", "call", "x"}, 3, CLI_REFUSED},
+	};
+	FILE *null = fopen("/dev/null", "w");
+	struct cli cli = {.socket = "/nonexistent/socket", .out = null};
+
+	assert_non_null(null);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		if (command_run(&cli, cases[i].words, cases[i].n) != cases[i].status)
+			fail_msg("case %zu: %s", i, cases[i].words[0]);
+	fclose(null);
+}
+
+static void test_completion(void **state)
+{
+	const char *show[] = {"show"}, *drops[] = {"show", "drops"};
+
+	assert_string_equal(command_complete(NULL, 0, SV("sh"), 0), "show");
+	assert_null(command_complete(NULL, 0, SV("sh"), 1));
+	assert_string_equal(command_complete(show, 1, SV("call"), 0), "calls");
+	assert_string_equal(command_complete(show, 1, SV("call"), 1), "call");
+	assert_string_equal(command_complete(show, 1, SV("st"), 0), "status");
+	assert_string_equal(command_complete(show, 1, SV("st"), 1), "stats");
+	assert_string_equal(command_complete(drops, 2, SV(""), 0), "all");
+	assert_null(command_complete(show, 1, SV("x"), 0));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_hostile_text),
+		cmocka_unit_test(test_graph),
+		cmocka_unit_test(test_graph_of_a_hundred_nodes),
+		cmocka_unit_test(test_exit_statuses),
+		cmocka_unit_test(test_completion),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
