@@ -1,6 +1,5 @@
 """The box of the lab: configuration, both processes, and sally."""
 
-import glob
 import json
 import os
 import stat
@@ -228,9 +227,9 @@ class Box:
     def logs(self):
         """Ends of both logs, for the report of a failed test."""
         parts = []
-        for path in sorted(glob.glob(self.lab.path("*.log"))):
-            with open(path, encoding="utf-8", errors="replace") as text:
-                parts.append(f"--- {os.path.basename(path)}\n{''.join(text.readlines()[-25:])}")
+        for process in (self.control, self.dataplane):
+            if process:
+                parts.append(f"--- {process.name}\n{process.tail(25)}")
         return "\n".join(parts)
 
 

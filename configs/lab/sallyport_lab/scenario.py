@@ -30,6 +30,8 @@ CSeq: {cseq} {method}
 Contact: <sip:bob@[local_ip]:[local_port]>
 Max-Forwards: 70
 """
+# Of an INVITE, its CANCEL and the ACK to a failure (RFC 3261 sections 9.1 and 17.1.1.3).
+_SAME_BRANCH = "branch=z9hG4bK-invite-[pid]-[call_number]-{cseq}"
 STREAM = "[rtpstream_audio_port]"  # the port of this call's rtp_stream
 
 
@@ -54,12 +56,17 @@ def _message(text, body, retrans):
     return f"<send{again}><![CDATA[\n{head}\n{body or ''}]]></send>\n"
 
 
+def _branched(text, cseq):
+    return text.replace("branch=[branch]", _SAME_BRANCH.format(cseq=cseq))
+
+
 def invite(body=None, cseq=1, inside=False):
     """INVITE; inside=True: a re-INVITE of the caller."""
-    return _message(_REQUEST.format(
+    text = _REQUEST.format(
         method="INVITE", cseq=cseq, cseq_method="INVITE",
         uri="[next_url]" if inside else "sip:[service]@[remote_ip]:[remote_port]",
-        to_tag="[peer_tag_param]" if inside else ""), body or sdp(), True)
+        to_tag="[peer_tag_param]" if inside else "")
+    return _message(_branched(text, cseq), body or sdp(), True)
 
 
 def ack(cseq=1):
@@ -69,17 +76,17 @@ def ack(cseq=1):
 
 
 def ack_failure(cseq=1):
-    """ACK to a 3xx-6xx: of the INVITE's own transaction, so with its branch."""
+    """ACK to a 3xx-6xx: of the INVITE's own transaction."""
     text = _REQUEST.format(method="ACK", uri="sip:[service]@[remote_ip]:[remote_port]",
                            to_tag="[peer_tag_param]", cseq=cseq, cseq_method="ACK")
-    return _message(text.replace("branch=[branch]", "branch=[branch-1]"), None, False)
+    return _message(_branched(text, cseq), None, False)
 
 
 def cancel():
-    """CANCEL of the INVITE: same branch."""
+    """CANCEL of the INVITE."""
     text = _REQUEST.format(method="CANCEL", uri="sip:[service]@[remote_ip]:[remote_port]",
                            to_tag="", cseq=1, cseq_method="CANCEL")
-    return _message(text.replace("branch=[branch]", "branch=[branch-1]"), None, True)
+    return _message(_branched(text, 1), None, True)
 
 
 def bye(cseq=2):
