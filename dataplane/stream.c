@@ -205,6 +205,12 @@ static void stream_tell(const struct stream *s, enum record_type type, struct re
 	}
 }
 
+uint8_t stream_group(const struct stream *s)
+{
+	return stats_region != NULL && s->epoch == stats_region->epoch ? s->group
+								       : ATTACH_SHARD_MAIN;
+}
+
 void stream_latched(uint32_t flow)
 {
 	struct rec_stream_event ev;
@@ -220,7 +226,7 @@ void stream_latched(uint32_t flow)
 	stream_publish(s, 1 - end);
 	stream_tell(s, REC_STREAM_LATCHED, &ev);
 	ev.latched_end = (uint8_t)end;
-	boundary_event(s->group, &ev, sizeof(ev));
+	boundary_event(stream_group(s), &ev, sizeof(ev));
 }
 
 bool stream_dump(uint64_t *cursor, stream_visit_fn visit, void *ctx)

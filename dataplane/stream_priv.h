@@ -27,6 +27,10 @@ extern struct stream *streams; /* slot 0 unused */
 /** Remove a stream. @param gone  filled for the event. */
 void stream_remove(uint32_t i, enum stream_gone_reason reason, struct rec_stream_event *gone);
 
+/** Who is told about it: the shard that set it, or control's main if that was an earlier control.
+ */
+uint8_t stream_group(const struct stream *s);
+
 void stream_timer_init(void);
 /** (Re)schedule the check of a stream. */
 void stream_timer_add(uint32_t i, uint32_t now_ms);

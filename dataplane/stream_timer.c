@@ -116,7 +116,7 @@ static void stream_check(uint32_t i, uint32_t now_ms)
 {
 	struct stream *s = &streams[i];
 	uint32_t limit = stream_limit_ms(s);
-	uint8_t group = s->group;
+	uint8_t group = stream_group(s);
 	struct rec_stream_event gone;
 
 	if (limit == 0 || stream_may_be_silent(s) || stream_silent_ms(s, now_ms) < limit) {

@@ -22,7 +22,7 @@ static char path[64];
 
 static int setup(void **state)
 {
-	snprintf(path, sizeof(path), "/tmp/dptables-%d.sock", (int)getpid());
+	snprintf(path, sizeof(path), "/tmp/sallyport-%d.sock", (int)getpid());
 	dataplane_setup(64);
 	assert_int_equal(nexthop_init(), 0);
 	assert_int_equal(local_init(), 0);

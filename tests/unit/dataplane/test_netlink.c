@@ -309,7 +309,7 @@ static void test_configured_address_and_stream(void **state)
 /* More events than the socket holds: everything is read again. */
 static void test_overrun(void **state)
 {
-	FILE *f = fopen("/tmp/dptables-neigh.batch", "w");
+	FILE *f = fopen("/tmp/sallyport-neigh.batch", "w");
 
 	assert_non_null(f);
 	ip("addr add 10.0.0.1/8 dev twin0");
@@ -324,8 +324,8 @@ static void test_overrun(void **state)
 				i / 250, 1 + i % 250, round, i & 255);
 	}
 	fclose(f);
-	ip("-batch /tmp/dptables-neigh.batch");
-	unlink("/tmp/dptables-neigh.batch");
+	ip("-batch /tmp/sallyport-neigh.batch");
+	unlink("/tmp/sallyport-neigh.batch");
 	settle();
 	assert_true(linked_to(route("10.1.0.1"), (const uint8_t[]){2, 0, 0, 0, 19, 0}));
 	assert_true(linked_to(route("10.1.3.250"), (const uint8_t[]){2, 0, 0, 0, 19, 999 & 255}));

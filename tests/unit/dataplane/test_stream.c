@@ -42,6 +42,7 @@ static int setup_flows(void **state, uint32_t flows)
 	test_connected("198.51.100.0", 24, 1);
 	n_events = 0;
 	kernel_probes = 0;
+	stats_region->epoch = 1;
 	return 0;
 }
 
@@ -390,7 +391,6 @@ static void test_silence_that_is_no_fault(void **state)
 	held.end[0].flags = held.end[1].flags = 0;
 	rtcp.kind = STREAM_RTCP;
 	stats_region->attached = 1;
-	stats_region->epoch = 1;
 	assert_int_equal(set(&held, flow), 0);
 	assert_int_equal(set(&rtcp, flow), 0);
 	for (unsigned int s = 1; s < 100; s++)
@@ -403,6 +403,8 @@ static void test_silence_that_is_no_fault(void **state)
 		stream_expire(t + s * 1000);
 	assert_int_equal(n_events, 1);
 	assert_int_equal(events[0].ev.id, 2);
+	/* Its shard was another control's: this one's main is told. */
+	assert_int_equal(events[0].group, ATTACH_SHARD_MAIN);
 	stats_region->attached = 0;
 	for (unsigned int s = 140; s < 180; s++)
 		stream_expire(t + s * 1000);
