@@ -115,7 +115,7 @@ static void realm_set(uint16_t realm)
 	struct rec_media_range_set m = {.addr = s->local,
 		.realm = realm,
 		.port_min = options.first_port,
-		.port_max = (uint16_t)(options.first_port + 2 * options.streams - 1)};
+		.port_max = (uint16_t)(options.first_port + 2 * options.streams + 1)};
 
 	command_put(&r.cmd, sizeof(r), REC_REALM_SET);
 	command_put(&a.cmd, sizeof(a), REC_ADDRESS_SET);
