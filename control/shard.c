@@ -227,6 +227,7 @@ static void do_detach(void *owner, void *arg)
 
 	s->group = NULL;
 	s->workers = 0;
+	media_on_detach(s->media);
 	if (s->ring_event != NULL)
 		event_free(s->ring_event);
 	s->ring_event = NULL;

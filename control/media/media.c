@@ -122,6 +122,12 @@ void media_on_attach(struct media *m)
 	}
 }
 
+void media_on_detach(struct media *m)
+{
+	for (unsigned int r = 0; r < m->env.config->n_realms; r++)
+		port_pool_orphan_clear(&m->pools[r]);
+}
+
 void media_flush(struct media *m)
 {
 	struct media_stream *st, *tmp;

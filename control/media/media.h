@@ -39,6 +39,9 @@ int media_on_event(struct media *m, const struct record_hdr *rec, size_t len);
 /** A dataplane is attached: say every stream again (claims them, or creates them anew). */
 void media_on_attach(struct media *m);
 
+/** The dataplane is gone. Which streams of others it has is told anew by the next one. */
+void media_on_detach(struct media *m);
+
 /** Say again what could not be said (ring was full); called by the shard after each loop. */
 void media_flush(struct media *m);
 

@@ -95,3 +95,9 @@ void port_pool_orphan_del(struct port_pool *p, uint16_t port)
 	if (find(p, port, &index))
 		set(p, index, p->flags[index] & (uint8_t)~orphan_flag(p, port));
 }
+
+void port_pool_orphan_clear(struct port_pool *p)
+{
+	for (unsigned int i = 0; i < p->n; i++)
+		set(p, i, p->flags[i] & PORT_USED);
+}

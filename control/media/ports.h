@@ -35,5 +35,7 @@ void port_pool_put(struct port_pool *p, uint16_t port);
  * outside the range are ignored; saying it twice does nothing. */
 void port_pool_orphan_add(struct port_pool *p, uint16_t port);
 void port_pool_orphan_del(struct port_pool *p, uint16_t port);
+/** Forget all of them. */
+void port_pool_orphan_clear(struct port_pool *p);
 
 #endif

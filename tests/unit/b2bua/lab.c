@@ -43,6 +43,7 @@ static int wire_send(void *ctx, const struct sip_path *path, struct str_view msg
 	struct sip_index idx;
 	struct lab_msg *m;
 
+	l->busy = true;
 	assert_true(l->n_msgs < LAB_MSGS_MAX);
 	m = &l->msg[l->n_msgs++];
 	m->side = side_of(path);
@@ -53,6 +54,7 @@ static int wire_send(void *ctx, const struct sip_path *path, struct str_view msg
 	assert_int_equal(sip_scan(msg.p, msg.len, &idx), SIP_SCAN_NONE);
 	assert_int_equal(idx.msg_len, msg.len);
 	check_leak(l, m->side, m->text);
+	l->busy = false;
 	return 0;
 }
 
@@ -67,7 +69,9 @@ void lab_feed(struct lab *l, unsigned int side, const char *from, const char *te
 	struct sip_msg *msg;
 
 	(void)sip_scan(text, len, &idx);
+	l->busy = true;
 	msg = sip_msg_new(&path, &idx, text, idx.msg_len);
+	l->busy = false;
 	assert_non_null(msg);
 	txn_receive(b2bua_txn_layer(l->b2bua), msg);
 	sip_msg_put(msg);
@@ -228,12 +232,14 @@ static int dataplane_send(void *ctx, struct cmd_hdr *cmd, size_t len)
 
 	if (l->send_status != 0)
 		return l->send_status;
+	l->busy = true;
 	p = calloc(1, sizeof(*p));
 	assert_non_null(p);
 	assert_true(len <= sizeof(p->cmd));
 	p->lab = l;
 	memcpy(&p->cmd, cmd, len);
 	assert_int_equal(timer_arm(&l->timers, &p->timer, 0, on_command, p), 0);
+	l->busy = false;
 	return 0;
 }
 
@@ -261,7 +267,9 @@ static void take_cdr(void *ctx, const json_t *record)
 	struct lab *l = ctx;
 
 	assert_true(l->n_cdrs < LAB_CDRS_MAX);
+	l->busy = true;
 	l->cdr[l->n_cdrs++] = json_deep_copy(record);
+	l->busy = false;
 }
 
 const char *lab_cdr_text(const struct lab *l, unsigned int i, const char *key)

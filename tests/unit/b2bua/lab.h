@@ -60,6 +60,7 @@ struct lab {
 	int stream_status;  /* what the next REC_STREAM_SET is answered with */
 	int send_status;    /* what media's send returns: -ENOBUFS is a full ring */
 	bool silent;	    /* commands are taken, not answered */
+	bool busy;	    /* the lab's own code runs, not what is tested */
 	bool leaks_allowed; /* fuzz-like input: do not search */
 	json_t *cdr[LAB_CDRS_MAX];
 	unsigned int n_cdrs;

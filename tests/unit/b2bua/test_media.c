@@ -357,6 +357,10 @@ static void test_orphans(void **state)
 		(struct net_endpoint){.addr = lab.realms[INSIDE].media_addr, .port = 30010};
 	lab_event(&lab, &ev, sizeof(ev));
 	assert_int_equal(media_get_stats(lab.media)->ports_used, 2);
+	/* A dataplane that dies takes them along. */
+	media_on_detach(lab.media);
+	assert_int_equal(media_get_stats(lab.media)->ports_used, 0);
+	lab_event(&lab, &ev, sizeof(ev));
 	ev.hdr.type = REC_STREAM_GONE;
 	ev.reason = STREAM_GONE_INACTIVE;
 	lab_event(&lab, &ev, sizeof(ev));
