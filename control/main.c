@@ -13,15 +13,6 @@
 
 static struct control control;
 
-uint64_t control_calls_active(const struct control *c)
-{
-	uint64_t sum = 0;
-
-	for (unsigned int i = 0; i < c->n_shards; i++)
-		sum += shard_calls_active(c->shards[i]);
-	return sum;
-}
-
 static void on_main_mail(evutil_socket_t fd, short what, void *ctx)
 {
 	mailbox_run(ctx);

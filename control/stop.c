@@ -17,6 +17,15 @@ static struct {
 	uint64_t deadline_ms;
 } stop;
 
+uint64_t control_calls_active(const struct control *c)
+{
+	uint64_t sum = 0;
+
+	for (unsigned int i = 0; i < c->n_shards; i++)
+		sum += shard_calls_active(c->shards[i]);
+	return sum;
+}
+
 static void poll_again(void)
 {
 	const struct timeval tv = {.tv_usec = POLL_MS * 1000};

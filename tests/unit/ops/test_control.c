@@ -1,0 +1,275 @@
+/*
+ * Parts of the main thread: mailboxes between threads, the configuration as commands,
+ * the statistics mapping as JSON.
+ */
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "config_priv.h"
+#include "mailbox.h"
+#include "realm_commands.h"
+#include "show.h"
+
+#define THREADS 4
+#define MAILS 5000
+
+static unsigned int next_of[THREADS], taken;
+
+static void take(void *owner, void *arg)
+{
+	uintptr_t v = (uintptr_t)arg;
+
+	assert_int_equal(next_of[v / MAILS]++, v % MAILS);
+	taken++;
+}
+
+struct poster {
+	struct mailbox *to;
+	unsigned int index;
+};
+
+static void *post_all(void *arg)
+{
+	struct poster *p = arg;
+
+	for (uintptr_t i = 0; i < MAILS; i++)
+		if (mailbox_post(p->to, take, (void *)(p->index * (uintptr_t)MAILS + i)) < 0)
+			return arg;
+	return NULL;
+}
+
+/* All mail arrives, that of one thread in its order, and a wait for the fd never misses any. */
+static void test_mailbox(void **state)
+{
+	struct poster posters[THREADS];
+	struct mailbox m;
+	pthread_t t[THREADS];
+	void *failed;
+
+	assert_int_equal(mailbox_init(&m, NULL), 0);
+	for (unsigned int i = 0; i < THREADS; i++) {
+		posters[i] = (struct poster){&m, i};
+		assert_int_equal(pthread_create(&t[i], NULL, post_all, &posters[i]), 0);
+	}
+	while (taken < THREADS * MAILS) {
+		struct pollfd p = {.fd = m.fd, .events = POLLIN};
+
+		assert_int_equal(poll(&p, 1, 5000), 1);
+		mailbox_run(&m);
+	}
+	for (unsigned int i = 0; i < THREADS; i++) {
+		pthread_join(t[i], &failed);
+		assert_null(failed);
+	}
+	assert_int_equal(taken, THREADS * MAILS);
+	mailbox_fini(&m);
+}
+
+static const char config_text[] =
+	"dataplane: {ports: [{name: a, device: net_null0}, {name: b, device: net_null1}]}\n"
+	"realms:\n"
+	"  - {name: one, port: b, addresses: [192.0.2.1/24, 198.51.100.1/24],\n"
+	"     gateway: 198.51.100.254, sip: [\"192.0.2.1:5060\"], media_timeout_s: 7,\n"
+	"     media: {address: 192.0.2.1, ports: 20000-20099}}\n"
+	"  - {name: two, port: a, addresses: [203.0.113.1/28],\n"
+	"     sip: [\"203.0.113.1:5060\", \"203.0.113.1:5070\"],\n"
+	"     media: {address: 203.0.113.1, ports: 20000-20099}}\n";
+
+static struct config *config_get(void)
+{
+	char error[CONFIG_ERROR_LEN];
+	struct config *c = config_load_data("t.yaml", config_text, strlen(config_text), error);
+
+	if (c == NULL)
+		fail_msg("%s", error);
+	return c;
+}
+
+static void test_realm_commands(void **state)
+{
+	static const struct {
+		uint16_t type;
+		const char *describes;
+	} want[] = {
+		{REC_REALM_SET, "realm one"},
+		{REC_ADDRESS_SET, "address 192.0.2.1/24 of realm one"},
+		{REC_ADDRESS_SET, "address 198.51.100.1/24 of realm one"},
+		{REC_LISTENER_SET, "SIP listener 192.0.2.1:5060 of realm one"},
+		{REC_MEDIA_RANGE_SET, "media ports 20000-20099 of realm one"},
+		{REC_REALM_SET, "realm two"},
+		{REC_ADDRESS_SET, "address 203.0.113.1/28 of realm two"},
+		{REC_LISTENER_SET, "SIP listener 203.0.113.1:5060 of realm two"},
+		{REC_LISTENER_SET, "SIP listener 203.0.113.1:5070 of realm two"},
+		{REC_MEDIA_RANGE_SET, "media ports 20000-20099 of realm two"},
+		{REC_SYNC, "the end of the configuration"},
+	};
+	struct stats *s = calloc(1, sizeof(*s));
+	struct realm_commands at = {0};
+	struct config *c = config_get();
+	union realm_command cmd;
+	char text[128];
+
+	assert_non_null(s);
+	snprintf(s->port[0].name, API_NAME_MAX, "a");
+	snprintf(s->port[3].name, API_NAME_MAX, "b");
+	for (size_t i = 0; i < ARRAY_LEN(want); i++) {
+		assert_true(realm_commands_next(&at, c, s, &cmd) > 0);
+		assert_int_equal(cmd.cmd.hdr.type, want[i].type);
+		assert_string_equal(realm_command_describe(c, cmd.cmd.hdr.type, cmd.cmd.cookie,
+					    text, sizeof(text)),
+			want[i].describes);
+		if (i == 0) {
+			assert_int_equal(cmd.realm.port, 3);
+			assert_int_equal(cmd.realm.media_idle_ms, 7000);
+			assert_string_equal(cmd.realm.name, "one");
+		}
+		if (i == 1)
+			assert_int_equal(cmd.address.gateway.family, NET_FAMILY_NONE);
+		if (i == 2)
+			assert_int_equal(cmd.address.gateway.bytes[3], 254);
+	}
+	assert_int_equal(realm_commands_next(&at, c, s, &cmd), 0);
+	/* A cookie from elsewhere is described without reading outside. */
+	assert_string_equal(
+		realm_command_describe(c, REC_ADDRESS_SET, UINT64_MAX, text, sizeof(text)),
+		"command 4");
+	config_free(c);
+	free(s);
+}
+
+static void test_realm_without_its_port_is_left_out(void **state)
+{
+	struct stats *s = calloc(1, sizeof(*s));
+	struct realm_commands at = {0};
+	struct config *c = config_get();
+	union realm_command cmd;
+	unsigned int n = 0, realms = 0;
+
+	assert_non_null(s);
+	snprintf(s->port[0].name, API_NAME_MAX, "a");
+	while (realm_commands_next(&at, c, s, &cmd) > 0) {
+		n++;
+		realms += cmd.cmd.hdr.type == REC_REALM_SET;
+		if (cmd.cmd.hdr.type == REC_REALM_SET)
+			assert_int_equal(cmd.realm.realm, 1);
+	}
+	assert_int_equal(realms, 1);
+	assert_int_equal(n, 6);
+	config_free(c);
+	free(s);
+}
+
+static json_int_t int_at(const json_t *list, size_t i, const char *key)
+{
+	return json_integer_value(json_object_get(json_array_get(list, i), key));
+}
+
+static void test_show(void **state)
+{
+	struct stats *s = calloc(1, sizeof(*s));
+	json_t *o;
+
+	assert_non_null(s);
+	s->workers = 2;
+	snprintf(s->port[1].name, API_NAME_MAX, "core");
+	s->worker[0].port[1].rx_packets = 5;
+	s->worker[1].port[1].rx_packets = 7;
+	s->worker[1].port[1].drops[DROP_SIP_RATE] = 3;
+	s->worker[2].port[1].rx_packets = 100; /* no such worker */
+	o = show_ports(s);
+	assert_int_equal(json_array_size(o), 1);
+	assert_int_equal(int_at(o, 0, "rx_packets"), 12);
+	assert_int_equal(int_at(o, 0, "dropped"), 3);
+	json_decref(o);
+	o = show_drops(s, false);
+	assert_int_equal(json_array_size(o), 1);
+	assert_string_equal(
+		json_string_value(json_object_get(json_array_get(o, 0), "reason")), "sip_rate");
+	assert_int_equal(int_at(o, 0, "packets"), 3);
+	json_decref(o);
+	o = show_drops(s, true);
+	assert_int_equal(json_array_size(o), DROP_COUNT);
+	json_decref(o);
+	o = show_flat(s);
+	assert_int_equal(json_integer_value(json_object_get(o, "port_core_rx_packets")), 12);
+	assert_int_equal(json_integer_value(json_object_get(o, "port_core_drop_sip_rate")), 3);
+	json_decref(o);
+	free(s);
+}
+
+/* Every byte of the mapping 0xff: counts are bounded, texts cut and printable. */
+static void test_show_of_a_hostile_mapping(void **state)
+{
+	struct stats *s = malloc(sizeof(*s));
+	json_t *all[8], *call;
+	char *text;
+
+	assert_non_null(s);
+	memset(s, 0xff, sizeof(*s));
+	call = json_pack("{s:[{s:b, s:{s:i}, s:{s:I}}, i]}", "media", "active", 1, "caller", "flow",
+		1, "callee", "flow", (json_int_t)INT64_MAX, 1);
+	assert_non_null(call);
+	show_call_live(s, sizeof(*s), call);
+	all[0] = show_dataplane(s, 1);
+	all[1] = show_workers(s, 1);
+	all[2] = show_ports(s);
+	all[3] = show_graph(s);
+	all[4] = show_drops(s, true);
+	all[5] = show_pools(s);
+	all[6] = show_flat(s);
+	all[7] = call;
+	assert_int_equal(json_array_size(all[1]), API_WORKERS_MAX);
+	assert_int_equal(json_array_size(all[2]), API_PORTS_MAX);
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		assert_non_null(all[i]);
+		text = json_dumps(all[i], 0);
+		assert_non_null(text);
+		for (const char *p = text; *p != '\0'; p++)
+			assert_true(*p >= 0x20 && *p < 0x7f);
+		free(text);
+		json_decref(all[i]);
+	}
+	free(s);
+}
+
+static void test_live_counts_of_a_call(void **state)
+{
+	size_t bytes = sizeof(struct stats) + 3 * sizeof(struct stats_flow);
+	struct stats *s = aligned_alloc(64, (bytes + 63) / 64 * 64);
+	struct stats_flow *flows;
+	json_t *call, *side;
+
+	assert_non_null(s);
+	memset(s, 0, bytes);
+	s->flow_offset = (sizeof(*s) + 63) / 64 * 64;
+	bytes = s->flow_offset + 2 * sizeof(struct stats_flow);
+	flows = (struct stats_flow *)((char *)s + s->flow_offset);
+	flows[1].packets = 40;
+	call = json_pack("{s:[{s:b, s:{s:i, s:i}, s:{s:i, s:i}}]}", "media", "active", 1, "caller",
+		"flow", 1, "packets", 2, "callee", "flow", 2, "packets", 3);
+	show_call_live(s, bytes, call);
+	side = json_object_get(json_array_get(json_object_get(call, "media"), 0), "caller");
+	assert_int_equal(json_integer_value(json_object_get(side, "packets")), 42);
+	side = json_object_get(json_array_get(json_object_get(call, "media"), 0), "callee");
+	assert_int_equal(json_integer_value(json_object_get(side, "packets")), 3); /* outside */
+	json_decref(call);
+	free(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_mailbox),
+		cmocka_unit_test(test_realm_commands),
+		cmocka_unit_test(test_realm_without_its_port_is_left_out),
+		cmocka_unit_test(test_show),
+		cmocka_unit_test(test_show_of_a_hostile_mapping),
+		cmocka_unit_test(test_live_counts_of_a_call),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
