@@ -23,6 +23,7 @@ struct control {
 	struct cdr_file *cdr;
 	struct shard *shards[API_SHARDS_MAX];
 	unsigned int n_shards;
+	uint64_t hash_key[2]; /* of shard_hash(), drawn once at the start */
 	struct dataplane_link *link;
 	struct rpc_server *rpc;
 	uint64_t start_ms;

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <getopt.h>
 
+#include <openssl/rand.h>
+
 #include "control.h"
 #include "heap.h"
 #include "log.h"
@@ -56,8 +58,15 @@ static void cdr_fini(struct control *c)
 
 static int shards_init(struct control *c)
 {
+	if (RAND_bytes((unsigned char *)c->hash_key, sizeof(c->hash_key)) != 1)
+		return -EIO;
 	for (unsigned int i = 0; i < c->config->ops.shards; i++) {
-		const struct shard_env env = {.config = c->config, .index = i, .cdr = c->cdr};
+		const struct shard_env env = {
+			.config = c->config,
+			.index = i,
+			.hash_key = {c->hash_key[0], c->hash_key[1]},
+			.cdr = c->cdr,
+		};
 
 		c->shards[i] = shard_new(&env);
 		if (c->shards[i] == NULL)
@@ -84,6 +93,7 @@ static int link_init(struct control *c)
 		.main = &c->main,
 		.shards = c->shards,
 		.n_shards = c->n_shards,
+		.hash_key = {c->hash_key[0], c->hash_key[1]},
 	};
 
 	c->link = dataplane_link_new(&env);

@@ -113,6 +113,7 @@ static int calls_init(struct shard *s)
 		.timers = &s->timers,
 		.shard = s->env.index,
 		.shards = c->ops.shards,
+		.hash_key = {s->env.hash_key[0], s->env.hash_key[1]},
 		.send = shard_send,
 		.send_ctx = s,
 		.cdr = cdr_file_write,
@@ -205,7 +206,6 @@ static void do_attach(void *owner, void *arg)
 	}
 	s->group = g;
 	s->workers = session->workers;
-	b2bua_set_hash_key(s->b2bua, session->hash_key);
 	media_on_attach(s->media);
 }
 

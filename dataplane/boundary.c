@@ -256,7 +256,7 @@ static void boundary_hello(unsigned int i)
 		boundary_session();
 	rc = hello_check(&h, n);
 	if (rc == 0)
-		rc = session_open(fd, h.shards);
+		rc = session_open(fd, &h);
 	if (rc < 0) {
 		hello_refuse(fd, rc, &h);
 		return;

@@ -40,7 +40,7 @@ extern struct session session;
  * @param fd  the connection; the session's on success, else still the caller's.
  * @return 0 or negative errno with one line logged.
  */
-int session_open(int fd, uint16_t shards);
+int session_open(int fd, const struct attach_hello *h);
 
 /** Take the rings from the workers, wait until they have let go, unmap, close. */
 void session_close(void);

@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,6 +18,7 @@ struct welcome_draft {
 	struct attach_welcome head;
 	struct attach_ring rings[ATTACH_RINGS_MAX];
 	uint64_t bytes;
+	uint64_t hash_key[2];
 };
 
 static void draft_ring(
@@ -114,7 +114,7 @@ static int session_bind(const struct welcome_draft *d)
 			return -ENOMEM;
 		w->epoch = d->head.epoch;
 		w->shards = d->head.shards;
-		memcpy(w->hash_key, d->head.hash_key, sizeof(w->hash_key));
+		memcpy(w->hash_key, d->hash_key, sizeof(w->hash_key));
 		session.worker[i] = w;
 	}
 	for (unsigned int i = 0; i < d->head.n_rings; i++) {
@@ -164,7 +164,7 @@ static int session_welcome(int fd, const struct welcome_draft *d, int stats_fd)
 static_assert(offsetof(struct welcome_draft, rings) == sizeof(struct attach_welcome),
 	"sent as one piece");
 
-int session_open(int fd, uint16_t shards)
+int session_open(int fd, const struct attach_hello *h)
 {
 	struct welcome_draft *d = calloc(1, sizeof(*d));
 	size_t stats_bytes;
@@ -178,18 +178,14 @@ int session_open(int fd, uint16_t shards)
 	d->head.version = API_VERSION;
 	d->head.workers = (uint16_t)n_workers;
 	d->head.epoch = stats_region->epoch + 1;
-	d->head.shards = shards;
+	d->head.shards = h->shards;
 	d->head.stats_bytes = stats_bytes;
-	draft_layout(d, shards);
+	draft_layout(d, h->shards);
 	d->head.rings_bytes = d->bytes;
-	if (getrandom(d->head.hash_key, sizeof(d->head.hash_key), 0) !=
-		(ssize_t)sizeof(d->head.hash_key)) {
-		rc = -EIO;
-		goto fail;
-	}
+	memcpy(d->hash_key, h->hash_key, sizeof(d->hash_key));
 	rc = session_map(d->bytes);
 	if (rc == 0)
-		rc = session_make_fds(shards);
+		rc = session_make_fds(h->shards);
 	if (rc == 0)
 		rc = session_bind(d);
 	if (rc == 0)
@@ -197,7 +193,7 @@ int session_open(int fd, uint16_t shards)
 	if (rc < 0)
 		goto fail;
 	session.fd = fd;
-	session.shards = shards;
+	session.shards = h->shards;
 	session.epoch = d->head.epoch;
 	session.events_lost = 0;
 	stats_region->epoch = session.epoch;

@@ -267,11 +267,6 @@ const struct b2bua_stats *b2bua_get_stats(const struct b2bua *b)
 	return &b->stats;
 }
 
-void b2bua_set_hash_key(struct b2bua *b, const uint64_t key[2])
-{
-	memcpy(b->env.hash_key, key, sizeof(b->env.hash_key));
-}
-
 void b2bua_drain(struct b2bua *b)
 {
 	b->draining = true;

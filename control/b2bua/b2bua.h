@@ -44,9 +44,6 @@ void b2bua_free(struct b2bua *b);
 struct txn_layer *b2bua_txn_layer(struct b2bua *b);
 const struct b2bua_stats *b2bua_get_stats(const struct b2bua *b);
 
-/** A new attach brought a new key. */
-void b2bua_set_hash_key(struct b2bua *b, const uint64_t key[2]);
-
 /** A media stream of this call fell silent and is gone (media/ calls it). */
 void b2bua_on_media_gone(struct b2bua *b, uint64_t call_id);
 

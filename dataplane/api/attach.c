@@ -75,13 +75,14 @@ static void attach_take_fds(struct msghdr *msg, struct attach_session *s)
 }
 
 /* One hello out, one welcome in. @return bytes of the answer, or negative errno. */
-static ssize_t attach_exchange(
-	unsigned int shards, struct attach_session *s, struct attach_answer *answer)
+static ssize_t attach_exchange(unsigned int shards, const uint64_t key[2], struct attach_session *s,
+	struct attach_answer *answer)
 {
 	struct attach_hello hello = {.magic = API_MAGIC,
 		.version = API_VERSION,
 		.shards = (uint16_t)shards,
-		.pid = (uint32_t)getpid()};
+		.pid = (uint32_t)getpid(),
+		.hash_key = {key[0], key[1]}};
 	union {
 		struct cmsghdr align;
 		char buf[CMSG_SPACE(sizeof(int) * ATTACH_FDS_MAX)];
@@ -246,14 +247,12 @@ static int attach_accept_welcome(
 		return -EBADMSG;
 	s->workers = w->workers;
 	s->epoch = w->epoch;
-	s->hash_key[0] = w->hash_key[0];
-	s->hash_key[1] = w->hash_key[1];
 	rc = attach_map(s, w);
 	return rc < 0 ? rc : attach_bind(s, answer);
 }
 
-int attach_connect(
-	const char *path, unsigned int shards, struct attach_session *s, char *why, size_t why_size)
+int attach_connect(const char *path, unsigned int shards, const uint64_t key[2],
+	struct attach_session *s, char *why, size_t why_size)
 {
 	struct attach_answer *answer;
 	ssize_t n;
@@ -275,7 +274,7 @@ int attach_connect(
 		rc = -ENOMEM;
 		goto out;
 	}
-	n = attach_exchange(shards, s, answer);
+	n = attach_exchange(shards, key, s, answer);
 	if (n >= 0 && n < (ssize_t)sizeof(answer->welcome))
 		n = n == 0 ? -ECONNRESET : -EBADMSG;
 	if (n < 0) {

@@ -37,6 +37,7 @@ struct attach_hello {
 	uint16_t shards; /* 1..API_SHARDS_MAX */
 	uint32_t pid;	 /* for the log only */
 	uint32_t pad;
+	uint64_t hash_key[2]; /* of shard_hash(): control's for as long as its calls live */
 };
 
 struct attach_ring {
@@ -62,7 +63,6 @@ struct attach_welcome {
 	uint32_t pad;
 	uint64_t rings_bytes; /* size of the ring memfd (sealed against shrinking) */
 	uint64_t stats_bytes; /* size of the statistics memfd */
-	uint64_t hash_key[2]; /* of shard_hash() */
 };
 
 /* File descriptors of the welcome, in order: ring memfd, statistics memfd, the dataplane main's
@@ -86,7 +86,6 @@ struct attach_session {
 	uint32_t epoch;
 	uint16_t workers;
 	uint16_t shards;
-	uint64_t hash_key[2];
 	const struct stats *stats; /* read-only mapping, see stats.h */
 	size_t stats_bytes;
 	struct attach_group main;
@@ -102,19 +101,20 @@ struct attach_session {
  *
  * @param path    socket path.
  * @param shards  1..API_SHARDS_MAX.
+ * @param key     of shard_hash(); the same at every attach, so that calls stay on their shards.
  * @param s       storage; on success release it with attach_fini().
  * @param why     on failure a sentence for the operator, NUL terminated.
  * @return 0; -ENOENT or -ECONNREFUSED (no dataplane), -EPROTO (version), -EBUSY, -ETIMEDOUT,
  *         -EBADMSG (welcome that does not validate).
  */
-int attach_connect(const char *path, unsigned int shards, struct attach_session *s, char *why,
-	size_t why_size);
+int attach_connect(const char *path, unsigned int shards, const uint64_t key[2],
+	struct attach_session *s, char *why, size_t why_size);
 
 /** Unmap and close. The rings' users must have stopped. */
 void attach_fini(struct attach_session *s);
 
 /**
- * Shard that owns a Call-ID: the same in both processes. SipHash-1-3 under the session's key,
+ * Shard that owns a Call-ID: the same in both processes. SipHash-1-3 under control's key,
  * so nobody outside can aim all calls at one shard. Control draws the Call-IDs that it makes
  * until they hash to the drawing shard.
  * @return 0..shards-1.

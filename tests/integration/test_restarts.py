@@ -100,6 +100,23 @@ def test_dataplane_killed_and_back(make_box):
         phones.process.kill()
 
 
+def test_dialogs_outlive_the_dataplane(make_box, scaled):
+    """Messages of a call come to the shard that has it, by the new dataplane too."""
+    box = make_box({"shards: 1": "shards: 4"})
+    lab, calls = box.lab, scaled(20)
+    with Sipp(lab, lab.core, scenario.answer_and_talk(0, rtp=False)) as server, \
+            Sipp(lab, lab.access, scenario.talk_and_hang_up(6000, rtp=False), to=TO_BOX,
+                 calls=calls, rate=20) as phones:
+        wait_until(lambda: box.calls().answered_active >= calls, 10, "the calls to be answered")
+        box.dataplane.kill()
+        wait_until(lambda: not box.attached(), 5, "control to notice")
+        box.start_dataplane()
+        box.wait_ready()
+        assert phones.wait(30).succeeded == calls, phones.errors()
+        assert server.settle(calls).succeeded == calls, server.errors()
+    wait_until(lambda: box.calls().active == 0, 5, "the box's calls to be over")
+
+
 def test_calls_after_the_dataplane_came_back(make_box):
     box = make_box()
     lab = box.lab

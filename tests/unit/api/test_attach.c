@@ -53,12 +53,8 @@ static void add_ring(struct fake *f, enum ring_kind kind, uint8_t shard, uint32_
 static void fake_init(struct fake *f)
 {
 	memset(f, 0, sizeof(*f));
-	f->msg.w = (struct attach_welcome){.magic = API_MAGIC,
-		.version = API_VERSION,
-		.workers = 1,
-		.epoch = 3,
-		.shards = 1,
-		.hash_key = {1, 2}};
+	f->msg.w = (struct attach_welcome){
+		.magic = API_MAGIC, .version = API_VERSION, .workers = 1, .epoch = 3, .shards = 1};
 	add_ring(f, RING_CMD, ATTACH_SHARD_MAIN, 4096);
 	add_ring(f, RING_EVENT, ATTACH_SHARD_MAIN, 4096);
 	add_ring(f, RING_CMD, 0, 4096);
@@ -119,6 +115,8 @@ static void answer(int fd, const struct fake *f)
 		close(fds[i]);
 }
 
+static const uint64_t hash_key[2] = {1, 2};
+
 struct server {
 	int listen_fd;
 	struct fake fake;
@@ -130,7 +128,8 @@ static void *server_main(void *arg)
 	struct attach_hello h;
 	int fd = accept(s->listen_fd, NULL, NULL);
 
-	if (recv(fd, &h, sizeof(h), 0) == sizeof(h) && !s->fake.silent)
+	if (recv(fd, &h, sizeof(h), 0) == sizeof(h) &&
+		memcmp(h.hash_key, hash_key, sizeof(hash_key)) == 0 && !s->fake.silent)
 		answer(fd, &s->fake);
 	close(fd);
 	return NULL;
@@ -151,7 +150,7 @@ static int attach_to(struct fake *f, struct attach_session *s, char *why, size_t
 	assert_int_equal(listen(server.listen_fd, 1), 0);
 	assert_int_equal(pthread_create(&t, NULL, server_main, &server), 0);
 	why[0] = '\0';
-	rc = attach_connect(path, 1, s, why, why_size);
+	rc = attach_connect(path, 1, hash_key, s, why, why_size);
 	pthread_join(t, NULL);
 	close(server.listen_fd);
 	unlink(path);
@@ -387,19 +386,20 @@ static void test_nobody_there(void **state)
 	int fd;
 
 	snprintf(path, sizeof(path), "/tmp/sallyport-attach-%d.none", (int)getpid());
-	assert_int_equal(attach_connect(path, 1, &s, why, sizeof(why)), -ENOENT);
+	assert_int_equal(attach_connect(path, 1, hash_key, &s, why, sizeof(why)), -ENOENT);
 	assert_non_null(strstr(why, "start sallyport-dataplane"));
 	memcpy(sa.sun_path, path, strlen(path) + 1);
 	fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
 	assert_int_equal(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
-	assert_int_equal(attach_connect(path, 1, &s, why, sizeof(why)), -ECONNREFUSED);
+	assert_int_equal(attach_connect(path, 1, hash_key, &s, why, sizeof(why)), -ECONNREFUSED);
 	close(fd);
 	unlink(path);
-	assert_int_equal(attach_connect(path, 0, &s, why, sizeof(why)), -EINVAL);
-	assert_int_equal(attach_connect(path, API_SHARDS_MAX + 1, &s, why, sizeof(why)), -EINVAL);
+	assert_int_equal(attach_connect(path, 0, hash_key, &s, why, sizeof(why)), -EINVAL);
+	assert_int_equal(
+		attach_connect(path, API_SHARDS_MAX + 1, hash_key, &s, why, sizeof(why)), -EINVAL);
 	memset(longer, 'x', sizeof(longer) - 1);
 	longer[sizeof(longer) - 1] = '\0';
-	assert_int_equal(attach_connect(longer, 1, &s, why, sizeof(why)), -EINVAL);
+	assert_int_equal(attach_connect(longer, 1, hash_key, &s, why, sizeof(why)), -EINVAL);
 }
 
 /* A dataplane that is stopped accepts (the kernel does) but does not answer. */
@@ -415,7 +415,7 @@ static void test_timeout(void **state)
 	fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
 	assert_int_equal(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
 	assert_int_equal(listen(fd, 1), 0);
-	assert_int_equal(attach_connect(path, 1, &s, why, sizeof(why)), -ETIMEDOUT);
+	assert_int_equal(attach_connect(path, 1, hash_key, &s, why, sizeof(why)), -ETIMEDOUT);
 	close(fd);
 	unlink(path);
 }
