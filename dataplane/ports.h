@@ -13,7 +13,7 @@
 #include "base.h"
 
 /** Packets taken from a queue or given to it at once. */
-#define PORT_BURST 64
+#define PORT_BURST 32
 
 struct port {
 	char name[API_NAME_MAX];

@@ -23,12 +23,14 @@ static inline bool shape_valid(uint8_t flags, const uint8_t *payload, size_t len
 
 /* Not the locked source: let nat/ decide, and tell main when answers should go elsewhere now. */
 static enum drop_reason source_decide(struct worker *w, const struct flow_action *action,
-	struct stats_flow *live, uint32_t flow, const struct net_addr *src, uint16_t port)
+	struct stats_flow *live, uint32_t flow, rte_be32_t addr, uint16_t port)
 {
+	struct net_addr src = net_addr_v4(&addr);
+
 	/* A change that main could not hear of must not happen. */
 	if (rte_ring_full(w->latched))
 		return DROP_MEDIA_NO_REMOTE;
-	switch (latch_decide(&action->policy, &live->latch, src, port, w->now_ms)) {
+	switch (latch_decide(&action->policy, &live->latch, &src, port, w->now_ms)) {
 	case LATCH_ACCEPT_NEW:
 		rte_ring_sp_enqueue(w->latched, (void *)(uintptr_t)flow);
 		main_wake();
@@ -43,23 +45,30 @@ static enum drop_reason source_decide(struct worker *w, const struct flow_action
 	}
 }
 
+/* The locked source, by far the usual case. Unused bytes of an address are zero everywhere. */
+static inline bool source_locked(const struct latch *l, rte_be32_t addr, uint16_t port)
+{
+	rte_be32_t locked;
+
+	memcpy(&locked, l->source.bytes, sizeof(locked));
+	return l->phase == LATCH_LOCKED && l->port == port && locked == addr &&
+	       l->source.family == NET_FAMILY_V4;
+}
+
 static inline enum drop_reason media_decide(struct worker *w, const struct flow_action *action,
 	struct stats_flow *live, uint32_t flow, const struct rte_ipv4_hdr *ip)
 {
 	const struct rte_udp_hdr *udp = (const struct rte_udp_hdr *)(ip + 1);
 	size_t len = rte_be_to_cpu_16(udp->dgram_len) - sizeof(*udp);
 	uint16_t port = rte_be_to_cpu_16(udp->src_port);
-	struct net_addr src = {.family = NET_FAMILY_V4};
 	enum drop_reason verdict;
 
 	if (unlikely((action->flags & FLOW_RECEIVE) == 0))
 		return DROP_MEDIA_INACTIVE;
 	if (unlikely(!shape_valid(action->flags, (const uint8_t *)(udp + 1), len)))
 		return DROP_MEDIA_MALFORMED;
-	memcpy(src.bytes, &ip->src_addr, sizeof(ip->src_addr));
-	if (unlikely(live->latch.phase != LATCH_LOCKED || live->latch.port != port ||
-		     !net_addr_eq(&live->latch.source, &src))) {
-		verdict = source_decide(w, action, live, flow, &src, port);
+	if (unlikely(!source_locked(&live->latch, ip->src_addr, port))) {
+		verdict = source_decide(w, action, live, flow, ip->src_addr, port);
 		if (verdict != MEDIA_OK)
 			return verdict;
 	}

@@ -9,17 +9,32 @@
 
 #include "flow.h"
 
-/* RFC 1624: HC' = ~(~HC + ~m + m'), here over the two address pairs and the ports. */
-static inline uint16_t checksum_update(
-	uint16_t checksum, const uint16_t *old, const uint16_t *new, unsigned int words)
+/* Sum of 32-bit words to the 16-bit one's complement sum of their halves. */
+static inline uint16_t checksum_fold(uint64_t sum)
 {
-	uint32_t sum = (uint16_t)~checksum;
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + ((sum >> 16) & 0xffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)((sum & 0xffff) + (sum >> 16));
+}
 
-	for (unsigned int i = 0; i < words; i++)
-		sum += (uint32_t)(uint16_t)~old[i] + new[i];
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)~sum;
+/* RFC 1624: HC' = ~(~HC + ~m + m'); change is the sum of all ~m and m'. */
+static inline uint16_t checksum_update(uint16_t checksum, uint64_t change)
+{
+	return (uint16_t)~checksum_fold((uint16_t)~checksum + change);
+}
+
+static inline uint64_t checksum_change(uint32_t old, uint32_t new)
+{
+	return (uint64_t)(uint32_t)~old + new;
+}
+
+static inline uint32_t load32(const void *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
 }
 
 /** TTL of what leaves: the relay ends the old path, so it starts anew (RFC 1700's default). */
@@ -32,34 +47,31 @@ static inline uint16_t checksum_update(
 static inline void rewrite_v4(struct rte_ipv4_hdr *ip, const struct flow_action *action)
 {
 	struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(ip + 1);
-	uint16_t old[6], new[6]; /* source, destination, their ports */
-	uint16_t ttl_proto_old, ttl_proto_new, tos_old, tos_new;
+	uint32_t src = load32(action->src), dst = load32(action->dst);
+	uint32_t ports = load32(&action->src_port);
+	uint8_t tos = (uint8_t)(action->dscp << 2);
+	uint64_t addresses, change;
+	uint16_t checksum;
 
-	memcpy(&old[0], &ip->src_addr, 8);
-	memcpy(&old[4], &udp->src_port, 4);
-	memcpy(&new[0], action->src, 4);
-	memcpy(&new[2], action->dst, 4);
-	new[4] = action->src_port;
-	new[5] = action->dst_port;
+	addresses = checksum_change(ip->src_addr, src) + checksum_change(ip->dst_addr, dst);
 	/* RFC 768: zero says that the sender made none; a sum of zero is sent as all ones. */
 	if (udp->dgram_cksum != 0) {
-		udp->dgram_cksum = checksum_update(udp->dgram_cksum, old, new, 6);
-		if (udp->dgram_cksum == 0)
-			udp->dgram_cksum = 0xffff;
+		change = addresses + checksum_change(load32(&udp->src_port), ports);
+		checksum = checksum_update(udp->dgram_cksum, change);
+		udp->dgram_cksum = checksum != 0 ? checksum : 0xffff;
 	}
-	memcpy(&udp->src_port, &new[4], 4);
+	memcpy(&udp->src_port, &ports, sizeof(ports));
 
-	memcpy(&tos_old, ip, 2);
-	memcpy(&ttl_proto_old, &ip->time_to_live, 2);
-	ip->type_of_service = (uint8_t)(action->dscp << 2);
+	/* TOS is the low half of its 16-bit word, TTL the high half. */
+	change = addresses +
+		 checksum_change(rte_cpu_to_be_16(ip->type_of_service), rte_cpu_to_be_16(tos)) +
+		 checksum_change(rte_cpu_to_be_16((uint16_t)(ip->time_to_live << 8)),
+			 rte_cpu_to_be_16(REWRITE_TTL << 8));
+	ip->type_of_service = tos;
 	ip->time_to_live = REWRITE_TTL;
-	memcpy(&tos_new, ip, 2);
-	memcpy(&ttl_proto_new, &ip->time_to_live, 2);
-	ip->hdr_checksum = checksum_update(ip->hdr_checksum, old, new, 4);
-	ip->hdr_checksum =
-		checksum_update(ip->hdr_checksum, (const uint16_t[]){tos_old, ttl_proto_old},
-			(const uint16_t[]){tos_new, ttl_proto_new}, 2);
-	memcpy(&ip->src_addr, &new[0], 8);
+	ip->hdr_checksum = checksum_update(ip->hdr_checksum, change);
+	ip->src_addr = src;
+	ip->dst_addr = dst;
 }
 
 #endif
