@@ -28,7 +28,7 @@ struct b2bua_env {
 };
 
 struct b2bua_stats {
-	uint64_t calls_active; /* now, from INVITE to the end of both legs */
+	uint64_t calls_active; /* now, from INVITE to the CDR */
 	uint64_t calls_answered_active;
 	uint64_t calls_total; /* INVITEs that became a call */
 	uint64_t calls_answered;

@@ -139,7 +139,7 @@ struct call {
 	struct exchange ex;
 	struct media_session *media; /* NULL: closed (or never there) */
 	bool media_ending;
-	bool counted;  /* in the limits and in calls_active */
+	bool counted;  /* in the limits, until both legs are gone */
 	bool recorded; /* its CDR is written */
 	bool dead;     /* in b2bua.dead */
 	json_t *media_report;

@@ -171,13 +171,14 @@ void call_check(struct call *c)
 	if (!c->recorded) {
 		c->recorded = true;
 		cdr_write(c);
+		if (c->counted)
+			b->stats.calls_active--;
 	}
 	if (c->leg[SIDE_CALLER].state != LEG_GONE || c->leg[SIDE_CALLEE].state != LEG_GONE)
 		return;
 	if (c->counted) {
 		c->counted = false;
 		count_by(c, -1);
-		b->stats.calls_active--;
 	}
 	/* A BYE that crosses ours finds its dialog and gets 200. */
 	if (has_bye(&c->leg[SIDE_CALLER]) || has_bye(&c->leg[SIDE_CALLEE]) || c->dead)

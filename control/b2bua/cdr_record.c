@@ -145,8 +145,8 @@ json_t *b2bua_calls_json(const struct b2bua *b, unsigned int max)
 	{
 		if (all == NULL || max == 0)
 			break;
-		if (!c->counted)
-			continue; /* over; only a late BYE is waited for */
+		if (c->recorded)
+			continue; /* over; only the last answers are waited for */
 		json_array_append_new(all, call_json(c));
 		max--;
 	}

@@ -215,6 +215,8 @@ static void test_no_answer(void **state)
 	lab_run(&lab, 200);
 	lab_expect(&lab, INSIDE, "CANCEL ");
 	lab_expect(&lab, OUTSIDE, "SIP/2.0 408 Request Timeout\r\n");
+	/* The callee's last word is waited for, but the call is over. */
+	assert_int_equal(b2bua_get_stats(lab.b2bua)->calls_active, 0);
 	ua_respond(&callee, invite, 487, NULL, NULL);
 	assert_string_equal(lab_cdr_text(&lab, 0, "cause"), "no_answer");
 	assert_string_equal(lab_cdr_text(&lab, 0, "ended_by"), "box");
