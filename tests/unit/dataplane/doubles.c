@@ -17,6 +17,8 @@ unsigned int twin_index[API_PORTS_MAX];
 void worker_grace(void)
 {
 	graces++;
+	if (worker_qsbr != NULL)
+		rte_rcu_qsbr_synchronize(worker_qsbr, RTE_QSBR_THRID_INVALID);
 }
 
 void dataplane_setup(uint32_t flows)
