@@ -167,8 +167,12 @@ static void on_media_ready(void *ctx, uint64_t call_id)
 {
 	struct call *c = call_find(ctx, call_id);
 
-	if (c != NULL && c->state == CALL_ANSWERING)
+	if (c == NULL || c->ex.final == NULL || c->ex.answered)
+		return;
+	if (c->state == CALL_ANSWERING)
 		invite_answer(c);
+	else if (c->state == CALL_ESTABLISHED)
+		reinvite_answer(c);
 }
 
 static void on_media_stream_gone(void *ctx, uint64_t call_id, bool refused)

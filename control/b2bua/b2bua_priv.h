@@ -289,6 +289,8 @@ void invite_on_cancel(struct call *c, struct server_txn *invite, const struct si
 /* reinvite.c */
 void reinvite_on_request(struct leg *l, struct server_txn *txn, struct sip_msg *req);
 void reinvite_on_response(struct call *c, struct sip_msg *resp);
+/** As invite_answer(). */
+void reinvite_answer(struct call *c);
 
 /* bye.c */
 void bye_on_request(struct leg *l, struct server_txn *txn, const struct sip_msg *req);

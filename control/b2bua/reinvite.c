@@ -33,6 +33,17 @@ void reinvite_on_request(struct leg *l, struct server_txn *txn, struct sip_msg *
 		exchange_fail(c, status, NULL);
 }
 
+static void on_media_late(void *ctx)
+{
+	reinvite_answer(ctx);
+}
+
+void reinvite_answer(struct call *c)
+{
+	timer_cancel(c->b->env.timers, &c->timer);
+	exchange_accept(c);
+}
+
 static void on_accepted(struct call *c, struct sip_msg *resp)
 {
 	struct exchange *ex = &c->ex;
@@ -45,7 +56,11 @@ static void on_accepted(struct call *c, struct sip_msg *resp)
 		return;
 	}
 	ex->final = sip_msg_get(resp);
-	exchange_accept(c);
+	/* As with the first answer: who resumes shall find the streams changed. */
+	if (media_session_ready(c->media))
+		reinvite_answer(c);
+	else
+		(void)timer_arm(c->b->env.timers, &c->timer, CALL_MEDIA_WAIT_MS, on_media_late, c);
 }
 
 void reinvite_on_response(struct call *c, struct sip_msg *resp)

@@ -78,12 +78,23 @@ int media_remote_from_sdp(const struct media_session *s, unsigned int side,
 	return 0;
 }
 
+/*
+ * RFC 3264 section 8.4: what a held side sends stops here, since the one who holds may play music
+ * into the same call. RTCP goes on both ways (RFC 3264 section 6.1).
+ */
+static bool may_send(const struct media_line *line, unsigned int side)
+{
+	const struct media_remote *from = &line->remote[side], *to = &line->remote[!side];
+
+	return (from->direction == SDP_SENDRECV || from->direction == SDP_SENDONLY) &&
+	       (to->direction == SDP_SENDRECV || to->direction == SDP_RECVONLY) &&
+	       to->rtp.addr.family != NET_FAMILY_NONE;
+}
+
 static void fill_end(const struct media_session *s, const struct media_line *line,
 	unsigned int side, bool rtcp, struct stream_end *e)
 {
 	const struct media_remote *r = &line->remote[side];
-	bool silent = line->remote[0].direction == SDP_INACTIVE &&
-		      line->remote[1].direction == SDP_INACTIVE;
 
 	e->local.addr = s->media->env.config->realms[s->realm[side]].media_addr;
 	e->local.port = (uint16_t)(line->port[side] + rtcp);
@@ -94,7 +105,7 @@ static void fill_end(const struct media_session *s, const struct media_line *lin
 		e->allowed = r->rtcp.addr;
 	e->realm = s->realm[side];
 	e->prefix_len = r->prefix_len;
-	if (e->allowed.family != NET_FAMILY_NONE && !silent)
+	if (e->allowed.family != NET_FAMILY_NONE && (rtcp || may_send(line, side)))
 		e->flags |= STREAM_END_RECEIVE;
 	if (r->learn_port)
 		e->flags |= STREAM_END_LEARN_PORT;

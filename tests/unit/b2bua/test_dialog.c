@@ -33,6 +33,11 @@ static unsigned int audio_port(const char *msg)
 	return (unsigned int)strtoul(strstr(msg, "m=audio ") + 8, NULL, 10);
 }
 
+static unsigned int flags_of(unsigned int kind, unsigned int end)
+{
+	return lab_stream(&lab, kind)->set.end[end].flags;
+}
+
 static void test_hold_and_resume(void **state)
 {
 	struct ua caller, callee;
@@ -61,8 +66,11 @@ static void test_hold_and_resume(void **state)
 	ok = lab_expect(&lab, OUTSIDE, "SIP/2.0 200");
 	assert_non_null(strstr(lab_body(ok), "a=recvonly\r\n"));
 	ua_request(&caller, "ACK", 2, NULL, NULL);
-	/* Same addresses, still relayed: nothing for the dataplane to do. */
-	assert_int_equal(lab_stream(&lab, STREAM_RTP)->sets, sets);
+	/* The caller may send (music), the callee may not; RTCP goes both ways. */
+	assert_int_equal(lab_stream(&lab, STREAM_RTP)->sets, sets + 1);
+	assert_int_equal(flags_of(STREAM_RTP, 0), STREAM_END_RECEIVE | STREAM_END_LEARN_PORT);
+	assert_int_equal(flags_of(STREAM_RTP, 1), 0);
+	assert_int_equal(flags_of(STREAM_RTCP, 1), STREAM_END_RECEIVE);
 	/* Silence of a held line ends nothing. */
 	lab_stream_silent(&lab, STREAM_RTP);
 	assert_non_null(lab_stream(&lab, STREAM_RTP));
@@ -75,6 +83,7 @@ static void test_hold_and_resume(void **state)
 	lab_expect(&lab, OUTSIDE, "ACK ");
 	lab_expect(&lab, INSIDE, "SIP/2.0 200");
 	ua_request(&callee, "ACK", 101, NULL, NULL);
+	assert_int_equal(flags_of(STREAM_RTP, 1), STREAM_END_RECEIVE);
 	lab_hang_up(&lab, &caller, &callee);
 	assert_int_equal(lab.n_cdrs, 1);
 }
@@ -96,7 +105,8 @@ static void test_hold_by_address(void **state)
 	ua_request(&caller, "ACK", 2, NULL, NULL);
 	assert_int_equal(
 		lab_stream(&lab, STREAM_RTP)->set.end[0].remote.addr.family, NET_FAMILY_NONE);
-	assert_true(lab_stream(&lab, STREAM_RTP)->set.end[0].flags & STREAM_END_RECEIVE);
+	assert_int_equal(flags_of(STREAM_RTP, 0), STREAM_END_RECEIVE | STREAM_END_LEARN_PORT);
+	assert_int_equal(flags_of(STREAM_RTP, 1), 0);
 	lab_hang_up(&lab, &caller, &callee);
 }
 
