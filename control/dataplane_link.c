@@ -37,7 +37,7 @@ struct dataplane_link {
 	unsigned int retry_ms;
 	char why[256];
 	bool complained;	  /* "away" was logged */
-	unsigned int shards_busy; /* that still hold rings */
+	unsigned int shards_busy; /* LINK_DETACHING: that have not answered yet */
 	struct realm_commands at;
 	uint64_t told; /* streams of the dump */
 	struct dataplane_link_stats stats;
@@ -96,7 +96,6 @@ static void shards_attach(struct dataplane_link *l)
 			link_lost(l);
 			return;
 		}
-		l->shards_busy++;
 	}
 }
 
@@ -245,24 +244,22 @@ static void on_shard_detached(void *owner, void *arg)
 {
 	struct dataplane_link *l = arg;
 
-	if (--l->shards_busy == 0 && l->state == LINK_DETACHING)
+	if (--l->shards_busy == 0)
 		lost_done(l);
 }
 
 static void link_lost(struct dataplane_link *l)
 {
-	unsigned int busy = l->shards_busy;
-
 	log_warn("dataplane away, media continues if it lives; trying again reason=\"%s\"", l->why);
 	l->complained = true;
 	l->state = LINK_DETACHING;
 	evtimer_del(l->timer);
 	events_free(l);
-	for (unsigned int i = 0; i < busy; i++)
+	/* All of them, with rings or without: they forget what the dump had told, too. */
+	l->shards_busy = l->env.n_shards;
+	for (unsigned int i = 0; i < l->env.n_shards; i++)
 		while (shard_detach(l->env.shards[i], l->env.main, on_shard_detached, l) < 0)
 			sched_yield(); /* the rings must not stay in use: wait for memory */
-	if (busy == 0)
-		lost_done(l);
 }
 
 static void link_connect(struct dataplane_link *l)

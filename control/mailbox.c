@@ -22,6 +22,8 @@ int mailbox_init(struct mailbox *m, void *owner)
 
 void mailbox_fini(struct mailbox *m)
 {
+	if (m->fd < 0)
+		return;
 	mailbox_run(m);
 	pthread_mutex_destroy(&m->lock);
 	close(m->fd);

@@ -23,7 +23,7 @@ struct mailbox {
 
 /** @return 0 or -errno. */
 int mailbox_init(struct mailbox *m, void *owner);
-/** Runs what is left. Nobody may post any more. */
+/** Runs what is left. Nobody may post any more. No-op after a failed mailbox_init(). */
 void mailbox_fini(struct mailbox *m);
 /** Any thread. @param arg  fn's to free. @return 0 or -ENOMEM (fn will not be called). */
 int mailbox_post(struct mailbox *m, mail_fn fn, void *arg);

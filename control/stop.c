@@ -61,7 +61,7 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx)
 
 	if (!over && !idle)
 		poll_again();
-	else if (c->phase == CONTROL_DRAINING)
+	else if (c->phase == CONTROL_DRAINING && !idle)
 		hangup_start(c);
 	else
 		event_base_loopexit(c->base, NULL);
