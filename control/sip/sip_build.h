@@ -43,6 +43,12 @@ int sip_writer_finish(struct sip_writer *w);
 void sip_response_start(struct sip_writer *w, const struct sip_msg *req, unsigned int status,
 	const char *reason, struct str_view to_tag);
 
+/**
+ * Can a peer take this response of ours apart? A fault in Via, From, To, Call-ID or CSeq is the
+ * sender's own and stays inside its line: RFC 3261 section 8.2.6.2 has them copied as they are.
+ */
+bool sip_response_is_readable(struct str_view msg);
+
 /** Where a response to `req` goes over UDP (RFC 3261 section 18.2.2, RFC 3581 section 4): the
  * source. */
 struct sip_path sip_response_path(const struct sip_msg *req);

@@ -106,6 +106,22 @@ void sip_response_start(struct sip_writer *w, const struct sip_msg *req, unsigne
 	w->nul_pair = false;
 }
 
+bool sip_response_is_readable(struct str_view msg)
+{
+	struct sip_index idx;
+
+	switch (sip_scan(msg.p, msg.len, &idx)) {
+	case SIP_SCAN_NONE:
+	case SIP_SCAN_CALL_ID:
+	case SIP_SCAN_CSEQ:
+	case SIP_SCAN_VIA:
+	case SIP_SCAN_FROM_TO:
+		return idx.msg_len == msg.len;
+	default:
+		return false;
+	}
+}
+
 struct sip_path sip_response_path(const struct sip_msg *req)
 {
 	return req->path;

@@ -92,12 +92,11 @@ static void stateless_tag(const struct txn_layer *l, const struct sip_msg *req, 
 	tag[13] = '\0';
 }
 
-/** Answer without a transaction; what we could not read back ourselves is not sent. */
+/** Answer without a transaction; what a peer could not take apart is not sent. */
 static void refuse(
 	struct txn_layer *l, const struct sip_msg *req, unsigned int status, const char *reason)
 {
 	struct sip_path path = sip_response_path(req);
-	struct sip_index check;
 	struct sip_writer w;
 	char tag[14];
 	int len;
@@ -111,7 +110,7 @@ static void refuse(
 		sip_write_raw(&w, SV("Retry-After: 10\r\n"));
 	sip_write_body(&w, (struct str_view){NULL, 0}, (struct str_view){NULL, 0});
 	len = sip_writer_finish(&w);
-	if (len < 0 || sip_scan(l->scratch, (size_t)len, &check) != SIP_SCAN_NONE) {
+	if (len < 0 || !sip_response_is_readable((struct str_view){l->scratch, (size_t)len})) {
 		l->stats.ignored++;
 		return;
 	}
