@@ -92,7 +92,8 @@ def integration(folder, env, arguments):
     if os.path.exists(report):
         os.unlink(report)
     status = run([PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "-v", "--tb=short",
-                  "-m", "not soak", f"--junitxml={report}", *arguments, "tests/conformance", "tests/integration"],
+                  "-m", "not soak", f"--junitxml={report}", *arguments,
+                  "tests/conformance", "tests/integration"],
                  {**env, "SALLYPORT_BUILD": os.path.join(ROOT, folder)})
     totals = Totals()
     try:

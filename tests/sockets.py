@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 import time
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from sallyport_lab import Endpoint
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+CALL_ID = re.compile(rb"^(?:Call-ID|i)[ \t]*:\s*(\S+)", re.IGNORECASE | re.MULTILINE)
 _ids = itertools.count(1)
 
 
@@ -55,13 +57,15 @@ class Phone(Endpoint):
     """A socket that speaks SIP by hand."""
 
     def ask(self, message, to, seconds=2.0):
-        """Send, and wait for the first answer; None if none comes."""
+        """Send, and wait for the first answer to it (by Call-ID); None if none comes."""
+        call_id = CALL_ID.search(message)
         have = len(self.received)
         self.send(message, to)
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            if len(self.received) > have:
-                return self.received[have][2].decode("utf-8", "replace")
+            for _, _, answer in self.received[have:]:
+                if answer.startswith(b"SIP/2.0") and (not call_id or call_id.group(1) in answer):
+                    return answer.decode("utf-8", "replace")
             time.sleep(0.01)
         return None
 

@@ -19,15 +19,18 @@ SILENCE = None
 # RFC 4475 sections 3.1.2 and 3.3: the answer owed. Several where it says so.
 OWED = {
     "clerr": (400,), "ncl": (400,), "scalar02": (400,), "ltgtruri": (400,), "badvers": (400, 505),
-    "mismatch01": (400,), "mismatch02": (400, 501), "insuf": (400,), "multi01": (400,),
+    "mismatch01": (400,), "mismatch02": (400, 501), "multi01": (400,),
     "mcl01": (400,), "unkscm": (416,), "novelsc": (416,), "bext01": (420,),
     "badinv01": (400,), "quotbal": (400,), "regbadct": (400, 405, 501), "badaspec": (400,),
     "scalarlg": (SILENCE,), "bigcode": (SILENCE,), "bcast": (SILENCE,),
     "unreason": (SILENCE,), "noreason": (SILENCE,), "ipv6-bad": (400, 416),
+    # "Ideally" 400; but without Call-ID, From and To there is nothing to build an answer from.
+    "insuf": (400, SILENCE),
 }
-# Legal requests that must not be called bad.
+# Legal requests that must not be called bad. Not in it: inv2543, whose INVITE has no Contact, so
+# that a B2BUA has no target for its requests (RFC 3261 section 8.1.1.8).
 LEGAL = ("wsinv", "intmeth", "esc01", "escnull", "esc02", "lwsdisp", "longreq", "dblreq", "semiuri",
-         "transports", "mpart01", "cparam01", "cparam02", "regescrt", "sdp01", "inv2543",
+         "transports", "mpart01", "cparam01", "cparam02", "regescrt", "sdp01",
          "ipv6-good", "port-ambiguous", "port-unambiguous", "via-received-param-with-delim")
 
 

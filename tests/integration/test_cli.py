@@ -65,9 +65,9 @@ def test_exit_statuses(box):
 
 
 def test_socket_is_private(box):
-    for path in (box.socket, box.dataplane_socket):
-        assert stat.S_IMODE(os.stat(path).st_mode) & 0o077 == 0, path
     assert stat.S_IMODE(os.stat(box.socket).st_mode) == 0o600
+    # Control may run as another user of the dataplane's group; nobody else gets in.
+    assert stat.S_IMODE(os.stat(box.dataplane_socket).st_mode) & 0o007 == 0
 
 
 def rpc(box, line):
