@@ -12,6 +12,7 @@
 #include "boundary_priv.h"
 #include "flow.h"
 #include "log.h"
+#include "wakeup.h"
 
 /* Connections that have not said hello yet; the oldest gives way. */
 #define PENDING_MAX 4
@@ -349,7 +350,6 @@ void boundary_process(void)
 	if (session.fd < 0)
 		return;
 	/* Cleared before the rings are read, so that what comes in meanwhile sets it again. */
-	if (read(session.wake_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
-		log_debug("eventfd error=\"%s\"", strerror(errno));
+	(void)wakeup_take(session.wake_fd);
 	boundary_commands();
 }

@@ -27,7 +27,7 @@ struct session {
 	void *rings;
 	size_t rings_bytes;
 	int wake_fd;					 /* control wakes this thread */
-	int group_fd[API_SHARDS_MAX + 1];		 /* this side wakes control; 0: its main */
+	int group_fd[API_SHARDS_MAX + 1][2];		 /* wakeup.h: wakes control; 0: its main */
 	struct boundary_group group[API_SHARDS_MAX + 1]; /* 0: control's main */
 	struct worker_rings *worker[API_WORKERS_MAX];
 	uint64_t events_lost;

@@ -9,6 +9,7 @@
 #include "boundary.h"
 #include "boundary_priv.h"
 #include "log.h"
+#include "wakeup.h"
 #include "worker.h"
 
 struct session session = {.fd = -1, .rings_fd = -1, .wake_fd = -1};
@@ -75,9 +76,10 @@ static int session_make_fds(uint16_t shards)
 	if (session.wake_fd < 0)
 		return -errno;
 	for (unsigned int g = 0; g <= shards; g++) {
-		session.group_fd[g] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		if (session.group_fd[g] < 0)
-			return -errno;
+		int rc = wakeup_open(session.group_fd[g]);
+
+		if (rc < 0)
+			return rc;
 	}
 	return 0;
 }
@@ -94,10 +96,10 @@ static struct ring *session_handle(const struct attach_ring *a, int *event_fd)
 		session.group[g].id = a->shard;
 		return &session.group[g].cmd;
 	case RING_EVENT:
-		*event_fd = session.group_fd[g];
+		*event_fd = session.group_fd[g][1];
 		return &session.group[g].event;
 	case RING_UP:
-		*event_fd = session.group_fd[g];
+		*event_fd = session.group_fd[g][1];
 		return &w->up[a->shard];
 	default:
 		w->down_shard[w->n_down] = a->shard;
@@ -151,7 +153,7 @@ static int session_welcome(int fd, const struct welcome_draft *d, int stats_fd)
 	for (unsigned int i = 0; i < n_workers; i++)
 		fds[n++] = workers[i].wake_fd;
 	for (unsigned int g = 0; g <= d->head.shards; g++)
-		fds[n++] = session.group_fd[g];
+		fds[n++] = session.group_fd[g][0];
 	msg.msg_controllen = CMSG_SPACE(n * sizeof(int));
 	c = CMSG_FIRSTHDR(&msg);
 	c->cmsg_level = SOL_SOCKET;
@@ -173,7 +175,7 @@ int session_open(int fd, const struct attach_hello *h)
 	if (d == NULL)
 		goto fail;
 	for (unsigned int g = 0; g < ARRAY_LEN(session.group_fd); g++)
-		session.group_fd[g] = -1;
+		session.group_fd[g][0] = session.group_fd[g][1] = -1;
 	d->head.magic = API_MAGIC;
 	d->head.version = API_VERSION;
 	d->head.workers = (uint16_t)n_workers;
@@ -235,9 +237,8 @@ void session_close(void)
 		munmap(session.rings, session.rings_bytes);
 	session.rings = NULL;
 	for (unsigned int g = 0; g < ARRAY_LEN(session.group_fd); g++) {
-		if (session.group_fd[g] > 0)
-			close(session.group_fd[g]);
-		session.group_fd[g] = -1;
+		close_fd(&session.group_fd[g][0]);
+		close_fd(&session.group_fd[g][1]);
 	}
 	close_fd(&session.rings_fd);
 	close_fd(&session.wake_fd);

@@ -27,6 +27,7 @@
 #include "ports.h"
 #include "sip_scan.h"
 #include "source_table.h"
+#include "wakeup.h"
 
 #define TO_KERNEL_RING 2048
 #define FROM_KERNEL_RING 2048
@@ -77,7 +78,7 @@ void worker_wake(struct worker *w)
 	atomic_thread_fence(memory_order_seq_cst);
 	if (atomic_load_explicit(&w->asleep, memory_order_relaxed) &&
 		atomic_exchange(&w->asleep, false))
-		eventfd_signal(w->wake_fd);
+		eventfd_signal(w->main_fd);
 }
 
 /* --- the loop --- */
@@ -140,17 +141,18 @@ static void rings_awake(struct worker *w)
 /* Sleep for at most ns, or until somebody gives this worker something. */
 static void worker_sleep(struct worker *w, long ns)
 {
-	struct pollfd fd = {.fd = w->wake_fd, .events = POLLIN};
+	struct pollfd fds[] = {
+		{.fd = w->main_fd, .events = POLLIN}, {.fd = w->wake_fd, .events = POLLIN}};
 	const struct timespec timeout = {.tv_nsec = ns};
-	uint64_t count;
 
 	atomic_store(&w->asleep, true);
 	atomic_thread_fence(memory_order_seq_cst);
 	if (rings_sleep(w) && rte_ring_empty(w->from_kernel)) {
 		rte_rcu_qsbr_thread_offline(worker_qsbr, w->index);
-		if (ppoll(&fd, 1, &timeout, NULL) > 0 &&
-			read(w->wake_fd, &count, sizeof(count)) < 0)
-			fd.revents = 0; /* somebody else's read; nothing is lost */
+		if (ppoll(fds, ARRAY_LEN(fds), &timeout, NULL) > 0) {
+			(void)wakeup_take(w->main_fd);
+			(void)wakeup_take(w->wake_fd);
+		}
 		rte_rcu_qsbr_thread_online(worker_qsbr, w->index);
 		w->stats->sleeps++;
 	}
@@ -215,8 +217,9 @@ static int one_init(struct worker *w, const struct dataplane_config *config)
 	w->sources = source_table_new((config->sources + n_workers - 1) / n_workers, key);
 	w->scratch = aligned_alloc(64, RTE_ALIGN_CEIL(WORKER_SCRATCH, 64));
 	w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	w->main_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (w->latched == NULL || w->to_kernel == NULL || w->from_kernel == NULL ||
-		w->sources == NULL || w->scratch == NULL || w->wake_fd < 0)
+		w->sources == NULL || w->scratch == NULL || w->wake_fd < 0 || w->main_fd < 0)
 		return -ENOMEM;
 	return 0;
 }
@@ -239,7 +242,7 @@ int worker_init(const struct dataplane_config *config)
 
 		w->index = (uint16_t)n_workers++;
 		w->lcore = lcore;
-		w->wake_fd = -1;
+		w->wake_fd = w->main_fd = -1;
 	}
 	return 0;
 }
@@ -310,8 +313,8 @@ void worker_stop(void)
 {
 	for (unsigned int i = 0; i < n_workers; i++) {
 		atomic_store(&workers[i].stop, true);
-		if (workers[i].wake_fd >= 0)
-			eventfd_signal(workers[i].wake_fd);
+		if (workers[i].main_fd >= 0)
+			eventfd_signal(workers[i].main_fd);
 	}
 	rte_eal_mp_wait_lcore();
 }
@@ -340,6 +343,8 @@ void worker_fini(void)
 		free(w->scratch);
 		if (w->wake_fd >= 0)
 			close(w->wake_fd);
+		if (w->main_fd >= 0)
+			close(w->main_fd);
 	}
 	memset(workers, 0, sizeof(workers));
 	rte_free(worker_qsbr);

@@ -52,8 +52,9 @@ struct worker {
 	uint64_t now_tsc;	      /* of this loop */
 	uint32_t now_ms;	      /* CLOCK_MONOTONIC of this loop, low 32 bits */
 	uint64_t now_ns;
-	int wake_fd;	    /* eventfd: control put something on a down ring */
-	atomic_bool asleep; /* worker sets before it sleeps; main clears it and writes wake_fd */
+	int wake_fd; /* eventfd: control put something on a down ring. Only read (wakeup.h) */
+	int main_fd; /* eventfd: main gave something */
+	atomic_bool asleep; /* worker sets before it sleeps; main clears it and writes main_fd */
 	uint32_t packets;   /* of this loop, from any source; 0 means idle */
 	uint16_t ip_id;	    /* of the next packet of our own */
 	struct source_table *sources; /* policed SIP sources; worker: rw */

@@ -66,7 +66,8 @@ struct attach_welcome {
 };
 
 /* File descriptors of the welcome, in order: ring memfd, statistics memfd, the dataplane main's
- * eventfd, one eventfd a worker, control main's eventfd, one eventfd a shard. */
+ * eventfd, one eventfd a worker (control writes these), then for control's main and each shard one
+ * to read: 8 bytes a wake-up, non-blocking; a pipe today, as the dataplane must never wait. */
 #define ATTACH_FDS_MAX (4 + API_WORKERS_MAX + API_SHARDS_MAX)
 
 struct stats;
