@@ -239,7 +239,8 @@ void leg_refuse_fork(struct leg *l, const struct sip_msg *resp);
 unsigned int identity_map(struct call *c, const struct sip_msg *req);
 /** name-addr without parameters, its display name in quotes. @return 0, -EBADMSG, -ENOMEM. */
 int identity_name_set(char **dst, struct str_view header);
-/** The same with another host. @param uri_only  no display name, no brackets. */
+/** The same with another host. @param uri_only  `header` is a URI alone, and so is what it becomes.
+ */
 int identity_name_map(
 	char **dst, struct str_view header, const struct net_endpoint *host, bool uri_only);
 

@@ -3,13 +3,14 @@
 
 #include "b2bua_priv.h"
 
-/* Section 25.1 "user" and what phones write; nothing that could end a URI or a name-addr. */
+/* Section 25.1 "user" and what phones write; nothing that could end a URI or a name-addr. A comma
+ * is one of its characters: no list is near, since our name-addrs all have brackets. */
 static bool user_is_sane(struct str_view user)
 {
 	if (user.len > 256)
 		return false;
 	for (size_t i = 0; i < user.len; i++)
-		if (user.p[i] <= ' ' || user.p[i] > '~' || strchr("<>\"@,\\", user.p[i]) != NULL)
+		if (user.p[i] <= ' ' || user.p[i] > '~' || strchr("<>\"@\\", user.p[i]) != NULL)
 			return false;
 	return true;
 }
@@ -69,11 +70,14 @@ int identity_name_map(
 	char **dst, struct str_view header, const struct net_endpoint *host, bool uri_only)
 {
 	char uri_text[LEG_TEXT_MAX + 1], where[NET_ENDPOINT_STRLEN];
-	struct sip_name_addr na;
+	struct sip_name_addr na = {.uri = header};
 	struct sip_uri uri;
 	int n;
 
-	if (name_parse(header, &na, &uri) != 0 || !user_is_sane(uri.user))
+	/* A Request-URI stands alone: there is no name-addr whose parameters its ";" could begin,
+	 * as in sip:+4989;rn=+4930@host. */
+	n = uri_only ? sip_uri_parse(header, &uri) : name_parse(header, &na, &uri);
+	if (n != 0 || na.uri.len > LEG_TEXT_MAX || !user_is_sane(uri.user))
 		return -EBADMSG;
 	if (host->port == 5060 && !uri_only && host->addr.family == NET_FAMILY_V4)
 		net_addr_format(&host->addr, where);

@@ -277,6 +277,9 @@ static void on_again(struct leg *l, const struct sip_msg *resp)
 		leg_refuse_fork(l, resp);
 	else if (l->ack != NULL && resp->idx.cseq == l->ack_cseq)
 		leg_repeat_ack(l);
+	else if (l->call->state == CALL_ENDED && l->remote_tag != NULL)
+		/* A BYE overtook it: nobody wants this answer, but it must stop coming. */
+		leg_send_ack(l, resp->idx.cseq, nothing);
 }
 
 void invite_on_response(struct leg *l, struct client_txn *txn, struct sip_msg *resp)

@@ -580,6 +580,39 @@ static void test_identity_trusted(void **state)
 	ua_respond(&callee, invite, 486, NULL, NULL);
 }
 
+/* The callee may answer what a BYE overtakes: section 13.2.2.4 wants an ACK all the same. */
+static void test_bye_overtakes_answer(void **state)
+{
+	struct ua caller, callee;
+	const char *invite, *bye;
+
+	lab_establish(&lab, &caller, &callee);
+	ua_request(&caller, "INVITE", 2, HOLD_SDP, NULL);
+	invite = lab_expect(&lab, INSIDE, "INVITE ");
+	ua_request(&caller, "BYE", 3, NULL, NULL);
+	bye = lab_expect(&lab, INSIDE, "BYE ");
+	assert_int_equal(lab_count(&lab, INSIDE, "ACK "), 1);
+	ua_respond(&callee, invite, 200, HELD_SDP, NULL);
+	assert_string_equal(lab_header(lab_expect(&lab, INSIDE, "ACK "), "CSeq"), "2 ACK");
+	ua_respond(&callee, invite, 200, HELD_SDP, NULL);
+	assert_int_equal(lab_count(&lab, INSIDE, "ACK "), 3);
+	ua_respond(&callee, bye, 200, NULL, NULL);
+}
+
+/* RFC 4475 section 3.1.1.2: whatever may stand in a user part. */
+static void test_user_characters(void **state)
+{
+	struct ua caller = ua_caller(&lab, "bo1_~(to-be!sure)&isn't+it$/crazy?,/;;*%41");
+	const char *invite;
+
+	snprintf(caller.from, sizeof(caller.from), "<sip:a,b;c=d@192.0.2.66>");
+	ua_request(&caller, "INVITE", 1, OUTSIDE_SDP, NULL);
+	invite = lab_expect(&lab, INSIDE,
+		"INVITE sip:bo1_~(to-be!sure)&isn't+it$/crazy?,/;;*%41@10.0.0.10:5060 SIP/2.0\r\n");
+	assert_int_equal(strncmp(lab_header(invite, "From"), "<sip:a,b;c=d@10.0.0.1>;tag=", 27), 0);
+	ua_request(&caller, "CANCEL", 1, NULL, NULL);
+}
+
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -607,6 +640,8 @@ int main(void)
 		CASE(test_contact_behind_nat),
 		CASE(test_headers),
 		CASE(test_identity_trusted),
+		CASE(test_bye_overtakes_answer),
+		CASE(test_user_characters),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
