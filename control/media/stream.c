@@ -138,7 +138,8 @@ void media_stream_gone(struct media_stream *st, const struct rec_stream_event *e
 	/* A delete that we asked for is over with its REC_DONE, which follows. */
 	if (ev->reason != STREAM_GONE_INACTIVE || st->state != STREAM_SET)
 		return;
-	st->known = false;
+	/* What we said and is not answered reached it later: then it has the stream again. */
+	st->known = st->unanswered > 0;
 	if (st->said.kind != STREAM_RTCP && s->watched && !line_is_held(st->line)) {
 		if (m->user.on_stream_gone != NULL)
 			m->user.on_stream_gone(m->user.ctx, s->call_id, false);

@@ -367,6 +367,26 @@ static void test_orphans(void **state)
 	assert_int_equal(media_get_stats(lab.media)->ports_used, 0);
 }
 
+/* A stream falls silent while a change of it is on its way: the change makes it anew, so that
+ * the end of the call must remove it. */
+static void test_silent_while_changed(void **state)
+{
+	struct ua caller, callee;
+	struct rec_stream_event ev = {
+		.hdr = {.type = REC_STREAM_GONE}, .reason = STREAM_GONE_INACTIVE};
+
+	lab_establish(&lab, &caller, &callee);
+	ev.id = lab_stream(&lab, STREAM_RTP)->set.id;
+	ev.kind = STREAM_RTP;
+	/* media_on_attach() says everything again; the lab answers when its clock runs. */
+	media_on_attach(lab.media);
+	lab_event(&lab, &ev, sizeof(ev));
+	lab_run(&lab, 0);
+	assert_int_equal(lab.n_streams, 0);
+	ua_respond(&caller, lab_expect(&lab, OUTSIDE, "BYE "), 200, NULL, NULL);
+	ua_respond(&callee, lab_expect(&lab, INSIDE, "BYE "), 200, NULL, NULL);
+}
+
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -388,6 +408,7 @@ int main(void)
 		CASE(test_stream_refused),
 		CASE(test_bad_events),
 		CASE(test_orphans),
+		CASE(test_silent_while_changed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
