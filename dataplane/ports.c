@@ -23,8 +23,6 @@ struct port ports[API_PORTS_MAX];
 unsigned int n_ports;
 struct rte_mempool *packet_pool;
 
-int pkt_meta_offset = -1;
-
 static int pool_init(const struct dataplane_config *config)
 {
 	static const struct rte_mbuf_dynfield field = {
@@ -39,8 +37,7 @@ static int pool_init(const struct dataplane_config *config)
 
 		room = RTE_MAX(room, RTE_ALIGN_CEIL(frame, 1024u));
 	}
-	pkt_meta_offset = rte_mbuf_dynfield_register(&field);
-	if (pkt_meta_offset < 0) {
+	if (rte_mbuf_dynfield_register_offset(&field, PKT_META_OFFSET) < 0) {
 		log_error("no room for packet metadata in mbufs");
 		return -rte_errno;
 	}

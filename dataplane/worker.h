@@ -110,10 +110,11 @@ struct pkt_meta {
 	uint32_t value2; /* index into worker.scans, local index, port to glean by */
 };
 enum pkt_origin { PKT_WIRE, PKT_TWIN, PKT_CONTROL };
-extern int pkt_meta_offset;
+/* A fixed place among the dynamic fields, claimed at start: no load to find it. */
+#define PKT_META_OFFSET offsetof(struct rte_mbuf, dynfield1[6])
 static inline struct pkt_meta *pkt_meta(struct rte_mbuf *m)
 {
-	return RTE_MBUF_DYNFIELD(m, pkt_meta_offset, struct pkt_meta *);
+	return RTE_MBUF_DYNFIELD(m, PKT_META_OFFSET, struct pkt_meta *);
 }
 
 #endif

@@ -16,8 +16,7 @@ static inline rte_edge_t eth_one(struct rte_mbuf *m)
 		return pkt_drop(m, DROP_ETH_NOT_OURS);
 	switch (rte_be_to_cpu_16(eth->ether_type)) {
 	case RTE_ETHER_TYPE_IPV4:
-		m->l2_len = sizeof(*eth);
-		rte_pktmbuf_adj(m, sizeof(*eth));
+		pkt_strip_frame(m, sizeof(*eth));
 		return ETH_IP4;
 	case RTE_ETHER_TYPE_ARP:
 	case RTE_ETHER_TYPE_IPV6: /* the kernel's until it is forwarded here */

@@ -43,8 +43,10 @@ static inline enum drop_reason header_check(struct rte_mbuf *m)
 	if (unlikely((ip->fragment_offset & rte_cpu_to_be_16(RTE_IPV4_HDR_MF_FLAG |
 							     RTE_IPV4_HDR_OFFSET_MASK)) != 0))
 		return DROP_IP_FRAGMENT;
-	m->data_len = len;
-	m->pkt_len = len;
+	if (unlikely(len != m->data_len)) {
+		m->data_len = len;
+		m->pkt_len = len;
+	}
 	return IP4_OK;
 }
 

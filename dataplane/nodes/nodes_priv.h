@@ -56,6 +56,15 @@ static inline rte_edge_t pkt_drop(struct rte_mbuf *m, enum drop_reason reason)
 	return EDGE_DROP;
 }
 
+/** Take the first len bytes off, and keep how many in l2_len (all other offload fields are 0). */
+static inline void pkt_strip_frame(struct rte_mbuf *m, uint16_t len)
+{
+	m->tx_offload = len;
+	m->data_off += len;
+	m->data_len -= len;
+	m->pkt_len -= len;
+}
+
 /** Give back the frame that eth took the first bytes off. */
 static inline void pkt_restore_frame(struct rte_mbuf *m)
 {

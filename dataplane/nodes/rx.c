@@ -22,7 +22,7 @@ static uint16_t rx_process(struct rte_graph *graph, struct rte_node *node, void 
 		if (i + PREFETCH_AHEAD < n)
 			rte_prefetch0(rte_pktmbuf_mtod(m[i + PREFETCH_AHEAD], void *));
 		*pkt_meta(m[i]) = (struct pkt_meta){.port = ctx->port, .origin = PKT_WIRE};
-		m[i]->l2_len = 0;
+		m[i]->tx_offload = 0;
 		bytes += m[i]->pkt_len;
 	}
 	counts->rx_packets += n;

@@ -183,9 +183,20 @@ static void sip_echo(void)
 	ring_publish(&session.shard[0].down);
 }
 
+/* In minus out by the equation of stats.h: 0 at rest. */
+static int64_t balance(const struct stats_port_counts *c)
+{
+	uint64_t out = c->forwarded + c->originated + c->punted + c->sip_up + c->gleaned;
+
+	for (unsigned int d = 0; d < DROP_COUNT; d++)
+		out += c->drops[d];
+	return (int64_t)(c->rx_packets + c->from_twin + c->from_control - out);
+}
+
 static void sample(uint64_t start)
 {
 	uint64_t tx = 0, rx = 0, drops = 0;
+	int64_t under_way = 0;
 
 	for (unsigned int p = 0; p < 2; p++) {
 		struct stats_port_counts c;
@@ -193,12 +204,14 @@ static void sample(uint64_t start)
 		stats_port_sum(session.stats, p, &c);
 		tx += c.tx_packets;
 		rx += c.rx_packets;
+		under_way += balance(&c);
 		for (unsigned int d = 0; d < DROP_COUNT; d++)
 			drops += c.drops[d];
 	}
-	printf("{\"ns\": %llu, \"rx\": %llu, \"tx\": %llu, \"drops\": %llu}\n",
+	printf("{\"ns\": %llu, \"rx\": %llu, \"tx\": %llu, \"drops\": %llu, "
+	       "\"under_way\": %lld}\n",
 		(unsigned long long)(now_ns() - start), (unsigned long long)rx,
-		(unsigned long long)tx, (unsigned long long)drops);
+		(unsigned long long)tx, (unsigned long long)drops, (long long)under_way);
 	fflush(stdout);
 }
 

@@ -169,7 +169,8 @@ class Bench:
         limit = time.monotonic() + 30
         while time.monotonic() < limit:
             if child.poll() is not None:
-                raise RuntimeError(f"sallyport-dataplane ended with {child.returncode}")
+                with open(f"{self.dir}/dataplane.log", encoding="utf8") as log:
+                    raise RuntimeError(f"sallyport-dataplane ended: {log.read()[-500:]}")
             if os.path.exists(path):
                 return
             time.sleep(0.05)
