@@ -27,6 +27,7 @@
 static struct mnl_socket *events; /* what changes */
 static int epoll_fd = -1, alive_fd = -1, routes_fd = -1;
 static bool twin_up[API_PORTS_MAX];
+static bool routes_due; /* routes_fd is armed */
 
 static void arm(int fd, time_t s, long ns, bool again)
 {
@@ -37,9 +38,15 @@ static void arm(int fd, time_t s, long ns, bool again)
 	timerfd_settime(fd, 0, &t, NULL);
 }
 
-/* What is best now depends on other routes to the same prefix: read all, a little later. */
+/*
+ * What is best now depends on other routes to the same prefix: read all, a little later.
+ * Counted from the first change, so that a route that flaps does not hold the others up.
+ */
 static void routes_changed(void)
 {
+	if (routes_due)
+		return;
+	routes_due = true;
 	arm(routes_fd, 0, ROUTES_DELAY_NS, false);
 }
 
@@ -224,6 +231,7 @@ static int routes_sync(void)
 	if (rc < 0) {
 		/* Nothing is removed on half a dump; try again. */
 		log_warn("cannot read the kernel's routes error=\"%s\"", strerror(-rc));
+		routes_due = true;
 		arm(routes_fd, 1, 0, false);
 		return rc;
 	}
@@ -262,6 +270,7 @@ int netlink_init(void)
 	if (rc < 0)
 		return rc;
 	memset(twin_up, 0, sizeof(twin_up));
+	routes_due = false;
 	/* Subscribed before the dumps: nothing falls between. */
 	events = netlink_socket_open(
 		RTMGRP_NEIGH | RTMGRP_IPV4_ROUTE | RTMGRP_LINK | RTMGRP_IPV4_IFADDR);
@@ -361,8 +370,10 @@ void netlink_process(void)
 	if (events == NULL)
 		return;
 	events_read();
-	if (timer_ran_out(routes_fd))
+	if (timer_ran_out(routes_fd)) {
+		routes_due = false;
 		routes_sync();
+	}
 	if (timer_ran_out(alive_fd))
 		mirror_keep_alive();
 }

@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "boundary.h"
@@ -306,6 +307,28 @@ static void test_configured_address_and_stream(void **state)
 	assert_int_equal(nexthop_used(), 0);
 }
 
+/* A route that flaps without end does not keep others from being seen. */
+static void test_flapping_route(void **state)
+{
+	const struct timespec pause = {.tv_nsec = 5000000};
+	FILE *f = popen("ip -batch -", "w");
+
+	assert_non_null(f);
+	ip("addr add 192.0.2.10/24 dev twin0");
+	settle();
+	ip("route add 203.0.113.0/24 via 192.0.2.1 dev twin0");
+	for (unsigned int i = 0; i < 60; i++) {
+		fprintf(f, "route %s 198.51.100.1/32 dev twin0\n", i % 2 == 0 ? "add" : "del");
+		fflush(f);
+		nanosleep(&pause, NULL);
+		netlink_process();
+		if (route("203.0.113.5")->type == NEXTHOP_NEIGHBOUR)
+			break;
+	}
+	assert_int_equal(route("203.0.113.5")->type, NEXTHOP_NEIGHBOUR);
+	assert_int_equal(pclose(f), 0);
+}
+
 /* More events than the socket holds: everything is read again. */
 static void test_overrun(void **state)
 {
@@ -346,6 +369,7 @@ int main(void)
 		T(test_what_was_there_before_the_start),
 		T(test_a_probe_resolves),
 		T(test_configured_address_and_stream),
+		T(test_flapping_route),
 		T(test_overrun),
 	};
 	int fd;
