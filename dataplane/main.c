@@ -12,6 +12,7 @@
 #include <rte_lcore.h>
 
 #include "boundary.h"
+#include "claim.h"
 #include "dataplane_config.h"
 #include "eal.h"
 #include "flow.h"
@@ -35,6 +36,11 @@ static int epoll_fd = -1, signal_fd = -1;
 static bool twins_wake;
 
 /* --- modules --- */
+
+static int claims_start(void)
+{
+	return claims_init(config);
+}
 
 static int eal_start(void)
 {
@@ -129,6 +135,7 @@ struct module {
 };
 
 static const struct module modules[] = {
+	{"devices", claims_start, claims_fini},
 	{"eal", eal_start, eal_fini},
 	{"workers", workers_init, worker_fini},
 	{"statistics region", stats_start, stats_region_fini},

@@ -112,6 +112,18 @@ def test_every_packet_is_accounted_for(box):
         assert into + ours == out, port
 
 
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_second_dataplane_is_refused(make_box, driver):
+    """On the same interfaces it says so and ends; the first one's calls go on."""
+    box = make_box(driver=driver)
+    second = box.lab.box.start(
+        "second", [box.program("dataplane", "sallyport-dataplane"), "-c", box.config],
+        box.lab.path("second.log"))
+    assert second.wait(10) == 1
+    assert "'sp-access' is in use by another" in second.output()
+    three_calls(box)
+
+
 def test_ctrl_c_too(make_box):
     """SIGINT ends both as SIGTERM does."""
     box = make_box()
