@@ -53,26 +53,49 @@ void netdev_sysctl(int version, const char *name, const char *key, const char *v
 		close(fd);
 }
 
-void netdev_keep_quiet(const char *device)
+/* The kernel interface under a port of one of the packet-socket drivers. */
+static bool device_interface(const char *device, const char *driver, char name[IFNAMSIZ])
 {
-	static const char key[] = "iface=";
-	char name[IFNAMSIZ];
-	const char *p;
+	static const char key[] = ",iface=";
+	const char *p = strstr(device, key);
 	size_t len;
 
-	if (strncmp(device, "net_af_packet", 13) != 0)
-		return;
-	p = strstr(device, key);
-	if (p == NULL)
-		return;
+	if (strncmp(device, driver, strlen(driver)) != 0 || p == NULL)
+		return false;
 	p += sizeof(key) - 1;
 	len = strcspn(p, ",");
-	if (len == 0 || len >= sizeof(name))
-		return;
+	if (len == 0 || len >= IFNAMSIZ)
+		return false;
 	memcpy(name, p, len);
 	name[len] = '\0';
+	return true;
+}
+
+void netdev_keep_quiet(const char *device)
+{
+	char name[IFNAMSIZ];
+
+	if (!device_interface(device, "net_af_packet", name))
+		return;
 	/* Strict reverse path: routes lead to the twin, so nothing may come in here. */
 	netdev_sysctl(4, name, "rp_filter", "1");
 	netdev_sysctl(4, name, "arp_ignore", "8");
 	netdev_sysctl(6, name, "disable_ipv6", "1");
+}
+
+int netdev_running(const char *device)
+{
+	struct ifreq r = {0};
+	int fd, rc;
+
+	if (!device_interface(device, "net_af_packet", r.ifr_name) &&
+		!device_interface(device, "net_af_xdp", r.ifr_name))
+		return -ENOTSUP;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	rc = ioctl(fd, SIOCGIFFLAGS, &r) < 0 ? -errno : (r.ifr_flags & IFF_RUNNING) != 0;
+	close(fd);
+	/* Removed: there is no link to wait for. */
+	return rc == -ENODEV ? 0 : rc;
 }

@@ -20,4 +20,12 @@ void netdev_sysctl(int version, const char *name, const char *key, const char *v
  */
 void netdev_keep_quiet(const char *device);
 
+/**
+ * Is the kernel interface under a port up and does it have a carrier? The packet-socket drivers
+ * call their link up from the start to the end, so that they cannot be asked.
+ * @param device  DPDK device string.
+ * @return 1, 0, or negative errno: -ENOTSUP when it is no net_af_packet or net_af_xdp port.
+ */
+int netdev_running(const char *device);
+
 #endif

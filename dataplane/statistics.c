@@ -16,6 +16,7 @@
 #include "flow.h"
 #include "kernel_path.h"
 #include "log.h"
+#include "netdev.h"
 #include "nexthop.h"
 #include "ports.h"
 #include "source_table.h"
@@ -111,11 +112,12 @@ static void pools_refresh(void)
 static void port_refresh(uint16_t i)
 {
 	struct stats_port *s = &stats_region->port[i];
+	int running = netdev_running(config->ports[i].device);
 	struct rte_eth_link link = {0};
 	uint16_t mtu;
 
 	if (rte_eth_link_get_nowait(ports[i].eth_id, &link) == 0) {
-		s->link_up = link.link_status;
+		s->link_up = running >= 0 ? running > 0 : link.link_status;
 		s->speed_mbps = link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : link.link_speed;
 	}
 	if (rte_eth_dev_get_mtu(ports[i].eth_id, &mtu) == 0)

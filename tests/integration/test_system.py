@@ -113,6 +113,24 @@ def test_every_packet_is_accounted_for(box):
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
+def test_link_down_shows(make_box, driver):
+    """Down and removed are told from up, and after a link came back calls work."""
+    box = make_box(driver=driver)
+    lab = box.lab
+
+    def links():
+        return {port["name"]: port["link"] for port in box.show("ports")}
+    assert links() == {"access": "up", "core": "up"}
+    lab.box.ip("link set sp-core down")
+    wait_until(lambda: links() == {"access": "up", "core": "down"}, 5, "the link to be down")
+    lab.box.ip("link set sp-core up")
+    wait_until(lambda: links() == {"access": "up", "core": "up"}, 5, "the link to be up")
+    three_calls(box)
+    lab.box.ip("link del sp-core")
+    wait_until(lambda: links() == {"access": "up", "core": "down"}, 5, "the link to be gone")
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
 def test_second_dataplane_is_refused(make_box, driver):
     """On the same interfaces it says so and ends; the first one's calls go on."""
     box = make_box(driver=driver)
