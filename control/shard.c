@@ -64,6 +64,8 @@ static void *shard_main(void *arg)
 		shard_rings_publish(s);
 		atomic_store_explicit(&s->calls_active, b2bua_get_stats(s->b2bua)->calls_active,
 			memory_order_relaxed);
+		atomic_store_explicit(&s->requests_open, b2bua_get_stats(s->b2bua)->requests_open,
+			memory_order_relaxed);
 		if (!more)
 			more = !shard_rings_sleep(s);
 		timer_set(s);
@@ -193,6 +195,11 @@ uint64_t shard_calls_active(const struct shard *s)
 	return atomic_load_explicit(&s->calls_active, memory_order_relaxed);
 }
 
+uint64_t shard_requests_open(const struct shard *s)
+{
+	return atomic_load_explicit(&s->requests_open, memory_order_relaxed);
+}
+
 static void do_attach(void *owner, void *arg)
 {
 	struct shard *s = owner;
@@ -317,6 +324,7 @@ json_t *shard_counters(struct shard *s)
 		{"calls_failed", b->calls_failed},
 		{"calls_refused", b->calls_refused},
 		{"dialogs", b->dialogs},
+		{"requests_open", b->requests_open},
 		{"transactions_server", t->servers},
 		{"transactions_client", t->clients},
 		{"transactions_requests_in", t->requests_in},

@@ -34,6 +34,9 @@ int shard_post(struct shard *s, mail_fn fn, void *arg);
 /** Any thread: calls in progress, as of the shard's last turn. */
 uint64_t shard_calls_active(const struct shard *s);
 
+/** Any thread: requests that peers have not answered, as of the shard's last turn. */
+uint64_t shard_requests_open(const struct shard *s);
+
 /** CLOCK_MONOTONIC, milliseconds: the clock of timers. Any thread. */
 uint64_t shard_clock_ms(void);
 

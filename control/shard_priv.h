@@ -36,8 +36,9 @@ struct shard {
 	struct attach_group *group; /* NULL: no dataplane */
 	unsigned int workers;	    /* of the attached dataplane */
 	struct shard_counts counts;
-	_Atomic uint64_t calls_active; /* shard: wo, others: ro */
-	struct sip_index index;	       /* of the message at hand */
+	_Atomic uint64_t calls_active;	/* shard: wo, others: ro */
+	_Atomic uint64_t requests_open; /* shard: wo, others: ro */
+	struct sip_index index;		/* of the message at hand */
 	_Alignas(8) uint8_t
 		record[sizeof(struct rec_sip_up) + sizeof(struct sip_index) + API_SIP_MSG_MAX];
 };

@@ -26,6 +26,16 @@ uint64_t control_calls_active(const struct control *c)
 	return sum;
 }
 
+/* No call, and nobody who may have missed that it is over. */
+static bool is_idle(const struct control *c)
+{
+	uint64_t open = 0;
+
+	for (unsigned int i = 0; i < c->n_shards; i++)
+		open += shard_requests_open(c->shards[i]);
+	return open == 0 && control_calls_active(c) == 0;
+}
+
 static void poll_again(void)
 {
 	const struct timeval tv = {.tv_usec = POLL_MS * 1000};
@@ -57,7 +67,7 @@ static void drain_start(struct control *c)
 static void on_timer(evutil_socket_t fd, short what, void *ctx)
 {
 	struct control *c = ctx;
-	bool over = shard_clock_ms() >= stop.deadline_ms, idle = control_calls_active(c) == 0;
+	bool over = shard_clock_ms() >= stop.deadline_ms, idle = is_idle(c);
 
 	if (!over && !idle)
 		poll_again();

@@ -35,6 +35,7 @@ struct b2bua_stats {
 	uint64_t calls_failed;	/* final answer 3xx-6xx or timeout before an answer */
 	uint64_t calls_refused; /* no route, no media port, limit, draining */
 	uint64_t dialogs;	/* alive now */
+	uint64_t requests_open; /* ours without a final answer: INVITE and BYE */
 };
 
 /** @return NULL when out of memory. The transaction layer is made inside, see b2bua_txn_layer(). */

@@ -33,6 +33,7 @@ struct leg_txn {
 	struct leg *leg;
 	struct client_txn *client;
 	enum sip_method method;
+	bool open; /* without its final answer; counted */
 	struct leg_txn *prev, *next;
 };
 
@@ -226,6 +227,8 @@ void leg_refresh(struct leg *l, const struct sip_msg *msg);
 void leg_request_start(struct leg *l, struct sip_writer *w, enum sip_method method, uint32_t cseq);
 /** Send what the writer holds in a client transaction of this leg. @return NULL on failure. */
 struct client_txn *leg_request_send(struct leg *l, struct sip_writer *w, enum sip_method method);
+/** Out of its leg and freed; its transaction is over or detached. */
+void leg_txn_free(struct leg_txn *t);
 /** ACK for the 2xx to our INVITE with this CSeq; kept for repetitions. */
 void leg_send_ack(struct leg *l, uint32_t cseq, struct str_view sdp);
 void leg_repeat_ack(struct leg *l);

@@ -36,7 +36,7 @@ void leg_fini(struct leg *l)
 	{
 		if (l->call->b->txns != NULL)
 			client_txn_detach(t->client);
-		free(t);
+		leg_txn_free(t);
 	}
 	if (l->hh.tbl != NULL)
 		HASH_DELETE(hh, l->call->b->legs, l);

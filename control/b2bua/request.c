@@ -58,10 +58,26 @@ void leg_request_start(struct leg *l, struct sip_writer *w, enum sip_method meth
 
 /* --- client transactions of a leg --- */
 
+static void set_open(struct leg_txn *t, bool open)
+{
+	if (t->open != open)
+		t->leg->call->b->stats.requests_open += open ? 1 : -1ull;
+	t->open = open;
+}
+
+void leg_txn_free(struct leg_txn *t)
+{
+	set_open(t, false);
+	DL_DELETE(t->leg->txns, t);
+	free(t);
+}
+
 static void on_response(void *ctx, struct client_txn *txn, struct sip_msg *resp)
 {
 	struct leg_txn *t = ctx;
 
+	if (resp->idx.status >= 200)
+		set_open(t, false);
 	if (t->method == SIP_INVITE)
 		invite_on_response(t->leg, txn, resp);
 }
@@ -72,8 +88,7 @@ static void on_end(void *ctx, struct client_txn *txn, int error)
 	struct leg *l = t->leg;
 	enum sip_method method = t->method;
 
-	DL_DELETE(l->txns, t);
-	free(t);
+	leg_txn_free(t);
 	if (method == SIP_INVITE)
 		invite_on_end(l, txn, error);
 	call_check(l->call);
@@ -111,6 +126,7 @@ struct client_txn *leg_request_send(struct leg *l, struct sip_writer *w, enum si
 		return NULL;
 	}
 	DL_APPEND(l->txns, t);
+	set_open(t, true);
 	return t->client;
 }
 
@@ -183,8 +199,7 @@ void leg_refuse_fork(struct leg *l, const struct sip_msg *resp)
 	/* Nobody waits for the answer to this BYE. */
 	while ((t = fork.txns) != NULL) {
 		client_txn_detach(t->client);
-		DL_DELETE(fork.txns, t);
-		free(t);
+		leg_txn_free(t);
 	}
 	leg_set_state(&fork, LEG_GONE);
 	for (unsigned int i = 0; i < fork.n_routes; i++)

@@ -370,6 +370,31 @@ static void test_stop(void **state)
 	assert_int_equal(b2bua_get_stats(lab.b2bua)->calls_active, 0);
 }
 
+/* Who stops the program waits for the answers to its BYEs and CANCELs, not for the calls alone. */
+static void test_stop_waits(void **state)
+{
+	const struct b2bua_stats *stats = b2bua_get_stats(lab.b2bua);
+	struct ua caller, callee, caller2, callee2;
+	const char *invite, *cancel;
+
+	lab_establish(&lab, &caller, &callee);
+	callee2 = lab_call(&lab, &caller2, &invite);
+	ua_respond(&callee2, invite, 180, NULL, NULL);
+	assert_int_equal(stats->requests_open, 1);
+	b2bua_stop(lab.b2bua);
+	lab_run(&lab, 0);
+	assert_int_equal(stats->calls_active, 0);
+	assert_int_equal(stats->requests_open, 3);
+	ua_respond(&caller, lab_expect(&lab, OUTSIDE, "BYE "), 200, NULL, NULL);
+	ua_respond(&callee, lab_expect(&lab, INSIDE, "BYE "), 200, NULL, NULL);
+	assert_int_equal(stats->requests_open, 1);
+	cancel = lab_expect(&lab, INSIDE, "CANCEL ");
+	ua_respond(&callee2, cancel, 200, NULL, NULL);
+	assert_int_equal(stats->requests_open, 1);
+	ua_respond(&callee2, invite, 487, NULL, NULL);
+	assert_int_equal(stats->requests_open, 0);
+}
+
 static void test_show(void **state)
 {
 	struct ua caller, callee;
@@ -434,6 +459,7 @@ int main(void)
 		CASE(test_from_inside),
 		CASE(test_media_silent),
 		CASE(test_stop),
+		CASE(test_stop_waits),
 		CASE(test_show),
 		cmocka_unit_test(test_free_under_way),
 	};
