@@ -39,8 +39,13 @@ static void on_deadline(evutil_socket_t fd, short what, void *ctx)
 
 static void finish(struct collection *q)
 {
-	if (q->call != NULL)
-		q->answer(q->control, q->call, q->results, q->control->n_shards);
+	struct control *c = q->control;
+
+	/* While the program ends its last mail comes without a control socket. */
+	if (q->call != NULL && c->rpc == NULL)
+		rpc_fail(q->call, RPC_REFUSED, "sallyport-control is stopping");
+	else if (q->call != NULL)
+		q->answer(c, q->call, q->results, c->n_shards, q->number);
 	collection_free(q);
 }
 

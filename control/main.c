@@ -122,6 +122,7 @@ static int rpc_init(struct control *c)
 static void rpc_fini(struct control *c)
 {
 	rpc_server_free(c->rpc);
+	c->rpc = NULL;
 }
 
 struct module {

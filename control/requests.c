@@ -45,8 +45,8 @@ static json_t *ask_counters(struct shard *s, const char *text, unsigned int numb
 
 /* --- status --- */
 
-static void answer_status(
-	struct control *c, struct rpc_call *call, json_t *const *results, unsigned int n)
+static void answer_status(struct control *c, struct rpc_call *call, json_t *const *results,
+	unsigned int n, unsigned int number)
 {
 	const struct stats *s = dataplane_link_stats_map(c->link);
 	json_t *sum = counters_sum(results, n), *o;
@@ -88,14 +88,15 @@ static json_t *ask_calls(struct shard *s, const char *text, unsigned int max)
 	return b2bua_calls_json(shard_b2bua(s), max);
 }
 
-static void answer_calls(
-	struct control *c, struct rpc_call *call, json_t *const *results, unsigned int n)
+static void answer_calls(struct control *c, struct rpc_call *call, json_t *const *results,
+	unsigned int n, unsigned int max)
 {
 	json_t *list = json_array();
 
 	for (unsigned int i = 0; i < n; i++)
-		if (results[i] != NULL)
-			json_array_extend(list, results[i]);
+		for (size_t k = 0; k < json_array_size(results[i]) && json_array_size(list) < max;
+			k++)
+			json_array_append(list, json_array_get(results[i], k));
 	rpc_result(call, json_pack("{s:I, s:o}", "total", (json_int_t)control_calls_active(c),
 				 "calls", list));
 }
@@ -110,9 +111,8 @@ static void calls(void *ctx, struct rpc_call *call, const json_t *params)
 		rpc_fail(call, RPC_INVALID_PARAMS, "max: a number from 1 to %d", CALLS_MAX);
 		return;
 	}
-	/* Each shard tells its part; rounded up. */
-	collect(c, call, ask_calls, answer_calls, NULL,
-		(unsigned int)((n + c->n_shards - 1) / c->n_shards));
+	/* Each shard tells so many: it may have them all. */
+	collect(c, call, ask_calls, answer_calls, NULL, (unsigned int)n);
 }
 
 static json_t *ask_call(struct shard *s, const char *id, unsigned int number)
@@ -120,8 +120,8 @@ static json_t *ask_call(struct shard *s, const char *id, unsigned int number)
 	return b2bua_call_json(shard_b2bua(s), id);
 }
 
-static void answer_call(
-	struct control *c, struct rpc_call *call, json_t *const *results, unsigned int n)
+static void answer_call(struct control *c, struct rpc_call *call, json_t *const *results,
+	unsigned int n, unsigned int number)
 {
 	const struct stats *s = dataplane_link_stats_map(c->link);
 
@@ -148,8 +148,8 @@ static void call(void *ctx, struct rpc_call *rpc, const json_t *params)
 
 /* --- stats, memory --- */
 
-static void answer_stats(
-	struct control *c, struct rpc_call *call, json_t *const *results, unsigned int n)
+static void answer_stats(struct control *c, struct rpc_call *call, json_t *const *results,
+	unsigned int n, unsigned int number)
 {
 	const struct dataplane_link_stats *link = dataplane_link_get_stats(c->link);
 	const struct stats *s = dataplane_link_stats_map(c->link);
@@ -194,8 +194,8 @@ static json_t *ask_flush(struct shard *s, const char *text, unsigned int number)
 	return NULL;
 }
 
-static void answer_memory(
-	struct control *c, struct rpc_call *call, json_t *const *results, unsigned int n)
+static void answer_memory(struct control *c, struct rpc_call *call, json_t *const *results,
+	unsigned int n, unsigned int number)
 {
 	const struct stats *s = dataplane_link_stats_map(c->link);
 

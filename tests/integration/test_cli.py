@@ -48,6 +48,19 @@ def test_show_calls_while_they_run(box):
     assert box.show("calls")["calls"] == []
 
 
+def test_show_calls_counts_over_all_shards(make_box):
+    """N calls are N calls, whichever shards have them."""
+    box = make_box({"shards: 1": "shards: 4"})
+    lab, calls = box.lab, 12
+    with Sipp(lab, lab.core, scenario.answer_and_talk(0, rtp=False)), \
+            Sipp(lab, lab.access, scenario.talk_and_hang_up(3000, rtp=False), to=f"{ACCESS_BOX}:5060",
+                 calls=calls, rate=50):
+        wait_until(lambda: box.calls().answered >= calls, 10, "the calls to be answered")
+        for count in (1, 5, 11, 12, 13):
+            assert len(box.show("calls", str(count))["calls"]) == min(count, calls)
+        assert box.show("calls", "1")["total"] == calls
+
+
 def test_graph_shows_the_nodes(box):
     table = box.sally("show", "graph")
     for node in ("eth", "ip", "media", "sip"):
