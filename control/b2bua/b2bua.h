@@ -54,8 +54,8 @@ void b2bua_drain(struct b2bua *b);
 void b2bua_stop(struct b2bua *b);
 
 /**
- * Calls for `sally show calls`: array of {id, state, from, to, from_realm, to_peer, started,
- * duration_s, ...}.
+ * Calls for `sally show calls`: array of {id, state, from, to, from_realm, to_peer, start,
+ * duration_ms, ...}.
  * @param max  at most so many. @return new reference, or NULL (out of memory).
  */
 json_t *b2bua_calls_json(const struct b2bua *b, unsigned int max);

@@ -93,11 +93,11 @@ static json_t *base_json(const struct call *c)
 {
 	const struct leg *caller = &c->leg[SIDE_CALLER], *callee = &c->leg[SIDE_CALLEE];
 
-	return json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:f}", "id", c->name, "from",
+	return json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:I}", "id", c->name, "from",
 		text_json(c->from), "to", text_json(c->to), "from_realm", realm_json(caller),
 		"from_peer", peer_json(caller), "to_realm", realm_json(callee), "to_peer",
 		peer_json(callee), "start", time_json(c->start_ms), "duration_ms",
-		(json_int_t)duration_ms(c), "duration_s", (double)duration_ms(c) / 1000);
+		(json_int_t)duration_ms(c));
 }
 
 void cdr_write(struct call *c)
@@ -110,7 +110,6 @@ void cdr_write(struct call *c)
 	record = base_json(c);
 	if (record == NULL)
 		return;
-	json_object_set_new(record, "call_id", json_string(c->name));
 	json_object_set_new(record, "answer", time_json(c->answer_ms));
 	json_object_set_new(record, "end", time_json(c->end_ms));
 	json_object_set_new(record, "a_call_id", text_json(c->leg[SIDE_CALLER].call_id));
@@ -132,7 +131,6 @@ static json_t *call_json(const struct call *c)
 	if (o == NULL)
 		return NULL;
 	json_object_set_new(o, "state", json_string(state_names[c->state]));
-	json_object_set_new(o, "started", time_json(c->start_ms));
 	return o;
 }
 

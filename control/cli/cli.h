@@ -54,9 +54,10 @@ void format_memory(const struct cli *cli, const json_t *result);
 
 enum column_kind {
 	COLUMN_TEXT,
-	COLUMN_NUMBER, /* 1,234,567 */
-	COLUMN_BYTES,  /* 1.2 MiB */
-	COLUMN_TENTHS, /* 1.5 */
+	COLUMN_NUMBER,	/* 1,234,567 */
+	COLUMN_BYTES,	/* 1.2 MiB */
+	COLUMN_TENTHS,	/* 1.5 */
+	COLUMN_SECONDS, /* milliseconds, shown as 1.5 */
 };
 
 struct column {

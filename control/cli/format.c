@@ -235,7 +235,7 @@ void format_calls(const struct cli *cli, const json_t *r)
 	static const struct column columns[] = {
 		{"ID", "id", COLUMN_TEXT},
 		{"STATE", "state", COLUMN_TEXT},
-		{"SECONDS", "duration_s", COLUMN_TENTHS},
+		{"SECONDS", "duration_ms", COLUMN_SECONDS},
 		{"FROM", "from", COLUMN_TEXT},
 		{"TO", "to", COLUMN_TEXT},
 		{"REALM", "from_realm", COLUMN_TEXT},

@@ -43,6 +43,8 @@ const char *value_text(const json_t *v, enum column_kind kind, char *buf, size_t
 		scale_bytes(json_number_value(v), buf, size);
 	else if (json_is_number(v) && kind == COLUMN_TENTHS)
 		snprintf(buf, size, "%.1f", json_number_value(v));
+	else if (json_is_number(v) && kind == COLUMN_SECONDS)
+		snprintf(buf, size, "%.1f", json_number_value(v) / 1000);
 	else if (json_is_integer(v) && kind == COLUMN_NUMBER)
 		group_digits(json_integer_value(v), buf, size);
 	else if (json_is_integer(v))

@@ -142,7 +142,7 @@ def test_cdr_of_a_call(box):
     new = box.cdrs()[cdrs:]
     assert len(new) == 1
     assert all(key in new[0] for key in (
-        "call_id", "from", "to", "start", "answer", "end", "duration_ms", "sip_status")), new[0]
+        "id", "from", "to", "start", "answer", "end", "duration_ms", "sip_status")), new[0]
     assert new[0]["duration_ms"] >= 1000 and new[0]["ended_by"] == "caller"
 
 
