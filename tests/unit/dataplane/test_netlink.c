@@ -332,7 +332,8 @@ static void test_flapping_route(void **state)
 /* More events than the socket holds: everything is read again. */
 static void test_overrun(void **state)
 {
-	FILE *f = fopen("/tmp/sallyport-neigh.batch", "w");
+	char path[] = "/tmp/sallyport-neigh-XXXXXX", args[64];
+	FILE *f = fdopen(mkstemp(path), "w");
 
 	assert_non_null(f);
 	ip("addr add 10.0.0.1/8 dev twin0");
@@ -347,8 +348,9 @@ static void test_overrun(void **state)
 				i / 250, 1 + i % 250, round, i & 255);
 	}
 	fclose(f);
-	ip("-batch /tmp/sallyport-neigh.batch");
-	unlink("/tmp/sallyport-neigh.batch");
+	snprintf(args, sizeof(args), "-batch %s", path);
+	ip(args);
+	unlink(path);
 	settle();
 	assert_true(linked_to(route("10.1.0.1"), (const uint8_t[]){2, 0, 0, 0, 19, 0}));
 	assert_true(linked_to(route("10.1.3.250"), (const uint8_t[]){2, 0, 0, 0, 19, 999 & 255}));
