@@ -144,7 +144,7 @@ static const struct module modules[] = {
 	{"local addresses", local_init, local_fini},
 	{"streams", streams_start, stream_fini},
 	{"nodes", nodes_init, NULL},
-	{"graphs", graphs_start, NULL},
+	{"graphs", graphs_start, worker_release},
 	{"statistics", statistics_start, statistics_fini},
 	{"twins", twins_start, twin_fini},
 	{"netlink", netlink_init, netlink_fini},

@@ -281,6 +281,37 @@ static int queues_account(struct worker *w)
 	return w->scans == NULL ? -ENOMEM : 0;
 }
 
+static void ring_empty_free(struct rte_ring *r, bool mbufs)
+{
+	void *obj;
+
+	while (r != NULL && mbufs && rte_ring_sc_dequeue(r, &obj) == 0)
+		rte_pktmbuf_free(obj);
+	rte_ring_free(r);
+}
+
+void worker_release(void)
+{
+	for (unsigned int i = 0; i < n_workers; i++) {
+		struct worker *w = &workers[i];
+
+		if (w->graph != NULL)
+			rte_graph_destroy(w->graph->id);
+		ring_empty_free(w->latched, false);
+		ring_empty_free(w->to_kernel, true);
+		ring_empty_free(w->from_kernel, true);
+		source_table_free(w->sources);
+		free(w->scans);
+		free(w->scratch);
+		if (w->wake_fd >= 0)
+			close(w->wake_fd);
+		if (w->main_fd >= 0)
+			close(w->main_fd);
+		*w = (struct worker){
+			.index = w->index, .lcore = w->lcore, .wake_fd = -1, .main_fd = -1};
+	}
+}
+
 int worker_prepare(const struct dataplane_config *config)
 {
 	int rc = 0;
@@ -295,6 +326,8 @@ int worker_prepare(const struct dataplane_config *config)
 	if (rc == -ENOMEM)
 		log_error("no memory for the workers: raise dataplane.memory_mib (now %u)",
 			config->memory_mib);
+	if (rc < 0)
+		worker_release();
 	return rc;
 }
 
@@ -319,33 +352,10 @@ void worker_stop(void)
 	rte_eal_mp_wait_lcore();
 }
 
-static void ring_empty_free(struct rte_ring *r, bool mbufs)
-{
-	void *obj;
-
-	while (r != NULL && mbufs && rte_ring_sc_dequeue(r, &obj) == 0)
-		rte_pktmbuf_free(obj);
-	rte_ring_free(r);
-}
-
 void worker_fini(void)
 {
-	while (n_workers > 0) {
-		struct worker *w = &workers[--n_workers];
-
-		if (w->graph != NULL)
-			rte_graph_destroy(w->graph->id);
-		ring_empty_free(w->latched, false);
-		ring_empty_free(w->to_kernel, true);
-		ring_empty_free(w->from_kernel, true);
-		source_table_free(w->sources);
-		free(w->scans);
-		free(w->scratch);
-		if (w->wake_fd >= 0)
-			close(w->wake_fd);
-		if (w->main_fd >= 0)
-			close(w->main_fd);
-	}
+	worker_release();
+	n_workers = 0;
 	memset(workers, 0, sizeof(workers));
 	rte_free(worker_qsbr);
 	worker_qsbr = NULL;

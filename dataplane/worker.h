@@ -86,6 +86,8 @@ struct dataplane_config;
 int worker_init(const struct dataplane_config *config);
 /** When ports, nodes and the statistics are there: rings, tables and graphs of each worker. */
 int worker_prepare(const struct dataplane_config *config);
+/** Give back what worker_prepare() made, packets too: before the packet pool goes. */
+void worker_release(void);
 void worker_fini(void);
 /** Start and stop the worker loops. */
 int worker_start(void);
