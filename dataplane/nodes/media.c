@@ -9,11 +9,27 @@ enum { MEDIA_DROP, MEDIA_REWRITE };
 
 #define MEDIA_OK DROP_COUNT
 
+/* RFC 3550 section 5.1 and 5.3.1: the header with its CSRCs and its extension is there. */
+static inline bool rtp_header_valid(const uint8_t *payload, size_t len)
+{
+	size_t need = 12;
+
+	if (len < need || payload[0] >> 6 != 2)
+		return false;
+	need += 4u * (payload[0] & 0x0f);
+	if ((payload[0] & 0x10) != 0) {
+		if (len < need + 4)
+			return false;
+		need += 4 + 4u * (payload[need + 2] << 8 | payload[need + 3]);
+	}
+	return len >= need;
+}
+
 static inline bool shape_valid(uint8_t flags, const uint8_t *payload, size_t len)
 {
 	switch ((flags >> FLOW_KIND_SHIFT) & 3) {
-	case STREAM_RTP: /* RFC 3550 section 5.1 */
-		return len >= 12 && payload[0] >> 6 == 2;
+	case STREAM_RTP:
+		return rtp_header_valid(payload, len);
 	case STREAM_RTCP: /* RFC 3550 section 6.1 */
 		return len >= 8 && payload[0] >> 6 == 2;
 	default:

@@ -191,6 +191,7 @@ def test_no_call_no_media(box):
 MALFORMED = {
     "empty": b"", "one byte": b"\x80", "version 0": b"\x00" * 40, "version 3": b"\xc0" + b"\0" * 40,
     "short header": packet(1, 1)[:11], "csrc beyond the end": b"\x8f" + packet(1, 1)[1:20],
+    "extension beyond the end": b"\x90" + packet(1, 1)[1:12] + b"\xbe\xde\xff\xff" + b"\0" * 40,
 }
 
 
