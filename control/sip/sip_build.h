@@ -49,8 +49,9 @@ void sip_response_start(struct sip_writer *w, const struct sip_msg *req, unsigne
  */
 bool sip_response_is_readable(struct str_view msg);
 
-/** Where a response to `req` goes over UDP (RFC 3261 section 18.2.2, RFC 3581 section 4): the
- * source. */
+/** Where a response to `req` goes over UDP (RFC 3261 section 18.2.2, RFC 3581 section 4): to the
+ * source; to the port of the topmost Via there if it has no rport, and names the source's address.
+ */
 struct sip_path sip_response_path(const struct sip_msg *req);
 
 /** "Busy Here"; "Unknown" for a code without a name. */

@@ -124,7 +124,18 @@ bool sip_response_is_readable(struct str_view msg)
 
 struct sip_path sip_response_path(const struct sip_msg *req)
 {
-	return req->path;
+	struct str_view line = sip_msg_header(req, SIP_HDR_VIA, 0), item;
+	struct sip_path path = req->path;
+	struct net_addr sent_by;
+	struct sip_via via;
+
+	/* Without rport the answer goes to the port that the Via names: some listen there and send
+	 * from another one. Not behind NAT, where it is a port of the inside. */
+	if (line.p != NULL && sip_list_next(&line, &item) && sip_via_parse(item, &via) == 0 &&
+		!via.has_rport && net_addr_parse(via.host, &sent_by) == 0 &&
+		net_addr_eq(&sent_by, &path.remote.addr))
+		path.remote.port = via.port != 0 ? via.port : 5060;
+	return path;
 }
 
 static const struct {

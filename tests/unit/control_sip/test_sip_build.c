@@ -104,20 +104,27 @@ static void test_tokens_are_random_base32(void **state)
 	}
 }
 
-/** A response to `text` with status and tag "ours". */
-static void respond(const char *text, unsigned int status, char *buf, size_t cap)
+/** A message from 192.0.2.1:5070. */
+static struct sip_msg *message(const char *text)
 {
 	struct sip_path path = {.remote.port = 5070};
 	struct sip_index idx;
-	struct sip_writer w = writer(buf, cap);
-	struct sip_msg *req;
-	int len;
+	struct sip_msg *m;
 
 	assert_int_equal(net_addr_parse(SV("192.0.2.1"), &path.remote.addr), 0);
 	(void)sip_scan(text, strlen(text), &idx);
-	req = sip_msg_new(&path, &idx, text, strlen(text));
-	assert_non_null(req);
-	assert_int_equal(sip_response_path(req).remote.port, 5070);
+	m = sip_msg_new(&path, &idx, text, strlen(text));
+	assert_non_null(m);
+	return m;
+}
+
+/** A response to `text` with status and tag "ours". */
+static void respond(const char *text, unsigned int status, char *buf, size_t cap)
+{
+	struct sip_writer w = writer(buf, cap);
+	struct sip_msg *req = message(text);
+	int len;
+
 	sip_response_start(&w, req, status, NULL, SV("ours"));
 	sip_msg_put(req);
 	len = sip_writer_finish(&w);
@@ -168,6 +175,37 @@ static void test_top_via_tells_where_it_came_from(void **state)
 		respond(text, 200, buf, sizeof(buf));
 		if (strstr(buf, cases[i].expected) == NULL)
 			fail_msg("case %zu: want %s in %s", i, cases[i].expected, buf);
+	}
+}
+
+/* RFC 3261 section 18.2.2: the port of the Via, but for rport (RFC 3581), and but for NAT. */
+static void test_where_a_response_goes(void **state)
+{
+	static const struct {
+		const char *sent_by;
+		unsigned int port;
+	} cases[] = {
+		{"192.0.2.1:5099;branch=z9hG4bK1", 5099},
+		{"192.0.2.1;branch=z9hG4bK1", 5060},
+		{"192.0.2.1:5099;branch=z9hG4bK1;rport", 5070},
+		{"192.0.2.1:5099;branch=z9hG4bK1;rport=1", 5070},
+		{"10.0.0.1:5099;branch=z9hG4bK1", 5070},
+		{"host.example:5099;branch=z9hG4bK1", 5070},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct sip_path path;
+		struct sip_msg *req;
+		char text[1024];
+
+		snprintf(text, sizeof(text),
+			"OPTIONS sip:c@d SIP/2.0\r\nVia: SIP/2.0/UDP %s\r\n" REST,
+			cases[i].sent_by);
+		req = message(text);
+		path = sip_response_path(req);
+		assert_int_equal(path.remote.port, cases[i].port);
+		assert_true(net_addr_eq(&path.remote.addr, &req->path.remote.addr));
+		sip_msg_put(req);
 	}
 }
 
@@ -246,6 +284,7 @@ int main(void)
 		cmocka_unit_test(test_an_empty_body_has_no_type),
 		cmocka_unit_test(test_tokens_are_random_base32),
 		cmocka_unit_test(test_top_via_tells_where_it_came_from),
+		cmocka_unit_test(test_where_a_response_goes),
 		cmocka_unit_test(test_to_gets_our_tag_once),
 		cmocka_unit_test(test_a_quoted_nul_is_echoed),
 		cmocka_unit_test(test_reason_phrases),
