@@ -186,13 +186,28 @@ static int dataplane_check(const struct config_doc *d, const struct config *c)
 	return config_doc_fail(d, key, "%s", why);
 }
 
+/* Three files, written by two programs: each would remove or garble the other's. */
+static int paths_check(const struct config_doc *d, const struct config *c)
+{
+	const char *dataplane = c->dataplane.socket;
+
+	if (strcmp(c->ops.control_socket, dataplane) == 0)
+		return config_doc_fail(d, "ops.control_socket",
+			"%.100s is the dataplane's socket already; give another path", dataplane);
+	if (strcmp(c->ops.cdr_file, dataplane) == 0 ||
+		strcmp(c->ops.cdr_file, c->ops.control_socket) == 0)
+		return config_doc_fail(d, "ops.cdr_file",
+			"%.100s is a socket already; give another path", c->ops.cdr_file);
+	return 0;
+}
+
 int config_check(const struct config_doc *d, const struct config *c)
 {
 	unsigned int addresses = 0;
 	int err;
 
 	if ((err = dataplane_check(d, c)) < 0 || (err = realms_check(d, c)) < 0 ||
-		(err = peers_check(d, c)) < 0)
+		(err = peers_check(d, c)) < 0 || (err = paths_check(d, c)) < 0)
 		return err;
 	for (unsigned int i = 0; i < c->n_realms; i++)
 		addresses += c->realms[i].n_addresses;
