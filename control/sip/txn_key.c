@@ -1,7 +1,8 @@
-/* SipHash-2-4-128 (Aumasson, Bernstein) as a stream, and the fields fed into it. */
+/* SipHash-2-4-128 as a stream, and the fields fed into it. */
 #include <errno.h>
 #include <openssl/rand.h>
 
+#include "siphash.h"
 #include "txn_key.h"
 
 struct sip_hash {
@@ -10,46 +11,18 @@ struct sip_hash {
 	uint64_t len;
 };
 
-static uint64_t rotl(uint64_t x, unsigned int n)
-{
-	return (x << n) | (x >> (64 - n));
-}
-
-static void rounds(uint64_t v[4], unsigned int n)
-{
-	while (n-- > 0) {
-		v[0] += v[1];
-		v[1] = rotl(v[1], 13) ^ v[0];
-		v[0] = rotl(v[0], 32);
-		v[2] += v[3];
-		v[3] = rotl(v[3], 16) ^ v[2];
-		v[0] += v[3];
-		v[3] = rotl(v[3], 21) ^ v[0];
-		v[2] += v[1];
-		v[1] = rotl(v[1], 17) ^ v[2];
-		v[2] = rotl(v[2], 32);
-	}
-}
-
 static void hash_init(struct sip_hash *h, const struct txn_secret *s)
 {
-	*h = (struct sip_hash){
-		.v = {s->k[0] ^ 0x736f6d6570736575u, s->k[1] ^ 0x646f72616e646f6du ^ 0xee,
-			s->k[0] ^ 0x6c7967656e657261u, s->k[1] ^ 0x7465646279746573u}};
-}
-
-static void hash_word(struct sip_hash *h, uint64_t word)
-{
-	h->v[3] ^= word;
-	rounds(h->v, 2);
-	h->v[0] ^= word;
+	*h = (struct sip_hash){0};
+	siphash_init(h->v, s->k);
+	h->v[1] ^= 0xee;
 }
 
 static void hash_byte(struct sip_hash *h, uint8_t byte)
 {
 	h->word |= (uint64_t)byte << (8 * (h->len & 7));
 	if ((++h->len & 7) == 0) {
-		hash_word(h, h->word);
+		siphash_word(h->v, h->word, 2);
 		h->word = 0;
 	}
 }
@@ -81,13 +54,13 @@ static void hash_text_nocase(struct sip_hash *h, struct str_view text)
 
 static void hash_finish(struct sip_hash *h, struct txn_key *out)
 {
-	hash_word(h, h->word | (h->len << 56));
+	siphash_word(h->v, h->word | (h->len << 56), 2);
 	h->v[2] ^= 0xee;
-	rounds(h->v, 4);
-	out->h[0] = h->v[0] ^ h->v[1] ^ h->v[2] ^ h->v[3];
+	siphash_rounds(h->v, 4);
+	out->h[0] = siphash_fold(h->v);
 	h->v[1] ^= 0xdd;
-	rounds(h->v, 4);
-	out->h[1] = h->v[0] ^ h->v[1] ^ h->v[2] ^ h->v[3];
+	siphash_rounds(h->v, 4);
+	out->h[1] = siphash_fold(h->v);
 }
 
 int txn_secret_init(struct txn_secret *s)

@@ -1,0 +1,52 @@
+/*
+ * The core of SipHash (Aumasson, Bernstein: "SipHash: a fast short-input PRF"), for
+ * hashes of what strangers send: without the key nobody aims at one bucket.
+ */
+#ifndef SALLYPORT_NAT_SIPHASH_H
+#define SALLYPORT_NAT_SIPHASH_H
+
+#include "base.h"
+
+static inline void siphash_init(uint64_t v[4], const uint64_t key[2])
+{
+	v[0] = key[0] ^ 0x736f6d6570736575ull;
+	v[1] = key[1] ^ 0x646f72616e646f6dull;
+	v[2] = key[0] ^ 0x6c7967656e657261ull;
+	v[3] = key[1] ^ 0x7465646279746573ull;
+}
+
+static inline uint64_t siphash_rotl(uint64_t x, unsigned int bits)
+{
+	return x << bits | x >> (64 - bits);
+}
+
+static inline void siphash_rounds(uint64_t v[4], unsigned int n)
+{
+	while (n-- > 0) {
+		v[0] += v[1];
+		v[1] = siphash_rotl(v[1], 13) ^ v[0];
+		v[0] = siphash_rotl(v[0], 32);
+		v[2] += v[3];
+		v[3] = siphash_rotl(v[3], 16) ^ v[2];
+		v[0] += v[3];
+		v[3] = siphash_rotl(v[3], 21) ^ v[0];
+		v[2] += v[1];
+		v[1] = siphash_rotl(v[1], 17) ^ v[2];
+		v[2] = siphash_rotl(v[2], 32);
+	}
+}
+
+/** Take in 8 bytes (little endian), with c rounds: the first number of SipHash-c-d. */
+static inline void siphash_word(uint64_t v[4], uint64_t word, unsigned int c)
+{
+	v[3] ^= word;
+	siphash_rounds(v, c);
+	v[0] ^= word;
+}
+
+static inline uint64_t siphash_fold(const uint64_t v[4])
+{
+	return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+#endif
