@@ -160,6 +160,31 @@ static void test_hold_counts(void **state)
 	timers_fini(&t);
 }
 
+/* After a rush the heap is as small as it was: nothing is kept for the next one. */
+static void test_memory_goes_back(void **state)
+{
+	static struct probe p[1000];
+	struct timers t;
+	size_t cap;
+
+	timers_init(&t, 0);
+	assert_int_equal(timer_hold(&t, &p[0].timer), 0);
+	cap = t.cap;
+	for (unsigned int i = 1; i < 1000; i++)
+		assert_int_equal(timer_hold(&t, &p[i].timer), 0);
+	assert_true(t.cap >= 1000);
+	for (unsigned int i = 999; i >= 1; i--) {
+		timer_release(&t, &p[i].timer);
+		assert_true(t.cap >= t.held);
+	}
+	assert_int_equal(t.cap, cap);
+	assert_int_equal(timer_arm(&t, &p[0].timer, 1, count, &p[0]), 0);
+	timers_run(&t, 1);
+	assert_int_equal(p[0].calls, 1);
+	timer_release(&t, &p[0].timer);
+	timers_fini(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -169,6 +194,7 @@ int main(void)
 		cmocka_unit_test(test_zero_armed_in_a_call_waits_for_the_next_run),
 		cmocka_unit_test(test_a_far_deadline_does_not_wrap),
 		cmocka_unit_test(test_hold_counts),
+		cmocka_unit_test(test_memory_goes_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
