@@ -71,6 +71,23 @@ static int make_room(struct timers *t, size_t want)
 	return 0;
 }
 
+/* Give room back after a busy time: half of it when a quarter would do, so that a load that
+ * swings around one size does not move the heap each time. */
+static void trim_room(struct timers *t)
+{
+	size_t want = t->n + t->held, cap = t->cap;
+	struct timer **heap;
+
+	if (cap <= HEAP_FIRST_CAP || want > cap / 4)
+		return;
+	cap /= 2;
+	heap = realloc(t->heap, cap * sizeof(struct timer *));
+	if (heap == NULL)
+		return;
+	t->heap = heap;
+	t->cap = cap;
+}
+
 void timers_init(struct timers *t, uint64_t now_ms)
 {
 	*t = (struct timers){.now_ms = now_ms};
@@ -117,6 +134,7 @@ void timer_release(struct timers *t, struct timer *timer)
 		t->held--;
 		shrink(t);
 	}
+	trim_room(t);
 }
 
 int timer_arm(struct timers *t, struct timer *timer, uint64_t after_ms, timer_fn fn, void *ctx)
@@ -168,6 +186,7 @@ void timers_run(struct timers *t, uint64_t now_ms)
 		timer_cancel(t, timer);
 		timer->fn(timer->ctx);
 	}
+	trim_room(t);
 }
 
 uint64_t timers_next_ms(const struct timers *t)
