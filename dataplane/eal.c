@@ -89,11 +89,15 @@ unsigned int eal_hugepage_find(const char *sysfs, uint32_t mib)
 		return 0;
 	while ((e = readdir(d)) != NULL) {
 		unsigned int kib;
-		unsigned long free_pages;
+		unsigned long free_pages, promised;
 
 		if (sscanf(e->d_name, "hugepages-%ukB", &kib) != 1)
 			continue;
 		free_pages = file_read_number(sysfs, e->d_name, "free_hugepages");
+		/* Free ones that another process has mapped and not touched yet are not to be had.
+		 */
+		promised = file_read_number(sysfs, e->d_name, "resv_hugepages");
+		free_pages -= promised < free_pages ? promised : free_pages;
 		if ((uint64_t)free_pages * kib >= (uint64_t)mib * 1024 && kib > best)
 			best = kib;
 	}

@@ -41,54 +41,68 @@ static void device_strings(void **state)
 		eal_device_string("net_af_xdp,iface=eth1", 3, out, sizeof(out), name, 10), -EINVAL);
 }
 
-static void page_file(const char *dir, const char *size, const char *free_pages)
+static void file_write(const char *dir, const char *sub, const char *name, const char *text)
 {
 	char path[256];
 	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/%s", dir, size);
-	assert_int_equal(mkdir(path, 0700), 0);
-	snprintf(path, sizeof(path), "%s/%s/free_hugepages", dir, size);
+	snprintf(path, sizeof(path), "%s/%s/%s", dir, sub, name);
 	f = fopen(path, "w");
 	assert_non_null(f);
-	fputs(free_pages, f);
+	fputs(text, f);
 	fclose(f);
 }
 
-static void page_file_remove(const char *dir, const char *size)
+static void pages_make(
+	const char *dir, const char *size, const char *free_pages, const char *reserved)
 {
 	char path[256];
 
-	snprintf(path, sizeof(path), "%s/%s/free_hugepages", dir, size);
-	unlink(path);
 	snprintf(path, sizeof(path), "%s/%s", dir, size);
-	rmdir(path);
+	assert_int_equal(mkdir(path, 0700), 0);
+	file_write(dir, size, "free_hugepages", free_pages);
+	file_write(dir, size, "resv_hugepages", reserved);
+}
+
+static void pages_remove(const char *dir, const char *size)
+{
+	static const char *const names[] = {"/free_hugepages", "/resv_hugepages", ""};
+	char path[256];
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		snprintf(path, sizeof(path), "%s/%s%s", dir, size, names[i]);
+		assert_int_equal(remove(path), 0);
+	}
 }
 
 static void huge_pages(void **state)
 {
 	static const struct {
-		const char *pages_2m, *pages_1g;
+		const char *pages_2m, *reserved_2m, *pages_1g;
 		uint32_t mib;
 		unsigned int kib;
 	} cases[] = {
-		{"256\n", "0\n", 512, 2048},
-		{"255\n", "0\n", 512, 0},
-		{"0\n", "1\n", 512, 1048576},
-		{"1000\n", "1\n", 1024, 1048576},
-		{"1000\n", "1\n", 1025, 2048},
-		{"junk\n", "\n", 64, 0},
+		{"256\n", "0\n", "0\n", 512, 2048},
+		{"255\n", "0\n", "0\n", 512, 0},
+		{"0\n", "0\n", "1\n", 512, 1048576},
+		{"1000\n", "0\n", "1\n", 1024, 1048576},
+		{"1000\n", "0\n", "1\n", 1025, 2048},
+		{"junk\n", "0\n", "\n", 64, 0},
+		/* Another process has them and did not touch them yet. */
+		{"256\n", "1\n", "0\n", 512, 0},
+		{"257\n", "1\n", "0\n", 512, 2048},
+		{"1\n", "2\n", "0\n", 1, 0},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		char dir[] = "/tmp/sallyport-test-XXXXXX";
 
 		assert_non_null(mkdtemp(dir));
-		page_file(dir, "hugepages-2048kB", cases[i].pages_2m);
-		page_file(dir, "hugepages-1048576kB", cases[i].pages_1g);
+		pages_make(dir, "hugepages-2048kB", cases[i].pages_2m, cases[i].reserved_2m);
+		pages_make(dir, "hugepages-1048576kB", cases[i].pages_1g, "0\n");
 		assert_int_equal(eal_hugepage_find(dir, cases[i].mib), cases[i].kib);
-		page_file_remove(dir, "hugepages-2048kB");
-		page_file_remove(dir, "hugepages-1048576kB");
+		pages_remove(dir, "hugepages-2048kB");
+		pages_remove(dir, "hugepages-1048576kB");
 		rmdir(dir);
 	}
 	assert_int_equal(eal_hugepage_find("/nonexistent", 64), 0);
