@@ -21,6 +21,7 @@ struct control {
 	struct mailbox main; /* work for the main thread */
 	struct event *main_event;
 	struct cdr_file *cdr;
+	struct b2bua_limits *limits;
 	struct shard *shards[API_SHARDS_MAX];
 	unsigned int n_shards;
 	uint64_t hash_key[2]; /* of shard_hash(), drawn once at the start */

@@ -56,6 +56,17 @@ static void cdr_fini(struct control *c)
 	cdr_file_free(c->cdr);
 }
 
+static int limits_init(struct control *c)
+{
+	c->limits = b2bua_limits_new(c->config);
+	return c->limits != NULL ? 0 : -ENOMEM;
+}
+
+static void limits_fini(struct control *c)
+{
+	b2bua_limits_free(c->limits);
+}
+
 static int shards_init(struct control *c)
 {
 	if (RAND_bytes((unsigned char *)c->hash_key, sizeof(c->hash_key)) != 1)
@@ -66,6 +77,7 @@ static int shards_init(struct control *c)
 			.index = i,
 			.hash_key = {c->hash_key[0], c->hash_key[1]},
 			.cdr = c->cdr,
+			.limits = c->limits,
 		};
 
 		c->shards[i] = shard_new(&env);
@@ -136,6 +148,7 @@ static const struct module modules[] = {
 	{"loop", loop_init, loop_fini},
 	{"signals", control_stop_init, control_stop_fini},
 	{"cdr", cdr_init, cdr_fini},
+	{"limits", limits_init, limits_fini},
 	{"shards", shards_init, shards_fini},
 	{"link", link_init, link_fini},
 	{"rpc", rpc_init, rpc_fini},

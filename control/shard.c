@@ -115,6 +115,7 @@ static int calls_init(struct shard *s)
 		.timers = &s->timers,
 		.shard = s->env.index,
 		.shards = c->ops.shards,
+		.limits = s->env.limits,
 		.hash_key = {s->env.hash_key[0], s->env.hash_key[1]},
 		.send = shard_send,
 		.send_ctx = s,

@@ -19,8 +19,9 @@ struct shard;
 struct shard_env {
 	const struct config *config; /* outlives the shard */
 	unsigned int index;
-	uint64_t hash_key[2]; /* of shard_hash() */
-	struct cdr_file *cdr; /* outlives the shard */
+	uint64_t hash_key[2];	     /* of shard_hash() */
+	struct cdr_file *cdr;	     /* outlives the shard */
+	struct b2bua_limits *limits; /* outlives the shard */
 };
 
 /** Make it and start its thread. @return NULL with a log line. Free with shard_free(). */

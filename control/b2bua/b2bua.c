@@ -207,7 +207,6 @@ void b2bua_on_media_gone(struct b2bua *b, uint64_t call_id)
 
 struct b2bua *b2bua_new(const struct b2bua_env *env)
 {
-	const struct config *c = env->config;
 	struct b2bua *b = calloc(1, sizeof(*b));
 	struct txn_user txn_user = {
 		.on_request = on_request,
@@ -227,11 +226,8 @@ struct b2bua *b2bua_new(const struct b2bua_env *env)
 	if (b == NULL)
 		return NULL;
 	b->env = *env;
-	b->realm_calls = calloc(c->n_realms + 1, sizeof(b->realm_calls[0]));
-	b->peer_calls = calloc(c->n_peers + 1, sizeof(b->peer_calls[0]));
 	b->txns = txn_layer_new(env->timers, env->send, env->send_ctx, &txn_user);
-	if (b->realm_calls == NULL || b->peer_calls == NULL || b->txns == NULL ||
-		timer_hold(env->timers, &b->reaper) != 0) {
+	if (b->txns == NULL || timer_hold(env->timers, &b->reaper) != 0) {
 		b2bua_free(b);
 		return NULL;
 	}
@@ -251,13 +247,9 @@ void b2bua_free(struct b2bua *b)
 	b->txns = NULL;
 	HASH_ITER(hh, b->calls, c, tmp)
 	{
-		if (c->media != NULL && !c->media_ending)
-			(void)media_session_end(c->media);
-		call_free(c);
+		call_abandon(c);
 	}
 	timer_release(b->env.timers, &b->reaper);
-	free(b->realm_calls);
-	free(b->peer_calls);
 	free(b);
 }
 

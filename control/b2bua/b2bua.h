@@ -14,10 +14,13 @@
 
 struct b2bua;
 
+struct b2bua_limits;
+
 struct b2bua_env {
 	const struct config *config;
 	struct timers *timers;
 	struct media *media;
+	struct b2bua_limits *limits; /* shared by all shards; outlives them */
 	unsigned int shard, shards;
 	uint64_t hash_key[2]; /* of shard_hash(): our Call-IDs hash to this shard */
 	txn_send_fn send;     /* the transport (ACK to 2xx goes out without a transaction) */
@@ -38,9 +41,13 @@ struct b2bua_stats {
 	uint64_t requests_open; /* ours without a final answer: INVITE and BYE */
 };
 
+/** Counts calls against the limits of realms and peers, any thread. @return NULL: out of memory. */
+struct b2bua_limits *b2bua_limits_new(const struct config *config);
+void b2bua_limits_free(struct b2bua_limits *l);
+
 /** @return NULL when out of memory. The transaction layer is made inside, see b2bua_txn_layer(). */
 struct b2bua *b2bua_new(const struct b2bua_env *env);
-/** Ends without messages; see b2bua_stop() for the polite way. */
+/** Ends without messages, but with a CDR a call; see b2bua_stop() for the polite way. */
 void b2bua_free(struct b2bua *b);
 struct txn_layer *b2bua_txn_layer(struct b2bua *b);
 const struct b2bua_stats *b2bua_get_stats(const struct b2bua *b);

@@ -140,7 +140,8 @@ struct call {
 	struct exchange ex;
 	struct media_session *media; /* NULL: closed (or never there) */
 	bool media_ending;
-	bool counted;  /* in the limits, until both legs are gone */
+	bool admitted; /* in the limits, until both legs are gone */
+	bool counted;  /* it was a call: has a CDR */
 	bool recorded; /* its CDR is written */
 	bool dead;     /* in b2bua.dead */
 	json_t *media_report;
@@ -164,8 +165,6 @@ struct b2bua {
 	struct leg *legs;
 	struct call *dead; /* freed by the reaper */
 	struct timer reaper;
-	uint32_t *realm_calls; /* of this shard */
-	uint32_t *peer_calls;
 	uint64_t last_id;
 	bool draining;
 	char sdp[SDP_LEN_MAX + 4096]; /* scratch: one SDP, one message */
@@ -190,9 +189,10 @@ int b2bua_str_set(char **dst, struct str_view text);
 /** @return a call in CALL_CALLING without legs, in the table; NULL: out of memory. */
 struct call *call_new(struct b2bua *b);
 void call_free(struct call *c);
+/** The program ends under it: its CDR, then free it. */
+void call_abandon(struct call *c);
 struct call *call_find(const struct b2bua *b, uint64_t id);
-/** Room under the limits of both realms and peers? */
-bool call_may_start(const struct b2bua *b, const struct leg *caller, const struct leg *callee);
+/** It is a call now: statistics. */
 void call_count(struct call *c);
 /**
  * The call is over: answer what is open with `status`, CANCEL or BYE each leg that is alive, remove
@@ -204,6 +204,12 @@ void call_check(struct call *c);
 void call_media_closed(struct call *c, const struct media_session *s);
 /** Free what is dead (the reaper's timer). */
 void call_reap(void *b);
+
+/* limits.c */
+/** Count it in if it fits under the limits of both realms and peers. @return false: it does not. */
+bool call_admit(struct call *c);
+/** It has left: once only, further calls do nothing. */
+void call_dismiss(struct call *c);
 
 /* leg.c */
 /** Fresh tag, into the table. @return 0 or -ENOMEM. */

@@ -30,6 +30,7 @@ void call_free(struct call *c)
 {
 	struct b2bua *b = c->b;
 
+	call_dismiss(c);
 	exchange_over(c);
 	timer_release(b->env.timers, &c->timer);
 	timer_release(b->env.timers, &c->ex.timer);
@@ -51,46 +52,8 @@ struct call *call_find(const struct b2bua *b, uint64_t id)
 	return c;
 }
 
-/* --- limits: exact, since each call counts itself in and out once --- */
-
-static bool realm_has_room(const struct b2bua *b, const struct leg *l)
-{
-	uint32_t max = b2bua_realm(b, l->realm)->max_calls;
-
-	return max == 0 || b->realm_calls[l->realm] < max;
-}
-
-static bool peer_has_room(const struct b2bua *b, const struct leg *l)
-{
-	uint32_t max = l->peer >= 0 ? b->env.config->peers[l->peer].max_calls : 0;
-
-	return max == 0 || b->peer_calls[l->peer] < max;
-}
-
-bool call_may_start(const struct b2bua *b, const struct leg *caller, const struct leg *callee)
-{
-	return realm_has_room(b, caller) && realm_has_room(b, callee) && peer_has_room(b, caller) &&
-	       peer_has_room(b, callee);
-}
-
-/* A call within one realm, or back to its own peer, counts once there. */
-static void count_by(struct call *c, int by)
-{
-	struct b2bua *b = c->b;
-	const struct leg *x = &c->leg[SIDE_CALLER], *y = &c->leg[SIDE_CALLEE];
-
-	b->realm_calls[x->realm] += (uint32_t)by;
-	if (y->realm != x->realm)
-		b->realm_calls[y->realm] += (uint32_t)by;
-	if (x->peer >= 0)
-		b->peer_calls[x->peer] += (uint32_t)by;
-	if (y->peer >= 0 && y->peer != x->peer)
-		b->peer_calls[y->peer] += (uint32_t)by;
-}
-
 void call_count(struct call *c)
 {
-	count_by(c, 1);
 	c->counted = true;
 	c->b->stats.calls_total++;
 	c->b->stats.calls_active++;
@@ -176,10 +139,7 @@ void call_check(struct call *c)
 	}
 	if (c->leg[SIDE_CALLER].state != LEG_GONE || c->leg[SIDE_CALLEE].state != LEG_GONE)
 		return;
-	if (c->counted) {
-		c->counted = false;
-		count_by(c, -1);
-	}
+	call_dismiss(c);
 	/* A BYE that crosses ours finds its dialog and gets 200. */
 	if (has_bye(&c->leg[SIDE_CALLER]) || has_bye(&c->leg[SIDE_CALLEE]) || c->dead)
 		return;
@@ -187,6 +147,24 @@ void call_check(struct call *c)
 	c->dead_next = b->dead;
 	b->dead = c;
 	(void)timer_arm(b->env.timers, &b->reaper, 0, call_reap, b);
+}
+
+void call_abandon(struct call *c)
+{
+	if (c->state != CALL_ENDED) {
+		c->state = CALL_ENDED;
+		c->cause = CAUSE_SHUTDOWN;
+		c->ended_by = ENDED_BY_BOX;
+		c->sip_status = c->answer_ms != 0 ? 200 : 503;
+		c->end_ms = b2bua_utc_ms();
+		c->end_at = c->b->env.timers->now_ms;
+	}
+	if (!c->recorded)
+		cdr_write(c);
+	c->recorded = true;
+	if (c->media != NULL && !c->media_ending)
+		(void)media_session_end(c->media);
+	call_free(c);
 }
 
 void call_reap(void *ctx)

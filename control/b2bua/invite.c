@@ -87,7 +87,7 @@ static unsigned int call_setup(struct call *c, struct sip_msg *req)
 		status = identity_map(c, req);
 	if (status != 0)
 		return status;
-	if (!call_may_start(b, &c->leg[SIDE_CALLER], &c->leg[SIDE_CALLEE]))
+	if (!call_admit(c))
 		return 503;
 	return make_media(c);
 }

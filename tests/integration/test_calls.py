@@ -154,3 +154,16 @@ def test_cdr_of_a_refused_call(box):
     new = box.cdrs()[cdrs:]
     assert len(new) == 1
     assert new[0]["sip_status"] == 486 and new[0]["answer"] is None
+
+
+def test_limit_counts_over_all_shards(make_box):
+    """A realm's limit is one number, whichever shards have its calls."""
+    box = make_box({"shards: 1": "shards: 4",
+                    "trust: trusted": "trust: trusted\n    limits: {calls: 6}"})
+    lab = box.lab
+    with Sipp(lab, lab.core, scenario.answer_and_talk(0, rtp=False)), \
+            Sipp(lab, lab.access, scenario.talk_and_hang_up(2000, rtp=False), to=TO_BOX, calls=20,
+                 rate=50):
+        wait_until(lambda: box.show("status")["calls"]["refused"] >= 14, 10, "refusals")
+        calls = box.show("status")["calls"]
+        assert (calls["active"], calls["refused"]) == (6, 14)

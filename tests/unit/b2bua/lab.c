@@ -333,6 +333,8 @@ void lab_init(struct lab *l)
 	l->media = media_new(&media_env);
 	assert_non_null(l->media);
 	env.media = l->media;
+	env.limits = l->limits = b2bua_limits_new(&l->config);
+	assert_non_null(l->limits);
 	l->b2bua = b2bua_new(&env);
 	assert_non_null(l->b2bua);
 }
@@ -356,6 +358,7 @@ void lab_fini(struct lab *l)
 	assert_int_equal(l->n_streams, 0);
 	assert_int_equal(timers_next_ms(&l->timers), UINT64_MAX);
 	b2bua_free(l->b2bua);
+	b2bua_limits_free(l->limits);
 	media_free(l->media);
 	timers_fini(&l->timers);
 	lab_forget(l);

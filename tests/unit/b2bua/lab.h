@@ -53,6 +53,7 @@ struct lab {
 	struct timers timers;
 	struct media *media;
 	struct b2bua *b2bua;
+	struct b2bua_limits *limits;
 	struct lab_msg msg[LAB_MSGS_MAX];
 	unsigned int n_msgs;
 	struct lab_stream stream[LAB_STREAMS_MAX];

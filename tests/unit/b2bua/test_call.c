@@ -431,7 +431,15 @@ static void test_free_under_way(void **state)
 	lab_call(&lab, &second, &invite);
 	sent = lab.n_msgs;
 	b2bua_free(lab.b2bua);
+	b2bua_limits_free(lab.limits);
 	assert_int_equal(lab.n_msgs, sent);
+	/* Nobody asked them to end politely, but they did end. */
+	assert_int_equal(lab.n_cdrs, 2);
+	for (unsigned int i = 0; i < lab.n_cdrs; i++) {
+		assert_string_equal(lab_cdr_text(&lab, i, "cause"), "shutdown");
+		assert_string_equal(lab_cdr_text(&lab, i, "ended_by"), "box");
+		json_decref(lab.cdr[i]);
+	}
 	lab.silent = true;
 	timers_run(&lab.timers, lab.timers.now_ms + 1);
 	media_free(lab.media);

@@ -39,6 +39,7 @@ enum { UP, DOWN, CMD, EVENT, RINGS };
 struct bed {
 	struct config *config;
 	struct cdr_file *cdr;
+	struct b2bua_limits *limits;
 	struct shard *shard;
 	struct mailbox main;
 	void *memory[RINGS];
@@ -61,6 +62,8 @@ static int setup(void **state)
 	b->cdr = cdr_file_new("");
 	env.config = b->config;
 	env.cdr = b->cdr;
+	env.limits = b->limits = b2bua_limits_new(b->config);
+	assert_non_null(b->limits);
 	b->shard = shard_new(&env);
 	assert_non_null(b->shard);
 	assert_int_equal(mailbox_init(&b->main, b), 0);
@@ -116,6 +119,7 @@ static int teardown(void **state)
 		free(b->memory[i]);
 	close(b->shard_fd);
 	close(b->dataplane_fd);
+	b2bua_limits_free(b->limits);
 	cdr_file_free(b->cdr);
 	config_free(b->config);
 	free(b);

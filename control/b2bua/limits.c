@@ -1,0 +1,77 @@
+/*
+ * Calls that each realm and each peer has, counted over all shards. Never one too many:
+ * a call is counted in before it is judged, and out again if it does not fit.
+ */
+#include <stdatomic.h>
+
+#include "b2bua_priv.h"
+
+struct b2bua_limits {
+	const struct config *config;
+	_Atomic uint32_t *realm, *peer; /* shards: rw */
+};
+
+struct b2bua_limits *b2bua_limits_new(const struct config *c)
+{
+	struct b2bua_limits *l = calloc(1, sizeof(*l));
+
+	if (l == NULL)
+		return NULL;
+	l->config = c;
+	l->realm = calloc(c->n_realms + 1, sizeof(l->realm[0]));
+	l->peer = calloc(c->n_peers + 1, sizeof(l->peer[0]));
+	if (l->realm != NULL && l->peer != NULL)
+		return l;
+	b2bua_limits_free(l);
+	return NULL;
+}
+
+void b2bua_limits_free(struct b2bua_limits *l)
+{
+	if (l == NULL)
+		return;
+	free(l->realm);
+	free(l->peer);
+	free(l);
+}
+
+/* @return false when that is more than max; 0 is no limit. */
+static bool count(_Atomic uint32_t *n, uint32_t max, bool in)
+{
+	uint32_t now = in ? atomic_fetch_add_explicit(n, 1, memory_order_relaxed) + 1
+			  : atomic_fetch_sub_explicit(n, 1, memory_order_relaxed) - 1;
+
+	return max == 0 || now <= max;
+}
+
+/* A call within one realm, or back to its own peer, counts once there. */
+static bool count_call(struct b2bua_limits *l, const struct call *c, bool in)
+{
+	const struct leg *x = &c->leg[SIDE_CALLER], *y = &c->leg[SIDE_CALLEE];
+	const struct config_realm *realms = l->config->realms;
+	const struct config_peer *peers = l->config->peers;
+	bool fits = count(&l->realm[x->realm], realms[x->realm].max_calls, in);
+
+	if (y->realm != x->realm)
+		fits &= count(&l->realm[y->realm], realms[y->realm].max_calls, in);
+	if (x->peer >= 0)
+		fits &= count(&l->peer[x->peer], peers[x->peer].max_calls, in);
+	if (y->peer >= 0 && y->peer != x->peer)
+		fits &= count(&l->peer[y->peer], peers[y->peer].max_calls, in);
+	return fits;
+}
+
+bool call_admit(struct call *c)
+{
+	c->admitted = count_call(c->b->env.limits, c, true);
+	if (!c->admitted)
+		(void)count_call(c->b->env.limits, c, false);
+	return c->admitted;
+}
+
+void call_dismiss(struct call *c)
+{
+	if (c->admitted)
+		(void)count_call(c->b->env.limits, c, false);
+	c->admitted = false;
+}
