@@ -112,27 +112,12 @@ int timer_hold(struct timers *t, struct timer *timer)
 	return 0;
 }
 
-/* Give memory back after a rush: with a quarter in use, half is enough, and does not swing. */
-static void shrink(struct timers *t)
-{
-	struct timer **heap;
-
-	if (t->cap <= HEAP_FIRST_CAP || t->n + t->held > t->cap / 4)
-		return;
-	heap = realloc(t->heap, t->cap / 2 * sizeof(struct timer *));
-	if (heap == NULL)
-		return; /* what we have is enough */
-	t->heap = heap;
-	t->cap /= 2;
-}
-
 void timer_release(struct timers *t, struct timer *timer)
 {
 	timer_cancel(t, timer);
 	if (timer->held) {
 		timer->held = false;
 		t->held--;
-		shrink(t);
 	}
 	trim_room(t);
 }
