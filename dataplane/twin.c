@@ -3,6 +3,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
@@ -58,25 +59,37 @@ int twin_port(unsigned int ifindex)
 	return -ENOENT;
 }
 
-static int device_make(struct twin *t, const char *name, const uint8_t mac[6])
+static int device_make_by(const char *driver, struct twin *t, const char *name, const char *options,
+	const uint8_t mac[6])
 {
 	char args[256];
-	bool vhost = access(VHOST_NET, R_OK | W_OK) == 0;
-	int n;
+	int n = snprintf(t->device, sizeof(t->device), "%s_%s", driver, name);
 
-	n = snprintf(
-		t->device, sizeof(t->device), vhost ? "net_virtio_user_%s" : "net_tap_%s", name);
 	if (n < 0 || (size_t)n >= sizeof(t->device))
 		return -EINVAL;
-	if (vhost)
-		snprintf(args, sizeof(args),
-			"path=" VHOST_NET ",queues=1,queue_size=1024,iface=%s,"
-			"mac=%02x:%02x:%02x:%02x:%02x:%02x",
-			name, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
-	else
-		snprintf(args, sizeof(args), "iface=%s,mac=%02x:%02x:%02x:%02x:%02x:%02x", name,
-			mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+	snprintf(args, sizeof(args), "%siface=%s,mac=%02x:%02x:%02x:%02x:%02x:%02x", options, name,
+		mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
 	return rte_vdev_init(t->device, args);
+}
+
+/* Its device file is often there without a module behind it, so try. */
+static bool vhost_usable(void)
+{
+	int fd = open(VHOST_NET, O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static int device_make(struct twin *t, const char *name, const uint8_t mac[6])
+{
+	int rc = -ENOTSUP;
+
+	if (vhost_usable())
+		rc = device_make_by("net_virtio_user", t, name,
+			"path=" VHOST_NET ",queues=1,queue_size=1024,", mac);
+	return rc == 0 ? 0 : device_make_by("net_tap", t, name, "", mac);
 }
 
 /* IP_HDRINCL comes with IPPROTO_RAW, and nothing is ever received (raw(7)). */

@@ -39,6 +39,26 @@ def test_devices_and_memory(hugepages, driver, pages):
         assert box.stop() == (0, 0)
 
 
+def test_vhost_device_without_its_module(lab):
+    """A /dev/vhost-net that cannot be opened: the twins are plain TAP interfaces then."""
+    box = Box(lab, "net_af_packet")
+    dev = lab.path("dev")
+    os.mkdir(dev)
+    program = box.program("dataplane", "sallyport-dataplane")
+    process = lab.box.start("dataplane", ["unshare", "-m", "sh", "-ec", f"""
+        mount -t tmpfs none {dev}
+        cp -a /dev/net /dev/null /dev/zero /dev/urandom {dev}
+        rm -f {dev}/vhost-net
+        mknod {dev}/vhost-net c 240 200
+        mount --bind {dev} /dev
+        exec {program} -c {box.config}"""], lab.path("dataplane.log"))
+    wait_until(lambda: "running ports=2" in process.output() or not process.alive(), 10, "a start")
+    assert process.alive(), process.tail()
+    links = lab.box.run("ip", "-o", "link")
+    assert " access:" in links and " core:" in links
+    assert process.stop() == 0
+
+
 def test_arp_and_ping_through_the_twin(box):
     """The kernel answers for the box, with its tools' defaults, in both directions."""
     lab = box.lab
