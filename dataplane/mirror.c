@@ -133,6 +133,14 @@ static void neighbour_lost(uint32_t hop, bool deleted)
 	struct net_addr addr = nexthops[hop].addr;
 	uint16_t port = nexthops[hop].port;
 
+	/*
+	 * No answer (in a flood, ARP is what drowns first) says nothing against the address
+	 * that media goes to: it stays while the kernel asks on, and a new one replaces it.
+	 */
+	if (!deleted && in_use(hop) && atomic_load(&nexthops[hop].link) != 0) {
+		netlink_neighbour_probe(port, &addr);
+		return;
+	}
 	nexthop_set_link(hop, NULL);
 	m->stale = false;
 	if (in_use(hop)) {

@@ -277,6 +277,14 @@ static void test_configured_address_and_stream(void **state)
 	/* The stream's own next hop has it: nothing to switch. */
 	assert_true(linked_to(&nexthops[hop], peer_mac));
 	assert_ptr_equal(route("192.0.2.55"), &nexthops[hop]);
+	/* Silent while in use: media goes where it went, and the kernel asks again. */
+	ip("neigh replace 192.0.2.55 dev twin0 nud failed");
+	settle();
+	assert_true(linked_to(&nexthops[hop], peer_mac));
+	assert_true(answer_arp(taps[0], "192.0.2.55"));
+	settle();
+	ip("neigh show 192.0.2.55 dev twin0 | grep -q REACHABLE");
+	assert_true(linked_to(&nexthops[hop], peer_mac));
 	/* Lost while in use: packets go by the kernel, which asks again. */
 	ip("neigh del 192.0.2.55 dev twin0");
 	settle();
