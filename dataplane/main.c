@@ -30,8 +30,11 @@
 #define TICK_MS 100
 /* With a twin that cannot wake us, or right after traffic. */
 #define POLL_MS 1
+/* Set for ourselves when huge pages that looked free could not be had. */
+#define ENV_NO_HUGE "SALLYPORT_NO_HUGE"
 
 static struct dataplane_config *config;
+static char **program_args;
 static int epoll_fd = -1, signal_fd = -1;
 static bool twins_wake;
 
@@ -42,9 +45,22 @@ static int claims_start(void)
 	return claims_init(config);
 }
 
+/*
+ * Pages can be gone between the look at them and EAL's turn, or be another node's; and EAL starts
+ * but once in a process, so that doing without them takes a new one.
+ */
 static int eal_start(void)
 {
-	return eal_init(config);
+	int rc = eal_init(config);
+
+	/* EACCES is what it says when not one is left. */
+	if ((rc != -ENOMEM && rc != -EACCES) || !eal_has_hugepages() ||
+		config->hugepages != HUGEPAGES_AUTO)
+		return rc;
+	log_warn("huge pages that looked free could not be had: starting again without");
+	if (setenv(ENV_NO_HUGE, "1", 1) == 0)
+		execv("/proc/self/exe", program_args);
+	return rc;
 }
 
 static int workers_init(void)
@@ -317,6 +333,9 @@ int main(int argc, char **argv)
 		log_error("%s", error);
 		return EXIT_CONFIG;
 	}
+	program_args = argv;
+	if (getenv(ENV_NO_HUGE) != NULL && config->hugepages == HUGEPAGES_AUTO)
+		config->hugepages = HUGEPAGES_NEVER;
 	signals_block();
 	rc = modules_start();
 	if (rc == 0) {

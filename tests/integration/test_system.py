@@ -39,6 +39,28 @@ def test_devices_and_memory(hugepages, driver, pages):
         assert box.stop() == (0, 0)
 
 
+def test_hugepages_that_are_gone(lab):
+    """The kernel told of free pages that cannot be had in the end: it starts without them."""
+    box = Box(lab, "net_af_packet", changes={"hugepages: auto": "hugepages: auto\n  memory_mib: 3000"})
+    sizes = lab.path("hugepages")
+    pages = os.path.join(sizes, "hugepages-2048kB")
+    os.makedirs(pages)
+    for name in ("nr_hugepages", "free_hugepages"):
+        with open(os.path.join(pages, name), "w", encoding="ascii") as number:
+            number.write("60000\n")
+    for name in ("resv_hugepages", "surplus_hugepages", "nr_overcommit_hugepages"):
+        with open(os.path.join(pages, name), "w", encoding="ascii") as number:
+            number.write("0\n")
+    program = box.program("dataplane", "sallyport-dataplane")
+    process = lab.box.start("dataplane", ["unshare", "-m", "sh", "-ec", f"""
+        mount --bind {sizes} /sys/kernel/mm/hugepages
+        exec {program} -c {box.config}"""], lab.path("dataplane.log"))
+    wait_until(lambda: "running ports=2" in process.output() or not process.alive(), 20, "a start")
+    assert process.alive(), process.tail()
+    assert "without hugepages" in process.output()
+    assert process.stop() == 0
+
+
 def test_vhost_device_without_its_module(lab):
     """A /dev/vhost-net that cannot be opened: the twins are plain TAP interfaces then."""
     box = Box(lab, "net_af_packet")
