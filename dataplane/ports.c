@@ -77,8 +77,10 @@ int port_start(uint16_t eth_id, uint16_t n_rx, uint16_t n_tx, uint16_t mtu, bool
 	rc = rte_eth_dev_info_get(eth_id, &info);
 	if (rc < 0)
 		return rc;
-	conf.rxmode.offloads = info.rx_offload_capa &
-			       (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM);
+	/* Not of a twin: virtio would take it as leave to hand over packets without checksums. */
+	if (!rx_interrupt)
+		conf.rxmode.offloads = info.rx_offload_capa & (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM |
+								      RTE_ETH_RX_OFFLOAD_UDP_CKSUM);
 	if (n_rx > 1 && info.flow_type_rss_offloads != 0) {
 		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 		conf.rx_adv_conf.rss_conf.rss_hf =
