@@ -136,7 +136,8 @@ int twin_add(uint16_t port, const char *name, const uint8_t mac[6], uint16_t mtu
 	if (rc == 0)
 		rc = t->raw_fd = raw_open(name);
 	if (rc < 0) {
-		log_error("twin %s does not start: %s", name, strerror(-rc));
+		log_error("twin %s does not start: %s%s", name, strerror(-rc),
+			rc == -ENOMEM ? "; raise dataplane.mbufs" : "");
 		rte_vdev_uninit(t->device);
 		return rc;
 	}
