@@ -214,6 +214,7 @@ static void do_attach(void *owner, void *arg)
 	}
 	s->group = g;
 	s->workers = session->workers;
+	shard_message_max_set(s, session->stats);
 	media_on_attach(s->media);
 }
 
@@ -346,6 +347,7 @@ json_t *shard_counters(struct shard *s)
 		{"shard_messages_in", c->messages_in},
 		{"shard_messages_out", c->messages_out},
 		{"shard_messages_lost", c->messages_lost},
+		{"shard_messages_too_long", c->messages_too_long},
 		{"shard_records_malformed", c->records_malformed},
 		{"shard_events_in", c->events_in},
 		{"shard_commands_out", c->commands_out},
