@@ -78,9 +78,10 @@ static void trim_room(struct timers *t)
 	size_t want = t->n + t->held, cap = t->cap;
 	struct timer **heap;
 
-	if (cap <= HEAP_FIRST_CAP || want > cap / 4)
+	while (cap > HEAP_FIRST_CAP && want <= cap / 4)
+		cap /= 2;
+	if (cap == t->cap)
 		return;
-	cap /= 2;
 	heap = realloc(t->heap, cap * sizeof(struct timer *));
 	if (heap == NULL)
 		return;

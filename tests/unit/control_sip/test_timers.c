@@ -185,6 +185,28 @@ static void test_memory_goes_back(void **state)
 	timers_fini(&t);
 }
 
+static void do_nothing(void *ctx)
+{
+}
+
+/* Many that are due at once give all their room back in that one run. */
+static void test_one_run_gives_all_room_back(void **state)
+{
+	static struct timer many[5000];
+	struct timers t;
+	size_t rest;
+
+	timers_init(&t, 0);
+	assert_int_equal(timer_arm(&t, &many[0], 1, do_nothing, NULL), 0);
+	timers_run(&t, 1);
+	rest = t.cap;
+	for (size_t i = 0; i < ARRAY_LEN(many); i++)
+		assert_int_equal(timer_arm(&t, &many[i], 1, do_nothing, NULL), 0);
+	timers_run(&t, 2);
+	assert_int_equal(t.cap, rest);
+	timers_fini(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -194,6 +216,7 @@ int main(void)
 		cmocka_unit_test(test_zero_armed_in_a_call_waits_for_the_next_run),
 		cmocka_unit_test(test_a_far_deadline_does_not_wrap),
 		cmocka_unit_test(test_hold_counts),
+		cmocka_unit_test(test_one_run_gives_all_room_back),
 		cmocka_unit_test(test_memory_goes_back),
 	};
 
