@@ -146,7 +146,7 @@ static int mapping_check(
 			return r;
 		path_cut(w, len);
 	}
-	for (size_t i = 0; fields[i].key != NULL && i < FIELDS_MAX; i++) {
+	for (size_t i = 0; i < FIELDS_MAX && fields[i].key != NULL; i++) {
 		if (seen[i] != 0 || (fields[i].value.flags & CYAML_FLAG_OPTIONAL) != 0)
 			continue;
 		path_add_key(w, fields[i].key);

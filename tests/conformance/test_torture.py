@@ -15,6 +15,8 @@ from sallyport_lab.net import ACCESS, ACCESS_BOX, CORE
 
 SIP = (ACCESS_BOX, 5060)
 SILENCE = None
+VIA_PORT = re.compile(rb"^(?:Via|v)\s*:\s*SIP\s*/\s*\S+\s*/\s*\S+\s+[^\s;:,]+\s*:\s*(\d+)",
+                      re.IGNORECASE | re.MULTILINE)
 
 # RFC 4475 sections 3.1.2 and 3.3: the answer owed. Several where it says so.
 OWED = {
@@ -44,9 +46,12 @@ def message(name):
 
 
 @pytest.fixture(name="phone")
-def sip_phone(box):
-    """On the port that most of the messages' Vias name."""
-    with Phone(box.lab.access, ACCESS, 5060) as phone:
+def sip_phone(box, request):
+    """On the port that the message's topmost Via names: answers go there (RFC 3261 section
+    18.2.2)."""
+    parameters = getattr(request.node, "callspec", None)
+    via = VIA_PORT.search(message(parameters.params["name"])) if parameters else None
+    with Phone(box.lab.access, ACCESS, int(via.group(1)) if via else 5060) as phone:
         yield phone
 
 
