@@ -70,6 +70,15 @@ void cdr_file_free(struct cdr_file *c)
 	free(c);
 }
 
+/* Take back the n bytes of a line that the disk had room for: the next line would go on there. */
+static void line_undo(struct cdr_file *c, ssize_t n)
+{
+	off_t end = lseek(c->fd, 0, SEEK_CUR);
+
+	if (end >= n && ftruncate(c->fd, end - n) < 0)
+		complain(c, "cannot take back a part of a call record", errno);
+}
+
 /* One write a line: O_APPEND makes it land whole. */
 static int line_write(struct cdr_file *c, const char *line, size_t len)
 {
@@ -83,6 +92,8 @@ static int line_write(struct cdr_file *c, const char *line, size_t len)
 	if (n == (ssize_t)len)
 		return 0;
 	complain(c, "cannot write the CDR file, call records are lost", n < 0 ? errno : ENOSPC);
+	if (n > 0)
+		line_undo(c, n);
 	close(c->fd);
 	c->fd = -1;
 	return -EIO;

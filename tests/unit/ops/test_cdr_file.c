@@ -135,6 +135,8 @@ static void test_disk_full(void **state)
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
 	assert_int_equal(cdr_file_get_stats(c).written, 1);
 	assert_int_equal(cdr_file_get_stats(c).failed, 2);
+	write_one(c); /* there is room again: no half line stands before it */
+	assert_int_equal(lines_of(file), 2);
 	cdr_file_free(c);
 }
 
