@@ -2,6 +2,7 @@
 
 #include "lab.h"
 #include "attach.h"
+#include "b2bua_priv.h"
 #include "sip_build.h"
 
 #define CLOCK_START_MS 100000
@@ -349,6 +350,8 @@ void lab_fini(struct lab *l)
 	assert_int_equal(s->calls_active, 0);
 	assert_int_equal(s->calls_answered_active, 0);
 	assert_int_equal(s->dialogs, 0);
+	assert_null(l->b2bua->calls);
+	assert_null(l->b2bua->legs);
 	assert_int_equal(s->requests_open, 0);
 	assert_int_equal(t->servers, 0);
 	assert_int_equal(t->clients, 0);
