@@ -41,14 +41,20 @@ def heap(memory):
 
 
 def test_nothing_is_kept(make_box, scaled):
-    """1,000 calls. On net_af_packet, whose driver holds no packet buffers of its own."""
+    """1,000 calls. On net_af_packet, whose driver holds no packet buffers of its own.
+
+    Hash tables step up when a load's peak is a little higher than ever before, and stay so. Hence
+    more than one round may be needed until one leaves everything exactly where it was; what a call
+    leaves behind would show in every round."""
     box = make_box(driver="net_af_packet")
-    # The same once before: tables and heaps grow to the load's peak once, and stay so.
     place(box, scaled(1000), scaled(50))
-    before = quiet_state(box)
-    place(box, scaled(1000), scaled(50))
-    after = quiet_state(box, before)
-    assert after == before
+    seen = [quiet_state(box)]
+    for _ in range(3):
+        place(box, scaled(1000), scaled(50))
+        seen.append(quiet_state(box, seen[-1]))
+        if seen[-1] == seen[-2]:
+            return
+    raise AssertionError(f"grows with the calls: {seen}")
 
 
 def quiet_state(box, expected=None):
