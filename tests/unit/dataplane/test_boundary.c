@@ -14,7 +14,6 @@
 #include "doubles.h"
 #include "flow.h"
 #include "nexthop.h"
-#include "wakeup.h"
 #include "worker.h"
 
 #define SHARDS 2
@@ -233,51 +232,6 @@ static void test_attach_gives_what_it_promises(void **state)
 	assert_true(ring_publish(&c.s.shard[1].down));
 	assert_int_equal(ring_get(&w->down[0], &ev, sizeof(ev)), sizeof(up));
 	assert_int_equal(read(workers[1].wake_fd, &ev, 8), 8);
-	attach_fini(&c.s);
-}
-
-/* Descriptors that control holds too are under its command: their flags, and how full they are. */
-static void fds_misuse(struct attach_session *s)
-{
-	const uint64_t most = UINT64_MAX - 1;
-
-	for (unsigned int i = 2; i < s->n_fds; i++) {
-		int flags = fcntl(s->fds[i], F_GETFL);
-
-		/* Full to the brim, where it may write at all ... */
-		if (write(s->fds[i], &most, sizeof(most)) < 0)
-			assert_true(errno == EBADF || errno == EAGAIN);
-		/* ... and then let whoever writes more, or reads from an empty one, wait. */
-		assert_int_equal(fcntl(s->fds[i], F_SETFL, flags & ~O_NONBLOCK), 0);
-	}
-}
-
-static void test_control_cannot_make_us_wait(void **state)
-{
-	struct record_hdr up = {.type = REC_SIP_UP};
-	struct str_view piece = {(const char *)&up, sizeof(up)};
-	struct worker_rings *w;
-	struct control c;
-
-	assert_int_equal(connect_control(&c), 0);
-	w = atomic_load(&workers[0].rings);
-	fds_misuse(&c.s);
-	alarm(20); /* a wait would be for ever */
-	for (unsigned int i = 0; i < 20000; i++) {
-		union event ev;
-
-		ring_sleep(&c.s.shard[0].up[0]);
-		assert_int_equal(ring_put(&w->up[0], &piece, 1), 0);
-		ring_publish(&w->up[0]);
-		assert_int_equal(ring_get(&c.s.shard[0].up[0], &ev, sizeof(ev)), sizeof(up));
-		ring_release(&c.s.shard[0].up[0]);
-	}
-	for (unsigned int i = 0; i < 3; i++) {
-		boundary_process();
-		wakeup_take(workers[0].wake_fd);
-	}
-	assert_false(wakeup_take(workers[0].wake_fd));
-	alarm(0);
 	attach_fini(&c.s);
 }
 
@@ -607,7 +561,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_attach_gives_what_it_promises),
-		T(test_control_cannot_make_us_wait),
 		T(test_one_control_at_a_time),
 		T(test_bad_hellos),
 		T(test_silent_connections_do_not_lock_control_out),
