@@ -79,6 +79,11 @@ static unsigned int call_setup(struct call *c, struct sip_msg *req)
 		return status;
 	if (sip_uri_parse(sip_msg_view(req, req->idx.uri), &uri) != 0)
 		return 400;
+	if (req->idx.uri.len > LEG_TEXT_MAX)
+		return 414;
+	/* Section 26.2.2: TLS on every hop, or not at all; and all is UDP here. */
+	if (uri.scheme == SIP_SCHEME_SIPS)
+		return 416;
 	route = route_find(b->env.config, req->path.realm, c->leg[SIDE_CALLER].peer, uri.user);
 	if (route == NULL)
 		return 404;

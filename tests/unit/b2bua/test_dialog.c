@@ -613,6 +613,27 @@ static void test_user_characters(void **state)
 	ua_request(&caller, "CANCEL", 1, NULL, NULL);
 }
 
+/* What we cannot call: never in the clear what was to be encrypted, never a URI cut short. */
+static void test_request_uri_refused(void **state)
+{
+	struct ua caller = ua_caller(&lab, "bob");
+	char text[2048];
+	int n;
+
+	snprintf(caller.target, sizeof(caller.target), "sips:bob@192.0.2.1");
+	ua_request(&caller, "INVITE", 1, OUTSIDE_SDP, NULL);
+	lab_expect(&lab, OUTSIDE, "SIP/2.0 416 ");
+	n = snprintf(text, sizeof(text),
+		"INVITE sip:bob@192.0.2.1;x=%01100d SIP/2.0\r\n"
+		"Via: SIP/2.0/UDP 192.0.2.66:5060;branch=z9hG4bK-long\r\nMax-Forwards: 70\r\n"
+		"From: <sip:a@192.0.2.66>;tag=1\r\nTo: <sip:bob@192.0.2.1>\r\nCall-ID: long\r\n"
+		"CSeq: 1 INVITE\r\nContact: <sip:a@192.0.2.66>\r\nContent-Length: 0\r\n\r\n",
+		0);
+	lab_feed(&lab, OUTSIDE, caller.addr, text, (size_t)n);
+	lab_expect(&lab, OUTSIDE, "SIP/2.0 414 ");
+	lab_expect_none(&lab, INSIDE);
+}
+
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -642,6 +663,7 @@ int main(void)
 		CASE(test_identity_trusted),
 		CASE(test_bye_overtakes_answer),
 		CASE(test_user_characters),
+		CASE(test_request_uri_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
