@@ -1,4 +1,5 @@
 #include "show.h"
+#include "sip_scan.h"
 
 /* Text from the mapping: may lack its NUL, may hold anything. */
 static json_t *text_json(const char *text, size_t size)
@@ -231,6 +232,18 @@ static void flat_port(json_t *o, const struct stats *s, unsigned int i)
 	}
 }
 
+/* Malformed SIP by reason, whether dropped or answered 400. */
+static void flat_sip_errors(json_t *o, const struct stats *s)
+{
+	for (unsigned int e = SIP_SCAN_NONE + 1; e < SIP_SCAN_COUNT; e++) {
+		uint64_t n = 0;
+
+		for (unsigned int w = 0; w < worker_count(s); w++)
+			n += s->worker[w].sip_errors[e];
+		flat_add(o, "dataplane", "sip_error", sip_scan_error_name(e), n);
+	}
+}
+
 json_t *show_flat(const struct stats *s)
 {
 	uint64_t by_class[SIP_CLASS_COUNT] = {0}, down = 0, loops = 0, busy = 0, sleeps = 0;
@@ -253,6 +266,7 @@ json_t *show_flat(const struct stats *s)
 	flat_add(o, "dataplane", "sip_up", "new", by_class[SIP_CLASS_NEW]);
 	flat_add(o, "dataplane", "sip_up", "out_of_dialog", by_class[SIP_CLASS_OUT]);
 	flat_add(o, "dataplane", "sip_up", "dialog", by_class[SIP_CLASS_DIALOG]);
+	flat_sip_errors(o, s);
 	flat_add(o, "dataplane", "", "down_records", down);
 	flat_add(o, "dataplane", "", "loops", loops);
 	flat_add(o, "dataplane", "", "busy_loops", busy);

@@ -13,6 +13,7 @@
 #define API_SHARDS_MAX 32  /* control's shard threads */
 #define API_NODES_MAX 64   /* graph nodes shown in statistics */
 #define API_NODE_NAME_MAX 32
+#define API_SIP_ERRORS_MAX 32 /* reasons of a malformed SIP message: enum sip_scan_error */
 #define API_SIP_MSG_MAX \
 	65535 /* one SIP message over the rings, bytes; offsets in it fit 16 bits \
 	       */

@@ -32,6 +32,7 @@ static rte_edge_t sip_scan_one(struct worker *w, struct rte_mbuf *m)
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *);
 	struct pkt_meta *meta = pkt_meta(m);
 	struct str_view msg = sip_payload(m);
+	enum sip_scan_error error;
 	struct sip_index *idx;
 
 	if ((m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) != RTE_MBUF_F_RX_L4_CKSUM_GOOD &&
@@ -44,7 +45,10 @@ static rte_edge_t sip_scan_one(struct worker *w, struct rte_mbuf *m)
 	if (w->n_scans == w->scans_max)
 		return pkt_drop(m, DROP_UP_FULL);
 	idx = &w->scans[w->n_scans];
-	switch (sip_scan(msg.p, msg.len, idx)) {
+	static_assert(SIP_SCAN_COUNT <= API_SIP_ERRORS_MAX, "a counter for each");
+	error = sip_scan(msg.p, msg.len, idx);
+	w->stats->sip_errors[error] += error != SIP_SCAN_NONE;
+	switch (error) {
 	case SIP_SCAN_NONE:
 		break;
 	case SIP_SCAN_EMPTY:

@@ -32,35 +32,38 @@ def phone_by_hand(box):
         yield phone
 
 
+# What is wrong, and the reason that it is counted under.
 BAD_REQUESTS = {
-    "CSeq of another method": sip_request(cseq="1 INVITE"),
-    "CSeq beyond 2^31": sip_request(cseq="4294967296 OPTIONS"),
-    "From is no address": sip_request(**{"from": "<sip:a@b"}),
-    "longer than the datagram": sip_request(content_length="100"),
-    "negative Content-Length": sip_request(content_length="-1"),
+    "CSeq of another method": (sip_request(cseq="1 INVITE"), "cseq"),
+    "CSeq beyond 2^31": (sip_request(cseq="4294967296 OPTIONS"), "cseq"),
+    "From is no address": (sip_request(**{"from": "<sip:a@b"}), "from_to"),
+    "longer than the datagram": (sip_request(content_length="100"), "content_length"),
+    "negative Content-Length": (sip_request(content_length="-1"), "content_length"),
 }
 
 
 @pytest.mark.parametrize("kind", BAD_REQUESTS)
 def test_malformed_is_answered_400(box, phone, kind):
     """RFC 3261 section 8.2 and RFC 4475: a request that can be answered gets 400."""
-    before = malformed(box)
-    assert status_of(phone.ask(BAD_REQUESTS[kind], SIP)) == 400
-    assert malformed(box) > before
+    request, reason = BAD_REQUESTS[kind]
+    before = malformed(box, reason)
+    assert status_of(phone.ask(request, SIP)) == 400
+    assert malformed(box, reason) == before + 1
 
 
 @pytest.mark.parametrize("header", ["Via", "Call-ID", "From", "To", "CSeq"])
 def test_unanswerable_is_dropped(box, phone, header):
     """RFC 3261 section 8.2.6.2 builds an answer from these five: without one there is none."""
-    before = box.drops().get("sip_malformed", 0)
+    before = box.drops().get("sip_malformed", 0), malformed(box, "missing")
     phone.send(sip_request(drop=(header,)), SIP)
-    wait_until(lambda: box.drops().get("sip_malformed", 0) - before == 1, 3, "it to be counted")
+    wait_until(lambda: box.drops().get("sip_malformed", 0) - before[0] == 1, 3, "it to be counted")
+    assert malformed(box, "missing") == before[1] + 1
     assert phone.payloads() == []
 
 
-def malformed(box):
-    """Requests that were answered by the rules before any call was made of them."""
-    return box.show("stats")["transactions_refused"]
+def malformed(box, reason):
+    """Messages that the scan found wrong for this reason."""
+    return box.show("stats")[f"dataplane_sip_error_{reason}"]
 
 
 ANSWERS = {
