@@ -59,25 +59,8 @@ json_t *show_workers(const struct stats *s, uint64_t now_ms)
 
 void show_port_sum(const struct stats *s, unsigned int port, struct show_port_sum *sum)
 {
-	*sum = (struct show_port_sum){0};
-	for (unsigned int w = 0; w < worker_count(s); w++) {
-		const struct stats_port_counts *c = &s->worker[w].port[port];
-		struct stats_port_counts *t = &sum->counts;
-
-		t->rx_packets += c->rx_packets;
-		t->rx_bytes += c->rx_bytes;
-		t->tx_packets += c->tx_packets;
-		t->tx_bytes += c->tx_bytes;
-		t->forwarded += c->forwarded;
-		t->punted += c->punted;
-		t->sip_up += c->sip_up;
-		t->from_twin += c->from_twin;
-		t->from_control += c->from_control;
-		t->originated += c->originated;
-		t->gleaned += c->gleaned;
-		for (unsigned int i = 0; i < DROP_COUNT; i++)
-			t->drops[i] += c->drops[i];
-	}
+	stats_port_sum(s, port, &sum->counts);
+	sum->dropped = 0;
 	for (unsigned int i = 0; i < DROP_COUNT; i++)
 		sum->dropped += sum->counts.drops[i];
 }
