@@ -309,7 +309,7 @@ static void signals_block(void)
 int main(int argc, char **argv)
 {
 	const char *file = CONFIG_FILE;
-	char error[1024];
+	char error[CONFIG_ERROR_LEN];
 	int opt, rc;
 
 	while ((opt = getopt(argc, argv, "c:hV")) != -1) {
@@ -330,7 +330,7 @@ int main(int argc, char **argv)
 	}
 	config = dataplane_config_load(file, error, sizeof(error));
 	if (config == NULL) {
-		log_error("%s", error);
+		fprintf(stderr, "%s\n", error); /* the line that control prints too */
 		return EXIT_CONFIG;
 	}
 	program_args = argv;

@@ -85,9 +85,6 @@ struct config {
 	char file[256];
 };
 
-/** One line for the operator: file, line, path of the key, what is wrong, what would be right. */
-#define CONFIG_ERROR_LEN 512
-
 /**
  * Load and check a file.
  * @param error  filled on failure, NUL terminated, one line.

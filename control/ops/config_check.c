@@ -177,15 +177,6 @@ static int peers_check(const struct config_doc *d, const struct config *c)
 	return 0;
 }
 
-static int dataplane_check(const struct config_doc *d, const struct config *c)
-{
-	char key[CONFIG_PATH_MAX] = "dataplane", why[256] = "";
-
-	if (dataplane_config_check(&c->dataplane, key, sizeof(key), why, sizeof(why)) == 0)
-		return 0;
-	return config_doc_fail(d, key, "%s", why);
-}
-
 /* Three files, written by two programs: each would remove or garble the other's. */
 static int paths_check(const struct config_doc *d, const struct config *c)
 {
@@ -206,8 +197,8 @@ int config_check(const struct config_doc *d, const struct config *c)
 	unsigned int addresses = 0;
 	int err;
 
-	if ((err = dataplane_check(d, c)) < 0 || (err = realms_check(d, c)) < 0 ||
-		(err = peers_check(d, c)) < 0 || (err = paths_check(d, c)) < 0)
+	if ((err = realms_check(d, c)) < 0 || (err = peers_check(d, c)) < 0 ||
+		(err = paths_check(d, c)) < 0)
 		return err;
 	for (unsigned int i = 0; i < c->n_realms; i++)
 		addresses += c->realms[i].n_addresses;

@@ -1,16 +1,13 @@
 /*
- * Shared inside the configuration loader: the values as they stand in the file, the
- * document that knows their lines, and the one line that a mistake becomes.
+ * Shared inside the configuration loader: the values as they stand in the file, and the
+ * steps from them to struct config.
  */
 #ifndef SALLYPORT_CONTROL_CONFIG_PRIV_H
 #define SALLYPORT_CONTROL_CONFIG_PRIV_H
 
-#include <yaml.h>
-
 #include "config.h"
+#include "config_doc.h"
 
-#define CONFIG_FILE_MAX (1u << 20) /* bytes; a larger file is refused */
-#define CONFIG_PATH_MAX 128	   /* "realms[255].limits.sip_burst" */
 #define CONFIG_PEERS_MAX 4096
 #define CONFIG_ROUTES_MAX 4096
 
@@ -86,35 +83,6 @@ struct raw_config {
 
 /** Schema of the whole file: a pointer to struct raw_config. */
 extern const cyaml_schema_value_t config_schema;
-
-/** The parsed document. */
-struct config_doc {
-	const char *file;
-	yaml_document_t yaml;
-	char *error; /* CONFIG_ERROR_LEN bytes */
-};
-
-/**
- * Parse the text. @param error  CONFIG_ERROR_LEN bytes, outlives the document.
- * @return 0, or -EINVAL with the line in error. Release with config_doc_fini().
- */
-int config_doc_init(
-	struct config_doc *d, const char *file, const char *text, size_t len, char *error);
-void config_doc_fini(struct config_doc *d);
-
-/** Line of the key at this path, or of the nearest one above it. */
-unsigned int config_doc_line(const struct config_doc *d, const char *path);
-
-/** Write "FILE:LINE: path: what". @return -EINVAL. */
-int config_doc_fail(const struct config_doc *d, const char *path, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-
-/** The same for a known line; cuts at CONFIG_ERROR_LEN and replaces control characters. */
-int config_error_write(char *error, const char *file, unsigned int line, const char *path,
-	const char *fmt, va_list ap);
-
-/** Check keys, types and counts against the schema. @return 0, or -EINVAL with the line written. */
-int config_doc_check(const struct config_doc *d, const cyaml_schema_value_t *schema);
 
 /** Make the configuration's realms, peers, routes and ops from what was written, checking each. */
 int config_build(const struct config_doc *d, const struct raw_config *raw, struct config *c);

@@ -9,8 +9,8 @@
 
 #include "attach.h"
 #include "base.h"
+#include "config_doc.h"
 #include "cpu_list.h"
-#include "yaml_where.h"
 
 #define FIELD_STRING(key, flags, member, max) \
 	CYAML_FIELD_STRING_PTR(key, flags, struct dataplane_config, member, 1, max)
@@ -62,7 +62,8 @@ const cyaml_schema_field_t dataplane_config_fields[] = {
 	CYAML_FIELD_END,
 };
 
-/* The whole file, as the dataplane sees it: the other sections are control's. */
+/* The whole file, as the dataplane sees it: the other sections are control's, whose schema has
+ * the same keys in the same order (control/ops/config_schema.c). */
 struct file_root {
 	struct dataplane_config *dataplane;
 };
@@ -73,8 +74,6 @@ static const cyaml_schema_field_t file_fields[] = {
 	CYAML_FIELD_IGNORE("realms", CYAML_FLAG_OPTIONAL),
 	CYAML_FIELD_IGNORE("peers", CYAML_FLAG_OPTIONAL),
 	CYAML_FIELD_IGNORE("routes", CYAML_FLAG_OPTIONAL),
-	CYAML_FIELD_IGNORE("tls", CYAML_FLAG_OPTIONAL),
-	CYAML_FIELD_IGNORE("policies", CYAML_FLAG_OPTIONAL),
 	CYAML_FIELD_IGNORE("ops", CYAML_FLAG_OPTIONAL),
 	CYAML_FIELD_END,
 };
@@ -120,7 +119,7 @@ static int default_cores(struct dataplane_config *c)
 	return default_string(&c->cores, text);
 }
 
-int dataplane_config_defaults(struct dataplane_config *c)
+static int defaults(struct dataplane_config *c)
 {
 	if (default_string(&c->socket, ATTACH_SOCKET_DEFAULT) < 0 || default_cores(c) < 0)
 		return -ENOMEM;
@@ -145,16 +144,17 @@ struct range_check {
 	uint32_t value, min, max;
 };
 
-static int check_ranges(const char *prefix, const struct range_check *r, size_t n, char *key,
-	size_t key_size, char *error, size_t error_size)
+static int check_ranges(
+	const struct config_doc *d, const char *prefix, const struct range_check *r, size_t n)
 {
+	char key[CONFIG_PATH_MAX];
+
 	for (size_t i = 0; i < n; i++) {
 		if (r[i].value >= r[i].min && r[i].value <= r[i].max)
 			continue;
-		snprintf(key, key_size, "%s.%s", prefix, r[i].key);
-		snprintf(error, error_size, "%u is out of range; give %u to %u", r[i].value,
+		snprintf(key, sizeof(key), "%s.%s", prefix, r[i].key);
+		return config_doc_fail(d, key, "%u is out of range; give %u to %u", r[i].value,
 			r[i].min, r[i].max);
-		return -EINVAL;
 	}
 	return 0;
 }
@@ -187,8 +187,7 @@ static bool device_valid(const char *device)
 	return device[used] == '\0' || device[used] == ',';
 }
 
-static int check_port(const struct dataplane_config *c, unsigned int i, char *key, size_t key_size,
-	char *error, size_t error_size)
+static int check_port(const struct config_doc *d, const struct dataplane_config *c, unsigned int i)
 {
 	const struct dataplane_port_config *p = &c->ports[i];
 	const struct range_check ranges[] = {
@@ -196,64 +195,51 @@ static int check_port(const struct dataplane_config *c, unsigned int i, char *ke
 		{"mtu", p->mtu, 576, 9000},
 		{"punt_rate", p->punt_rate, 1, 10000000},
 	};
-	char prefix[40];
+	char prefix[40], key[CONFIG_PATH_MAX];
 
 	snprintf(prefix, sizeof(prefix), "dataplane.ports[%u]", i);
-	if (!port_name_valid(p->name)) {
-		snprintf(key, key_size, "%s.name", prefix);
-		snprintf(error, error_size,
+	snprintf(key, sizeof(key), "%s.name", prefix);
+	if (!port_name_valid(p->name))
+		return config_doc_fail(d, key,
 			"'%s' is no interface name; give 1 to %d letters, digits, '.', '_' or '-'",
 			p->name, API_NAME_MAX - 1);
-		return -EINVAL;
-	}
 	for (unsigned int j = 0; j < i; j++) {
 		bool same_name = strcmp(p->name, c->ports[j].name) == 0;
 
 		if (!same_name && strcmp(p->device, c->ports[j].device) != 0)
 			continue;
-		snprintf(key, key_size, "%s.%s", prefix, same_name ? "name" : "device");
-		snprintf(error, error_size, "'%s' is taken by ports[%u]; give another",
+		snprintf(key, sizeof(key), "%s.%s", prefix, same_name ? "name" : "device");
+		return config_doc_fail(d, key, "'%.200s' is taken by ports[%u]; give another",
 			same_name ? p->name : p->device, j);
-		return -EINVAL;
 	}
-	if (!device_valid(p->device)) {
-		snprintf(key, key_size, "%s.device", prefix);
-		snprintf(error, error_size,
-			"'%s' is no device; give a PCI address (0000:17:00.0) or a DPDK device "
+	snprintf(key, sizeof(key), "%s.device", prefix);
+	if (!device_valid(p->device))
+		return config_doc_fail(d, key,
+			"'%.200s' is no device; give a PCI address (0000:17:00.0) or a DPDK device "
 			"string (net_af_xdp,iface=eth1)",
 			p->device);
-		return -EINVAL;
-	}
-	return check_ranges(prefix, ranges, ARRAY_LEN(ranges), key, key_size, error, error_size);
+	return check_ranges(d, prefix, ranges, ARRAY_LEN(ranges));
 }
 
-static int check_cores(const struct dataplane_config *c, char *key, size_t key_size, char *error,
-	size_t error_size)
+static int check_cores(const struct config_doc *d, const struct dataplane_config *c)
 {
 	struct cpu_list cpus;
 	int rc;
 
-	snprintf(key, key_size, "dataplane.main_core");
 	rc = cpu_list_parse(c->main_core, &cpus);
-	if (rc < 0 || cpus.n != 1) {
-		snprintf(error, error_size, "'%s' is no CPU number; give one, such as 0",
-			c->main_core);
-		return -EINVAL;
-	}
-	snprintf(key, key_size, "dataplane.cores");
+	if (rc < 0 || cpus.n != 1)
+		return config_doc_fail(d, "dataplane.main_core",
+			"'%s' is no CPU number; give one, such as 0", c->main_core);
 	rc = cpu_list_parse(c->cores, &cpus);
-	if (rc < 0) {
-		snprintf(error, error_size,
+	if (rc < 0)
+		return config_doc_fail(d, "dataplane.cores",
 			"'%s' is no list of CPUs; give one such as 1 or 2-5,8 (each once, at most "
 			"%d)",
 			c->cores, API_WORKERS_MAX);
-		return -EINVAL;
-	}
 	return 0;
 }
 
-int dataplane_config_check(const struct dataplane_config *c, char *key, size_t key_size,
-	char *error, size_t error_size)
+static int check(const struct config_doc *d, const struct dataplane_config *c)
 {
 	const struct range_check ranges[] = {
 		{"memory_mib", c->memory_mib, 64, 1u << 20},
@@ -263,49 +249,42 @@ int dataplane_config_check(const struct dataplane_config *c, char *key, size_t k
 	};
 	int rc;
 
-	rc = check_ranges("dataplane", ranges, ARRAY_LEN(ranges), key, key_size, error, error_size);
+	rc = check_ranges(d, "dataplane", ranges, ARRAY_LEN(ranges));
 	if (rc == 0)
-		rc = check_cores(c, key, key_size, error, error_size);
+		rc = check_cores(d, c);
 	for (unsigned int i = 0; rc == 0 && i < c->ports_count; i++)
-		rc = check_port(c, i, key, key_size, error, error_size);
+		rc = check_port(d, c, i);
 	return rc;
+}
+
+int dataplane_config_complete(const struct config_doc *d, struct dataplane_config *c)
+{
+	if (defaults(c) < 0)
+		return config_doc_fail(d, "", "out of memory; free some");
+	return check(d, c);
 }
 
 struct dataplane_config *dataplane_config_load(const char *file, char *error, size_t error_size)
 {
-	struct dataplane_config *c;
-	struct file_root *root = NULL;
-	struct yaml_complaint complaint = {0};
-	const cyaml_config_t config = {
-		.log_fn = yaml_complaint_log,
-		.log_ctx = &complaint,
-		.mem_fn = cyaml_mem,
-		.log_level = CYAML_LOG_ERROR,
-	};
-	char key[96], why[320];
-	cyaml_err_t err;
+	struct dataplane_config *c = NULL;
+	struct config_doc doc;
+	void *data;
 
-	err = cyaml_load_file(file, &config, &file_schema, (cyaml_data_t **)&root, NULL);
-	if (err != CYAML_OK) {
-		yaml_complaint_format(&complaint, file, cyaml_strerror(err), error, error_size);
+	if (config_doc_open(&doc, file, error, error_size) < 0)
 		return NULL;
-	}
-	c = root->dataplane;
-	root->dataplane = NULL;
-	cyaml_free(&config, &file_schema, root, 0);
-	if (dataplane_config_defaults(c) < 0) {
-		snprintf(error, error_size, "%s: out of memory", file);
-		goto fail;
-	}
-	if (dataplane_config_check(c, key, sizeof(key), why, sizeof(why)) < 0) {
-		snprintf(error, error_size, "%s:%u: %s: %s", file, yaml_where(file, key), key, why);
-		goto fail;
-	}
-	return c;
+	if (config_doc_load(&doc, &file_schema, &data) == 0) {
+		struct file_root *root = data;
 
-fail:
-	dataplane_config_free(c);
-	return NULL;
+		c = root->dataplane;
+		root->dataplane = NULL;
+		config_doc_data_free(&file_schema, root);
+		if (dataplane_config_complete(&doc, c) < 0) {
+			dataplane_config_free(c);
+			c = NULL;
+		}
+	}
+	config_doc_fini(&doc);
+	return c;
 }
 
 void dataplane_config_free(struct dataplane_config *c)

@@ -9,6 +9,11 @@
 
 #include "api_limits.h"
 
+/** One line for the operator: file, line, path of the key, what is wrong, what would be right. */
+#define CONFIG_ERROR_LEN 512
+
+struct config_doc;
+
 enum dataplane_idle { IDLE_ADAPTIVE, IDLE_POLL };
 enum dataplane_hugepages { HUGEPAGES_AUTO, HUGEPAGES_NEVER, HUGEPAGES_REQUIRE };
 
@@ -20,7 +25,7 @@ struct dataplane_port_config {
 	uint32_t punt_rate; /* kernel-bound packets a second; default 10000 */
 };
 
-/** Defaults are applied by dataplane_config_defaults() (0 and NULL mean "not given"). */
+/** Defaults are applied by dataplane_config_complete() (0 and NULL mean "not given"). */
 struct dataplane_config {
 	char *socket;	 /* ATTACH_SOCKET_DEFAULT */
 	char *cores;	 /* CPU list of the workers "1" or "2-5,8"; default: all but the first */
@@ -38,20 +43,21 @@ struct dataplane_config {
 /** Fields of the section, for nesting into a larger schema (CYAML_FIELD_MAPPING). */
 extern const cyaml_schema_field_t dataplane_config_fields[];
 
-/** Fill in what was not given. @return 0 or -ENOMEM. */
-int dataplane_config_defaults(struct dataplane_config *c);
-
 /**
- * Ranges and names that the schema cannot say (duplicate names, bad core list ...).
- * @param key    on error the path of the key, "dataplane.ports[1].name".
- * @param error  on error what is wrong and what would be right.
+ * Fill in what was not given, then check what the schema cannot say (ranges, duplicate names,
+ * core lists ...).
+ * @param d  the document that c was loaded from; gets the line of the first mistake.
  * @return 0 or -EINVAL.
  */
-int dataplane_config_check(const struct dataplane_config *c, char *key, size_t key_size,
-	char *error, size_t error_size);
+int dataplane_config_complete(const struct config_doc *d, struct dataplane_config *c);
 
-/** Load just this section of a file (other known sections are skipped). @return NULL and one line
- * in error. */
+/**
+ * Load just this section of a file. Other sections must be known ones; what they hold is
+ * control's to judge.
+ * @param error  on failure one line, the same as control's for the same mistake; give
+ *               CONFIG_ERROR_LEN bytes.
+ * @return the section, or NULL. Caller frees with dataplane_config_free(). Main thread.
+ */
 struct dataplane_config *dataplane_config_load(const char *file, char *error, size_t error_size);
 void dataplane_config_free(struct dataplane_config *c);
 

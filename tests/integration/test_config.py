@@ -12,7 +12,7 @@ from sallyport_lab import Box, LabError
 BOTH, CONTROL = ("dataplane", "control"), ("control",)
 WRONG = {
     "unknown key": ("  idle: adaptive", "  idel: adaptive", ("idel",), BOTH),
-    "unknown section": ("ops:\n", "opps:\n", ("opps",), CONTROL),
+    "unknown section": ("ops:\n", "opps:\n", ("opps",), BOTH),
     "bad idle": ("idle: adaptive", "idle: lazy", ("idle",), BOTH),
     "no device": (', device: "net_af_xdp,iface=sp-core"', "", ("device",), BOTH),
     "double port": ("- {name: core, device", "- {name: access, device", ("name",), BOTH),
@@ -62,14 +62,16 @@ def test_wrong_configuration(lab, kind):
         assert re.search(rf"{re.escape(box.config)}:\d+: ", lines[0]), lines[0]
         for word in words:
             assert word in lines[0], lines[0]
+    assert len({done.stderr for done in checks}) == 1, checks
 
 
 def test_missing_file(lab):
     box = Box(lab, "net_af_xdp")
-    for who in ("dataplane", "control"):
-        done = run(box, program(box, who), "-c", lab.path("nosuch.yaml"))
+    file = lab.path("nosuch.yaml")
+    for who in BOTH:
+        done = run(box, program(box, who), "-c", file)
         assert done.returncode == 2
-        assert "nosuch.yaml" in done.stderr and len(done.stderr.strip().splitlines()) == 1
+        assert done.stderr == f"{file}: No such file or directory; name a readable file\n"
 
 
 def test_good_files_are_good(lab):

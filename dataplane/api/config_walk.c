@@ -4,9 +4,8 @@
  * says what is wrong, where, and what would be right, in one.
  */
 #include <errno.h>
-#include <stdarg.h>
 
-#include "config_priv.h"
+#include "config_doc_priv.h"
 
 struct walk {
 	const struct config_doc *doc;
@@ -49,8 +48,7 @@ static int fail_node(const struct walk *w, const yaml_node_t *n, const char *fmt
 	va_list ap;
 
 	va_start(ap, fmt);
-	config_error_write(w->doc->error, w->doc->file, node_line(n),
-		w->path[0] != '\0' ? w->path : "(file)", fmt, ap);
+	config_doc_write(w->doc, node_line(n), w->path, fmt, ap);
 	va_end(ap);
 	return -EINVAL;
 }

@@ -3,97 +3,118 @@
  * from its path, and the one line that a mistake becomes.
  */
 #include <errno.h>
-#include <stdarg.h>
 
-#include "config_priv.h"
+#include "config_doc_priv.h"
 
-int config_error_write(char *error, const char *file, unsigned int line, const char *path,
+int config_doc_write(const struct config_doc *d, unsigned int line, const char *path,
 	const char *fmt, va_list ap)
 {
-	int n = snprintf(error, CONFIG_ERROR_LEN, "%s:%u: %s: ", file, line, path);
+	size_t size = d->error_size;
+	int n;
 
-	if (n >= 0 && n < CONFIG_ERROR_LEN)
-		vsnprintf(error + n, CONFIG_ERROR_LEN - (size_t)n, fmt, ap);
+	if (line == 0)
+		n = snprintf(d->error, size, "%s: ", d->file);
+	else
+		n = snprintf(d->error, size, "%s:%u: %s: ", d->file, line,
+			path[0] != '\0' ? path : "(file)");
+	if (n >= 0 && (size_t)n < size)
+		vsnprintf(d->error + n, size - (size_t)n, fmt, ap);
 	/* Keys and values come from the file: they neither end the line nor steer the terminal. */
-	for (char *p = error; *p != '\0'; p++)
+	for (char *p = d->error; *p != '\0'; p++)
 		if ((unsigned char)*p < 0x20 || *p == 0x7f)
 			*p = '?';
 	return -EINVAL;
 }
 
-int config_doc_fail(const struct config_doc *d, const char *path, const char *fmt, ...)
+static int fail_at(const struct config_doc *d, size_t line, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+static int fail_at(const struct config_doc *d, size_t line, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	config_error_write(d->error, d->file, config_doc_line(d, path),
-		path[0] != '\0' ? path : "(file)", fmt, ap);
+	config_doc_write(d, (unsigned int)line, "yaml", fmt, ap);
 	va_end(ap);
 	return -EINVAL;
 }
 
-static int fail_at(char *error, const char *file, size_t line, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	config_error_write(error, file, (unsigned int)line, "yaml", fmt, ap);
-	va_end(ap);
-	return -EINVAL;
-}
-
-static size_t line_at(const char *text, size_t len, size_t offset)
+static size_t line_at(const struct config_doc *d, size_t offset)
 {
 	size_t line = 1;
 
-	for (size_t i = 0; i < len && i < offset; i++)
-		line += text[i] == '\n';
+	for (size_t i = 0; i < d->len && i < offset; i++)
+		line += d->text[i] == '\n';
 	return line;
 }
 
-static int fail_syntax(
-	const yaml_parser_t *p, const char *file, const char *text, size_t len, char *error)
+static int fail_syntax(const struct config_doc *d, const yaml_parser_t *p)
 {
 	if (p->error == YAML_MEMORY_ERROR)
-		return fail_at(error, file, 0, "out of memory; free some");
+		return fail_at(d, 0, "out of memory; free some");
 	if (p->error == YAML_READER_ERROR)
-		return fail_at(error, file, line_at(text, len, p->problem_offset),
+		return fail_at(d, line_at(d, p->problem_offset),
 			"%s; the file must be UTF-8 text without control characters",
 			p->problem != NULL ? p->problem : "unreadable text");
-	return fail_at(error, file, p->problem_mark.line + 1,
+	return fail_at(d, p->problem_mark.line + 1,
 		"%s%s%s; check indentation, colons and quotes around this line",
 		p->problem != NULL ? p->problem : "not YAML", p->context != NULL ? " " : "",
 		p->context != NULL ? p->context : "");
 }
 
-int config_doc_init(
-	struct config_doc *d, const char *file, const char *text, size_t len, char *error)
+/* The nodes of a document no longer say which were aliases, the parser's events do. */
+static int aliases_refuse(const struct config_doc *d)
+{
+	yaml_parser_t parser;
+	bool end = false;
+	int r = 0;
+
+	if (!yaml_parser_initialize(&parser))
+		return fail_at(d, 0, "out of memory; free some");
+	yaml_parser_set_input_string(&parser, (const unsigned char *)d->text, d->len);
+	while (r == 0 && !end) {
+		yaml_event_t event;
+
+		if (!yaml_parser_parse(&parser, &event)) {
+			r = fail_syntax(d, &parser);
+			break;
+		}
+		if (event.type == YAML_ALIAS_EVENT)
+			r = fail_at(d, event.start_mark.line + 1,
+				"aliases (*name) are not supported; write the value out");
+		end = event.type == YAML_STREAM_END_EVENT;
+		yaml_event_delete(&event);
+	}
+	yaml_parser_delete(&parser);
+	return r;
+}
+
+int config_doc_parse(struct config_doc *d)
 {
 	yaml_parser_t parser;
 	yaml_document_t more;
 	int r = 0;
 
-	*d = (struct config_doc){.file = file, .error = error};
 	if (!yaml_parser_initialize(&parser))
-		return fail_at(error, file, 0, "out of memory; free some");
-	yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
+		return fail_at(d, 0, "out of memory; free some");
+	yaml_parser_set_input_string(&parser, (const unsigned char *)d->text, d->len);
 	if (!yaml_parser_load(&parser, &d->yaml)) {
-		r = fail_syntax(&parser, file, text, len, error);
+		r = fail_syntax(d, &parser);
 		goto out;
 	}
 	if (yaml_document_get_root_node(&d->yaml) == NULL) {
-		r = fail_at(error, file, 1,
-			"the file is empty; it needs the sections dataplane and realms");
+		r = fail_at(d, 1, "the file is empty; it needs the sections dataplane and realms");
 		goto out_document;
 	}
 	if (!yaml_parser_load(&parser, &more)) {
-		r = fail_syntax(&parser, file, text, len, error);
+		r = fail_syntax(d, &parser);
 		goto out_document;
 	}
 	if (yaml_document_get_root_node(&more) != NULL)
-		r = fail_at(error, file, more.start_mark.line + 1,
+		r = fail_at(d, more.start_mark.line + 1,
 			"a second document begins here; one file holds one document");
 	yaml_document_delete(&more);
+	if (r == 0)
+		r = aliases_refuse(d);
 	if (r == 0)
 		goto out;
 out_document:
@@ -103,9 +124,23 @@ out:
 	return r;
 }
 
+int config_doc_init(struct config_doc *d, const char *file, const char *text, size_t len,
+	char *error, size_t error_size)
+{
+	*d = (struct config_doc){
+		.file = file,
+		.text = text,
+		.len = len,
+		.error = error,
+		.error_size = error_size,
+	};
+	return config_doc_parse(d);
+}
+
 void config_doc_fini(struct config_doc *d)
 {
 	yaml_document_delete(&d->yaml);
+	free(d->own);
 }
 
 static yaml_node_t *doc_node(const struct config_doc *d, int id)
@@ -143,7 +178,8 @@ static yaml_node_t *sequence_find(const struct config_doc *d, const yaml_node_t 
 	return doc_node(d, seq->data.sequence.items.start[i]);
 }
 
-unsigned int config_doc_line(const struct config_doc *d, const char *path)
+/* Line of the key at this path, or of the nearest one above it. */
+static unsigned int path_line(const struct config_doc *d, const char *path)
 {
 	const yaml_node_t *node = yaml_document_get_root_node((yaml_document_t *)&d->yaml);
 	unsigned int line = node != NULL ? (unsigned int)node->start_mark.line + 1 : 1;
@@ -167,4 +203,14 @@ unsigned int config_doc_line(const struct config_doc *d, const char *path)
 		}
 	}
 	return line;
+}
+
+int config_doc_fail(const struct config_doc *d, const char *path, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	config_doc_write(d, path_line(d, path), path, fmt, ap);
+	va_end(ap);
+	return -EINVAL;
 }
