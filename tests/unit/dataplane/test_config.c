@@ -92,6 +92,8 @@ static void mistakes(void **state)
 			":4: dataplane.ports[1].name: ", "taken by ports[0]"},
 		{"dataplane:\n  ports:\n    - {name: a, device: net_tap0, mtu: 100}\n",
 			":3: dataplane.ports[0].mtu: ", "576 to 9000"},
+		{"dataplane:\n  ports:\n    - {name: a, device: net_tap0, queues: 2}\n",
+			":3: dataplane.ports[0].queues: ", "2; only 1 is supported yet"},
 		{"dataplane:\n  ports:\n    - {name: a}\n",
 			":3: dataplane.ports[0].device: ", "missing; this key must be given"},
 		{"dataplane:\n  cores: 0\n",
