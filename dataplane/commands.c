@@ -233,6 +233,9 @@ int command_run(const void *rec, size_t len, uint32_t epoch, uint8_t group, stru
 		.cookie = cmd->cookie,
 		.command = cmd->hdr.type};
 	done->status = c->run(rec, epoch, group, done);
+	/* By realms and addresses, or by a stream that was the last of its address. */
+	if (local_ways_changed())
+		stream_resolve_all();
 	return 0;
 }
 

@@ -54,7 +54,7 @@ void stream_latched(uint32_t flow);
 /** Once a second: streams silent for longer than their realms allow are removed and reported. */
 void stream_expire(uint32_t now_ms);
 
-/** Routes changed: resolve every stream's next hops again. */
+/** Routes, or realms' ways out, changed: resolve every stream's next hops again. */
 void stream_resolve_all(void);
 
 typedef int (*stream_visit_fn)(void *ctx, const struct rec_stream_event *info);

@@ -23,6 +23,7 @@ struct local_private {
 
 static struct local_private local_private[API_ADDRS_MAX];
 static unsigned int local_addr_top; /* one past the highest entry that was ever used */
+static bool ways_changed;
 
 int local_init(void)
 {
@@ -30,6 +31,7 @@ int local_init(void)
 	memset(local_addrs, 0, sizeof(local_addrs));
 	memset(local_private, 0, sizeof(local_private));
 	local_addr_top = 0;
+	ways_changed = false;
 	local_ports_init();
 	return 0;
 }
@@ -52,6 +54,74 @@ int local_addr_find(const struct net_addr *addr)
 	}
 	return -ENOENT;
 }
+
+/* --- a realm's own way out --- */
+
+/* The gateway of what is configured now; else, while addresses leave, the one before. */
+static const struct net_addr *local_gateway(uint16_t realm)
+{
+	const struct net_addr *before = NULL;
+
+	for (unsigned int i = 0; i < local_addr_top; i++) {
+		const struct net_addr *gateway = &local_private[i].gateway;
+
+		if (!local_addrs[i].used || local_addrs[i].realm != realm ||
+			gateway->family == NET_FAMILY_NONE)
+			continue;
+		if (local_addrs[i].epoch == local_realms[realm].epoch)
+			return gateway;
+		if (before == NULL)
+			before = gateway;
+	}
+	return before;
+}
+
+/*
+ * The realm's gateway or port may have changed. Its next hop is there without any route,
+ * so the mirror resolves it and keeps it alive as it does those of streams.
+ */
+static int local_gateway_update(uint16_t realm)
+{
+	const struct net_addr *gateway = local_gateway(realm);
+	struct local_realm *r = &local_realms[realm];
+	uint32_t old = atomic_load(&r->gateway);
+	int hop = NEXTHOP_NONE, rc = 0;
+
+	if (gateway != NULL)
+		hop = nexthop_get(NEXTHOP_NEIGHBOUR, r->port, gateway, 0);
+	if (hop < 0) {
+		rc = hop;
+		hop = NEXTHOP_NONE;
+	}
+	if ((uint32_t)hop != old) {
+		atomic_store_explicit(&r->gateway, (uint32_t)hop, memory_order_release);
+		ways_changed = true;
+		if (hop != NEXTHOP_NONE && atomic_load(&nexthops[hop].link) == 0)
+			netlink_neighbour_probe(r->port, gateway);
+	}
+	nexthop_put(old); /* of the two references there are now, if it is the same */
+	return rc;
+}
+
+bool local_ways_changed(void)
+{
+	bool changed = ways_changed;
+
+	ways_changed = false;
+	return changed;
+}
+
+uint32_t route_find_realm(const struct net_addr *dst, uint16_t realm)
+{
+	rte_be32_t ip;
+
+	if (dst->family != NET_FAMILY_V4)
+		return NEXTHOP_NONE;
+	memcpy(&ip, dst->bytes, sizeof(ip));
+	return route_find_realm_v4(ip, realm);
+}
+
+/* --- realms and addresses --- */
 
 static uint8_t local_host_len(const struct net_addr *addr)
 {
@@ -137,6 +207,12 @@ int local_realm_set(const struct rec_realm_set *r, uint32_t epoch)
 		err = local_bind(i);
 		rc = err < 0 ? err : rc;
 	}
+	if (moved) {
+		int err = local_gateway_update(r->realm);
+
+		rc = err < 0 ? err : rc;
+		ways_changed = true;
+	}
 	return rc;
 }
 
@@ -175,6 +251,7 @@ static void local_addr_remove(unsigned int i)
 	munmap(a->slots, SLOTS_BYTES);
 	a->slots = NULL;
 	a->used = false;
+	(void)local_gateway_update(a->realm);
 }
 
 int local_address_set(const struct rec_address_set *r, uint32_t epoch)
@@ -182,7 +259,8 @@ int local_address_set(const struct rec_address_set *r, uint32_t epoch)
 	struct local_private *p;
 	struct local_addr *a;
 	bool created = false;
-	int i, rc;
+	uint16_t was;
+	int i, rc, err;
 
 	if (r->realm >= API_REALMS_MAX || !local_realms[r->realm].used)
 		return -ENOENT;
@@ -202,6 +280,7 @@ int local_address_set(const struct rec_address_set *r, uint32_t epoch)
 	if (!created && (a->port != local_realms[r->realm].port || a->prefix_len != r->prefix_len ||
 				!net_addr_eq(&p->gateway, &r->gateway)))
 		local_unbind_kernel((unsigned int)i);
+	was = created ? r->realm : a->realm;
 	a->realm = r->realm;
 	a->port = local_realms[r->realm].port;
 	a->prefix_len = r->prefix_len;
@@ -209,6 +288,10 @@ int local_address_set(const struct rec_address_set *r, uint32_t epoch)
 	p->gateway = r->gateway;
 	p->leaving = false;
 	rc = local_bind((unsigned int)i);
+	err = local_gateway_update(r->realm);
+	rc = rc < 0 ? rc : err;
+	if (was != r->realm)
+		(void)local_gateway_update(was);
 	if (rc < 0 && created)
 		local_addr_remove((unsigned int)i);
 	return rc;

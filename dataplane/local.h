@@ -10,6 +10,7 @@
 
 #include "addr.h"
 #include "api_limits.h"
+#include "nexthop.h"
 #include "records.h"
 
 /* A slot of the port table: kind in the top two bits, value below. */
@@ -30,7 +31,8 @@ struct local_realm {
 	bool used;
 	uint32_t sip_rate, sip_burst;
 	uint32_t media_idle_ms;
-	uint32_t epoch; /* that last set it */
+	uint32_t epoch;		  /* that last set it */
+	_Atomic uint32_t gateway; /* next hop of its gateway, or NEXTHOP_NONE */
 };
 
 struct local_addr {
@@ -57,6 +59,22 @@ static inline enum local_kind local_slot_kind(uint32_t slot)
 	return (enum local_kind)(slot >> LOCAL_KIND_SHIFT);
 }
 
+/**
+ * Next hop index for what leaves a realm, whose packets leave by its port only: the
+ * route if it leads there, else the realm's own gateway. An address of ours stays one.
+ * @return NEXTHOP_NONE if there is no way. Any worker.
+ */
+static inline uint32_t route_find_realm_v4(rte_be32_t dst, uint16_t realm)
+{
+	struct local_realm *r = &local_realms[realm];
+	uint32_t hop = route_find_v4(dst);
+
+	if (hop != NEXTHOP_NONE &&
+		(nexthops[hop].port == r->port || nexthops[hop].type == NEXTHOP_LOCAL))
+		return hop;
+	return atomic_load_explicit(&r->gateway, memory_order_acquire);
+}
+
 /* --- main thread: idempotent, by the commands of records.h; all return 0 or negative errno --- */
 
 int local_init(void);
@@ -67,6 +85,10 @@ int local_listener_set(const struct rec_listener_set *r, uint32_t epoch);
 int local_media_range_set(const struct rec_media_range_set *r, uint32_t epoch);
 /** REC_SYNC: remove realms, addresses, listeners and ranges of older epochs. */
 int local_sync(uint32_t epoch);
+/** Did a realm get another port or gateway since the last call? Streams resolve again then. */
+bool local_ways_changed(void);
+/** route_find_realm_v4() for either family. */
+uint32_t route_find_realm(const struct net_addr *dst, uint16_t realm);
 /** Index of a local address; -ENOENT. */
 int local_addr_find(const struct net_addr *addr);
 void local_slot_write(uint16_t idx, uint16_t port, enum local_kind kind, uint32_t value);

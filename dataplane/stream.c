@@ -104,10 +104,10 @@ static bool stream_remote(const struct stream *s, unsigned int end, struct net_e
 	return true;
 }
 
-/* Next hop for a peer, with a reference; NEXTHOP_NONE if there is no way to it. */
-static uint16_t stream_nexthop(const struct net_addr *dst)
+/* Next hop for a peer of a realm, with a reference; NEXTHOP_NONE if there is no way to it. */
+static uint16_t stream_nexthop(const struct net_addr *dst, uint16_t realm)
 {
-	uint32_t hop = route_find(dst);
+	uint32_t hop = route_find_realm(dst, realm);
 	uint16_t port;
 	int rc;
 
@@ -152,7 +152,7 @@ static void stream_act(const struct stream *s, unsigned int end, struct flow_act
 		return;
 	memcpy(a->dst, dst.addr.bytes, sizeof(a->dst));
 	a->dst_port = rte_cpu_to_be_16(dst.port);
-	a->nexthop = stream_nexthop(&dst.addr);
+	a->nexthop = stream_nexthop(&dst.addr, out->realm);
 	a->flags |= FLOW_HAVE_REMOTE;
 }
 

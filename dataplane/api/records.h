@@ -95,7 +95,8 @@ struct rec_realm_set {
 struct rec_address_set {
 	struct cmd_hdr cmd;
 	struct net_addr addr;
-	struct net_addr gateway; /* default route by this realm's port; family 0: none */
+	struct net_addr gateway; /* what leaves the realm goes there if no route by
+					its port leads elsewhere; family 0: none */
 	uint16_t realm;
 	uint8_t prefix_len;
 	uint8_t pad[5];

@@ -82,7 +82,7 @@ static enum drop_reason packet_build(
 	/* Cannot fail: a buffer holds the port's MTU. */
 	ip = (void *)rte_pktmbuf_append(m, (uint16_t)(HEADERS_LEN + r->msg_len));
 	headers_build(w, r, ip);
-	*pkt_meta(m) = (struct pkt_meta){.port = port, .origin = PKT_CONTROL};
+	*pkt_meta(m) = (struct pkt_meta){.port = port, .origin = PKT_CONTROL, .value = r->realm};
 	*out = m;
 	return REASON_OK;
 }

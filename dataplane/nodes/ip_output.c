@@ -1,6 +1,8 @@
 /*
- * ip_output: a packet of our own, complete from the IP header on, looks for its way.
+ * ip_output: a packet of our own, complete from the IP header on, looks for its way
+ * out of its realm.
  */
+#include "local.h"
 #include "nodes_priv.h"
 
 static inline void ip_output_chunk(
@@ -9,8 +11,10 @@ static inline void ip_output_chunk(
 	for (uint16_t i = 0; i < n; i++) {
 		const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m[i], const struct rte_ipv4_hdr *);
 
-		next[i] = nexthop_send(
-			m[i], route_find_v4(ip->dst_addr), IP_OUTPUT_GLEAN, IP_OUTPUT_TX);
+		uint16_t realm = (uint16_t)pkt_meta(m[i])->value;
+
+		next[i] = nexthop_send(m[i], route_find_realm_v4(ip->dst_addr, realm),
+			IP_OUTPUT_GLEAN, IP_OUTPUT_TX);
 	}
 }
 

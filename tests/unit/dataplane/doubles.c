@@ -70,6 +70,15 @@ void test_realm(uint16_t realm, uint16_t port, const char *addr, uint32_t idle_m
 	assert_int_equal(local_media_range_set(&m, epoch), 0);
 }
 
+void test_gateway(uint16_t realm, const char *addr, const char *gateway, uint32_t epoch)
+{
+	struct rec_address_set a = {.addr = test_addr(addr), .realm = realm, .prefix_len = 24};
+
+	if (gateway != NULL)
+		a.gateway = test_addr(gateway);
+	assert_int_equal(local_address_set(&a, epoch), 0);
+}
+
 void test_connected(const char *net, uint8_t len, uint16_t port)
 {
 	struct net_addr a = test_addr(net);

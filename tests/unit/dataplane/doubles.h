@@ -31,6 +31,9 @@ struct net_endpoint test_endpoint(const char *text, uint16_t port);
 /** Realm `realm` on port `port`, with one address and a media range 10000..10999. */
 void test_realm(uint16_t realm, uint16_t port, const char *addr, uint32_t idle_ms, uint32_t epoch);
 
+/** Set that address again, with a gateway (NULL: without). */
+void test_gateway(uint16_t realm, const char *addr, const char *gateway, uint32_t epoch);
+
 /** Route net/len: hosts are on link of the port. */
 void test_connected(const char *net, uint8_t len, uint16_t port);
 

@@ -446,6 +446,40 @@ static void test_routes_change(void **state)
 	assert_int_equal(nexthops[hop].refs, 0);
 }
 
+/* Both sides behind a router: media leaves by the port of the realm that it leaves to. */
+static void test_gateway_of_the_realm(void **state)
+{
+	struct net_addr any = test_addr("0.0.0.0");
+	struct rec_stream_set r = stream(7, 10000);
+	uint32_t flow[2], access, core;
+
+	r.end[0].remote.addr = r.end[0].allowed = test_addr("10.1.0.2");
+	r.end[1].remote.addr = r.end[1].allowed = test_addr("10.2.0.2");
+	test_gateway(0, ACCESS, "192.0.2.1", 1);
+	test_gateway(1, CORE, "198.51.100.1", 1);
+	access = local_realms[0].gateway;
+	core = local_realms[1].gateway;
+	assert_int_equal(nexthops[access].port, 0);
+	assert_int_equal(nexthops[core].port, 1);
+	assert_int_equal(route_add(&any, 0, access), 0);
+	assert_int_equal(set(&r, flow), 0);
+	assert_int_equal(action(ACCESS, 10000)->nexthop, core);
+	assert_int_equal(action(CORE, 10000)->nexthop, access);
+
+	/* Another gateway: the stream goes there. */
+	test_gateway(1, CORE, "198.51.100.2", 1);
+	assert_true(local_ways_changed());
+	stream_resolve_all();
+	assert_int_equal(action(ACCESS, 10000)->nexthop, local_realms[1].gateway);
+	assert_int_not_equal(local_realms[1].gateway, core);
+	assert_int_equal(nexthops[core].refs, 0);
+	/* None: there is no way, and not the other realm's. */
+	test_gateway(1, CORE, NULL, 1);
+	stream_resolve_all();
+	assert_int_equal(action(ACCESS, 10000)->nexthop, NEXTHOP_NONE);
+	assert_int_equal(action(CORE, 10000)->nexthop, access);
+}
+
 struct visited {
 	uint64_t ids[8];
 	unsigned int n, stop_at;
@@ -505,6 +539,7 @@ int main(void)
 		T(test_silence_that_is_no_fault),
 		T(test_no_limit_never_expires),
 		T(test_routes_change),
+		T(test_gateway_of_the_realm),
 		T(test_dump_goes_on_where_it_stopped),
 	};
 

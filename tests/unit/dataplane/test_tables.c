@@ -14,7 +14,7 @@ static int setup(void **state)
 	dataplane_setup(16);
 	assert_int_equal(nexthop_init(), 0);
 	assert_int_equal(local_init(), 0);
-	kernel_addrs = kernel_gateways = 0;
+	kernel_addrs = kernel_gateways = kernel_probes = 0;
 	return 0;
 }
 
@@ -267,6 +267,130 @@ static void test_address_with_flows_stays_until_the_last(void **state)
 	assert_int_equal(find("192.0.2.10"), NEXTHOP_NONE);
 }
 
+/* --- what leaves a realm leaves by its port --- */
+
+#define ACCESS "192.0.2.10"
+#define CORE "198.51.100.10"
+#define ACCESS_GATEWAY "192.0.2.1"
+#define CORE_GATEWAY "198.51.100.1"
+
+static uint32_t find_realm(const char *text, uint16_t realm)
+{
+	struct net_addr a = test_addr(text);
+
+	return route_find_realm(&a, realm);
+}
+
+static bool leads_to(uint32_t hop, uint16_t port, const char *gateway)
+{
+	struct net_addr a = test_addr(gateway);
+
+	return nexthops[hop].type == NEXTHOP_NEIGHBOUR && nexthops[hop].port == port &&
+	       net_addr_eq(&nexthops[hop].addr, &a);
+}
+
+/* What the kernel makes of two default routes: the one of port 0 has the lower metric. */
+static void default_by_access(void)
+{
+	struct net_addr any = test_addr("0.0.0.0"), gw = test_addr(ACCESS_GATEWAY);
+	int hop = nexthop_get(NEXTHOP_NEIGHBOUR, 0, &gw, 0);
+
+	assert_int_equal(route_add(&any, 0, (uint32_t)hop), 0);
+	nexthop_put((uint32_t)hop);
+}
+
+static void two_realms(void)
+{
+	test_realm(0, 0, ACCESS, 0, 1);
+	test_realm(1, 1, CORE, 0, 1);
+	test_connected("192.0.2.0", 24, 0);
+	test_connected("198.51.100.0", 24, 1);
+	default_by_access();
+}
+
+static void test_each_realm_has_its_gateway(void **state)
+{
+	two_realms();
+	test_gateway(0, ACCESS, ACCESS_GATEWAY, 1);
+	test_gateway(1, CORE, CORE_GATEWAY, 1);
+	assert_int_equal(kernel_probes, 2);
+	assert_true(leads_to(find_realm("203.0.113.5", 0), 0, ACCESS_GATEWAY));
+	assert_true(leads_to(find_realm("203.0.113.5", 1), 1, CORE_GATEWAY));
+	/* On link of the realm's port, and of the other's. */
+	assert_int_equal(find_realm("192.0.2.5", 0), find("192.0.2.5"));
+	assert_int_equal(nexthops[find_realm("198.51.100.5", 1)].type, NEXTHOP_CONNECTED);
+	assert_true(leads_to(find_realm("192.0.2.5", 1), 1, CORE_GATEWAY));
+	/* Ours is not sent to anybody's gateway. */
+	assert_int_equal(nexthops[find_realm(ACCESS, 1)].type, NEXTHOP_LOCAL);
+	assert_int_equal(find_realm("2001:db8::1", 1), NEXTHOP_NONE);
+}
+
+static void test_a_route_by_the_realms_port_goes_before_its_gateway(void **state)
+{
+	struct net_addr net = test_addr("10.0.0.0"), gw = test_addr("198.51.100.9");
+	int hop;
+
+	two_realms();
+	test_gateway(1, CORE, CORE_GATEWAY, 1);
+	hop = nexthop_get(NEXTHOP_NEIGHBOUR, 1, &gw, 0);
+	assert_int_equal(route_add(&net, 8, (uint32_t)hop), 0);
+	nexthop_put((uint32_t)hop);
+	assert_int_equal(find_realm("10.1.1.1", 1), hop);
+	assert_true(leads_to(find_realm("11.1.1.1", 1), 1, CORE_GATEWAY));
+	/* The access side has no gateway of its own and does not borrow. */
+	assert_int_equal(find_realm("10.1.1.1", 0), NEXTHOP_NONE);
+}
+
+static void test_no_way_out_of_a_realm(void **state)
+{
+	struct net_addr any = test_addr("0.0.0.0");
+
+	two_realms();
+	assert_int_equal(find_realm("203.0.113.5", 1), NEXTHOP_NONE);
+	assert_int_equal(find_realm("192.0.2.5", 1), NEXTHOP_NONE);
+	assert_true(leads_to(find_realm("203.0.113.5", 0), 0, ACCESS_GATEWAY));
+	/* "No route" is no next hop by port 0. */
+	assert_int_equal(route_del(&any, 0), 0);
+	assert_int_equal(find_realm("203.0.113.5", 0), NEXTHOP_NONE);
+	test_gateway(0, ACCESS, ACCESS_GATEWAY, 1);
+	assert_true(leads_to(find_realm("203.0.113.5", 0), 0, ACCESS_GATEWAY));
+}
+
+static void test_the_gateway_follows_the_configuration(void **state)
+{
+	struct rec_realm_set r = {.name = "realm", .realm = 1, .port = 0};
+	uint32_t hop;
+
+	test_realm(1, 1, CORE, 0, 1);
+	assert_false(local_ways_changed());
+	test_gateway(1, CORE, CORE_GATEWAY, 1);
+	assert_true(local_ways_changed());
+	test_gateway(1, CORE, CORE_GATEWAY, 1);
+	assert_false(local_ways_changed());
+	hop = find_realm("203.0.113.5", 1);
+	assert_int_equal(nexthops[hop].refs, 1);
+	test_gateway(1, CORE, "198.51.100.2", 1);
+	assert_true(local_ways_changed());
+	assert_int_equal(nexthops[hop].refs, 0);
+	assert_true(leads_to(find_realm("203.0.113.5", 1), 1, "198.51.100.2"));
+
+	/* The realm moves to another port, and its gateway with it. */
+	r.port = 0;
+	assert_int_equal(local_realm_set(&r, 2), 0);
+	assert_true(local_ways_changed());
+	assert_true(leads_to(find_realm("203.0.113.5", 1), 0, "198.51.100.2"));
+	/* A new address takes over from one that leaves. */
+	test_gateway(1, "203.0.113.10", "203.0.113.1", 2);
+	assert_true(leads_to(find_realm("8.8.8.8", 1), 0, "203.0.113.1"));
+	assert_int_equal(local_sync(2), 0);
+	assert_true(leads_to(find_realm("8.8.8.8", 1), 0, "203.0.113.1"));
+	test_gateway(1, "203.0.113.10", NULL, 2);
+	assert_int_equal(find_realm("8.8.8.8", 1), NEXTHOP_NONE);
+	test_gateway(1, "203.0.113.10", "203.0.113.1", 2);
+	assert_int_equal(local_sync(3), 0);
+	assert_int_equal(nexthop_used(), 0);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -282,6 +406,10 @@ int main(void)
 		T(test_sync_removes_what_the_new_epoch_did_not_set),
 		T(test_realm_moves_to_another_port),
 		T(test_address_with_flows_stays_until_the_last),
+		T(test_each_realm_has_its_gateway),
+		T(test_a_route_by_the_realms_port_goes_before_its_gateway),
+		T(test_no_way_out_of_a_realm),
+		T(test_the_gateway_follows_the_configuration),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
