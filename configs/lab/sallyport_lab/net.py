@@ -244,6 +244,17 @@ class Lab:
         run("ip", "link", "add", one_name, "netns", one.name, "type", "veth",
             "peer", "name", other_name, "netns", other.name)
 
+    def behind(self, router, address, router_address):
+        """A peer off the box's links: `router`, a peer on one, forwards for it."""
+        peer = self._add(Peer(f"{router.name}-far", self.dir, address, router_address))
+        self._join(peer, "eth0", router, "eth1")
+        no_offloads(router, "eth1")
+        router.ip(f"addr add {router_address}/24 dev eth1")
+        router.ip("link set eth1 up")
+        router.run("sysctl", "-qw", "net.ipv4.ip_forward=1")
+        peer.connected()
+        return peer
+
     def _box_side(self, interface):
         no_offloads(self.box, interface)
         # The dataplane takes the frames from the device itself. Without this the kernel of the
