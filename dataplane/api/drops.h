@@ -28,7 +28,8 @@
 	X(MEDIA_LOCKED, "media_locked", "media from another source after the flow locked") \
 	X(MEDIA_INACTIVE, "media_inactive", "signalling set this direction to not receive (hold)") \
 	X(MEDIA_NO_REMOTE, "media_no_remote", "the far side's address is not known yet") \
-	X(SIP_MALFORMED, "sip_malformed", "not SIP that can be answered; by reason in `sally show stats`") \
+	X(SIP_MALFORMED, "sip_malformed", \
+		"not SIP that can be answered; by reason in `sally show stats`") \
 	X(SIP_RATE, "sip_rate", "source above its SIP message rate") \
 	X(SIP_KEEPALIVE, "sip_keepalive", "CRLF keep-alive or empty datagram, done with") \
 	X(SIP_NO_CONTROL, "sip_no_control", "no control process attached") \

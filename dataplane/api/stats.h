@@ -54,10 +54,10 @@ struct stats_worker {
 	uint64_t loops;
 	uint64_t busy_loops; /* loops with at least one packet */
 	uint64_t sleeps;
-	uint64_t sip_class[SIP_CLASS_COUNT]; /* given to control */
+	uint64_t sip_class[SIP_CLASS_COUNT];	 /* given to control */
 	uint64_t sip_errors[API_SIP_ERRORS_MAX]; /* by enum sip_scan_error, dropped or answered */
-	uint64_t down_records;		     /* taken from control */
-	uint64_t heartbeat_ms;		     /* CLOCK_MONOTONIC of the last loop */
+	uint64_t down_records;			 /* taken from control */
+	uint64_t heartbeat_ms;			 /* CLOCK_MONOTONIC of the last loop */
 	uint32_t lcore;
 	uint32_t pad;
 	struct stats_port_counts port[API_PORTS_MAX];
