@@ -102,18 +102,22 @@ static inline void to_kernel(
 static inline void nodes_send(struct rte_graph *graph, struct rte_node *node, void **objs,
 	const rte_edge_t *next, uint16_t n)
 {
-	uint16_t start = 0;
+	uint16_t start = 0, differ = 0;
 
+	/* Without a branch, so that the compiler compares many at once. */
+	for (uint16_t i = 1; i < n; i++)
+		differ |= next[i] ^ next[0];
+	if (likely(differ == 0 && objs == node->objs && n == node->idx)) {
+		rte_node_next_stream_move(graph, node, next[0]);
+		return;
+	}
 	for (uint16_t i = 1; i < n; i++) {
-		if (likely(next[i] == next[start]))
+		if (next[i] == next[start])
 			continue;
 		rte_node_enqueue(graph, node, next[start], &objs[start], (uint16_t)(i - start));
 		start = i;
 	}
-	if (likely(start == 0 && objs == node->objs && n == node->idx))
-		rte_node_next_stream_move(graph, node, next[0]);
-	else
-		rte_node_enqueue(graph, node, next[start], &objs[start], (uint16_t)(n - start));
+	rte_node_enqueue(graph, node, next[start], &objs[start], (uint16_t)(n - start));
 }
 
 /** A node's work on up to NODE_CHUNK packets: fills the edge of each. */

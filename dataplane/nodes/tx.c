@@ -10,23 +10,34 @@
 /* What is counted about a packet, kept because sending gives the packet away. */
 struct tx_note {
 	uint32_t len;
-	uint16_t port;
-	uint8_t origin;
+	uint32_t from; /* port << 8 | origin */
 };
 
+static inline void from_count(struct stats_port_counts *counts, uint32_t from, uint16_t n)
+{
+	if (likely((from & 0xff) == PKT_WIRE))
+		counts[from >> 8].forwarded += n;
+	else
+		counts[from >> 8].originated += n;
+}
+
+/* Packets from one place are counted at once: most bursts are one run. */
 static inline void sent_count(
 	struct worker *w, uint16_t out, const struct tx_note *note, uint16_t sent)
 {
 	struct stats_port_counts *counts = w->stats->port;
 	uint64_t bytes = 0;
+	uint16_t start = 0;
 
 	for (uint16_t i = 0; i < sent; i++) {
 		bytes += note[i].len;
-		if (likely(note[i].origin == PKT_WIRE))
-			counts[note[i].port].forwarded++;
-		else
-			counts[note[i].port].originated++;
+		if (likely(note[i].from == note[start].from))
+			continue;
+		from_count(counts, note[start].from, (uint16_t)(i - start));
+		start = i;
 	}
+	if (likely(sent > 0))
+		from_count(counts, note[start].from, (uint16_t)(sent - start));
 	counts[out].tx_packets += sent;
 	counts[out].tx_bytes += bytes;
 }
@@ -43,7 +54,8 @@ uint16_t tx_send(struct worker *w, uint16_t out, struct rte_mbuf **m, uint16_t n
 		for (uint16_t i = 0; i < some; i++) {
 			const struct pkt_meta *meta = pkt_meta(m[done + i]);
 
-			note[i] = (struct tx_note){m[done + i]->pkt_len, meta->port, meta->origin};
+			note[i] = (struct tx_note){
+				m[done + i]->pkt_len, (uint32_t)meta->port << 8 | meta->origin};
 		}
 		sent = rte_eth_tx_burst(
 			p->eth_id, p->n_tx > w->index ? w->index : 0, &m[done], some);
