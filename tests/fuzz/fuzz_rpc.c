@@ -38,27 +38,38 @@ static const struct rpc_method methods[] = {
 	{NULL, NULL},
 };
 
-/* @return bytes of whole answers that were waiting. */
-static size_t answers_check(int fd)
+/* Answers as they come from the socket: the last line may be cut. */
+static struct {
+	char buf[1 << 20];
+	size_t len;
+} answers;
+
+static void answer_check(const char *line, size_t len)
 {
-	static char buf[1 << 20];
-	ssize_t n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
-	size_t at = 0;
+	json_t *o = json_loadb(line, len, 0, NULL);
 
-	while (n > 0 && at < (size_t)n) {
-		const char *end = memchr(buf + at, '\n', (size_t)n - at);
-		json_t *o;
+	MUST(json_is_object(o) && json_object_get(o, "id") != NULL);
+	MUST((json_object_get(o, "result") != NULL) != (json_object_get(o, "error") != NULL));
+	json_decref(o);
+}
 
-		if (end == NULL)
-			break;
-		o = json_loadb(buf + at, (size_t)(end - buf) - at, 0, NULL);
-		MUST(json_is_object(o) && json_object_get(o, "id") != NULL);
-		MUST((json_object_get(o, "result") != NULL) !=
-			(json_object_get(o, "error") != NULL));
-		json_decref(o);
-		at = (size_t)(end - buf) + 1;
+static void answers_check(int fd)
+{
+	ssize_t n = recv(
+		fd, answers.buf + answers.len, sizeof(answers.buf) - answers.len, MSG_DONTWAIT);
+	char *end;
+
+	if (n <= 0)
+		return;
+	answers.len += (size_t)n;
+	while ((end = memchr(answers.buf, '\n', answers.len)) != NULL) {
+		size_t line = (size_t)(end - answers.buf) + 1;
+
+		answer_check(answers.buf, line - 1);
+		answers.len -= line;
+		memmove(answers.buf, end + 1, answers.len);
 	}
-	return at;
+	MUST(answers.len < sizeof(answers.buf));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
@@ -68,6 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	char why[64];
 	int fds[2];
 
+	answers.len = 0;
 	signal(SIGPIPE, SIG_IGN);
 	MUST(base != NULL && socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) == 0);
 	s = rpc_server_new(base, NULL, methods, NULL, why, sizeof(why));
