@@ -2,7 +2,7 @@
 
 SALLYPORT_BUILD       build folder whose programs run (default: build)
 SALLYPORT_DRIVER      net_af_xdp or net_af_packet instead of the first that works
-SALLYPORT_SANITIZED   1: the programs are slow: smaller counts and rates, but nothing left out
+SALLYPORT_SANITIZED   1: the programs are instrumented: a quiet box may use more of a core
 SALLYPORT_KEEP        keep the folder with configuration and logs
 SALLYPORT_TRACE       SIPp writes its messages there too
 """
@@ -19,8 +19,6 @@ sys.path.insert(0, os.path.join(ROOT, "configs", "lab"))
 # pylint: disable=wrong-import-position,redefined-outer-name
 from sallyport_lab import Box, Lab, LabError  # noqa: E402
 from sallyport_lab.box import Hugepages, start_box  # noqa: E402
-
-SANITIZED = os.environ.get("SALLYPORT_SANITIZED") == "1"
 
 
 def pytest_configure(config):
@@ -47,12 +45,6 @@ def hugepages():
     pages = Hugepages()
     yield pages
     pages.restore()
-
-
-@pytest.fixture
-def scaled():
-    """A count for this build: the whole under no sanitizer, a fifth with it."""
-    return lambda count: max(1, count // 5) if SANITIZED else count
 
 
 @pytest.fixture(scope="session")

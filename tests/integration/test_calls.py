@@ -28,8 +28,8 @@ def assert_all_good(calls, placed, taken, errors):
     assert (taken.created, taken.succeeded, taken.failed) == (calls, calls, 0), errors
 
 
-def test_answered_with_rtp_both_ways(box, scaled):
-    calls = scaled(20)
+def test_answered_with_rtp_both_ways(box):
+    calls = 20
     access, core, cdrs = box.lab.access.media(), box.lab.core.media(), len(box.cdrs())
     result = run_calls(box, scenario.talk_and_hang_up(2000), scenario.answer_and_talk(2000), calls)
     assert_all_good(calls, *result)

@@ -40,17 +40,17 @@ def heap(memory):
     return memory["heap"]["allocated"]
 
 
-def test_nothing_is_kept(make_box, scaled):
+def test_nothing_is_kept(make_box):
     """1,000 calls. On net_af_packet, whose driver holds no packet buffers of its own.
 
     A table steps up when a load's peak is a little higher than ever before, and a few bytes come and
     go with the questions asked of the control socket. Hence up to three rounds, until one leaves
     everything exactly where an earlier one began; what calls leave behind never goes back."""
     box = make_box(driver="net_af_packet")
-    place(box, scaled(1000), scaled(50))
+    place(box, 1000, 50)
     seen = [settled(box)]
     for _ in range(3):
-        place(box, scaled(1000), scaled(50))
+        place(box, 1000, 50)
         now = back(box, seen)
         if now in seen:
             return

@@ -22,11 +22,11 @@ def new_calls_work(box, calls=5):
     assert access.sent == core.received > 0 and core.sent == access.received > 0
 
 
-def test_control_killed_media_flows_on(make_box, scaled):
+def test_control_killed_media_flows_on(make_box):
     """20 calls with sound; control dies and comes back: no RTP packet is lost."""
     box = make_box()
     lab = box.lab
-    calls, talk_ms = scaled(20), 6000
+    calls, talk_ms = 20, 6000
     # The callers talk for six seconds and fall silent together, whatever becomes of signalling.
     caller = scenario.build(
         "caller", scenario.invite(), scenario.progress(), scenario.receive(200), scenario.ack(),
@@ -100,10 +100,10 @@ def test_dataplane_killed_and_back(make_box):
         phones.process.kill()
 
 
-def test_dialogs_outlive_the_dataplane(make_box, scaled):
+def test_dialogs_outlive_the_dataplane(make_box):
     """Messages of a call come to the shard that has it, by the new dataplane too."""
     box = make_box({"shards: 1": "shards: 4"})
-    lab, calls = box.lab, scaled(20)
+    lab, calls = box.lab, 20
     with Sipp(lab, lab.core, scenario.answer_and_talk(0, rtp=False)) as server, \
             Sipp(lab, lab.access, scenario.talk_and_hang_up(6000, rtp=False), to=TO_BOX,
                  calls=calls, rate=20) as phones:
