@@ -6,6 +6,7 @@
 
 #include <event2/event.h>
 
+#include "attach.h"
 #include "dataplane_link.h"
 #include "rpc.h"
 
@@ -24,7 +25,7 @@ struct control {
 	struct b2bua_limits *limits;
 	struct shard *shards[API_SHARDS_MAX];
 	unsigned int n_shards;
-	uint64_t hash_key[2]; /* of shard_hash(), drawn once at the start */
+	struct attach_keys keys; /* drawn once at the start */
 	struct dataplane_link *link;
 	struct rpc_server *rpc;
 	uint64_t start_ms;

@@ -269,8 +269,8 @@ static void link_connect(struct dataplane_link *l)
 
 	l->session = malloc(sizeof(*l->session));
 	if (l->session != NULL)
-		rc = attach_connect(l->env.config->dataplane.socket, l->env.n_shards,
-			l->env.hash_key, l->session, why, sizeof(why));
+		rc = attach_connect(l->env.config->dataplane.socket, l->env.n_shards, &l->env.keys,
+			l->session, why, sizeof(why));
 	if (rc < 0) {
 		free(l->session);
 		l->session = NULL;

@@ -21,7 +21,7 @@ struct dataplane_link_env {
 	struct mailbox *main; /* the main thread's */
 	struct shard **shards;
 	unsigned int n_shards;
-	uint64_t hash_key[2]; /* of shard_hash() */
+	struct attach_keys keys;
 };
 
 struct dataplane_link_stats {

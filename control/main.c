@@ -69,13 +69,13 @@ static void limits_fini(struct control *c)
 
 static int shards_init(struct control *c)
 {
-	if (RAND_bytes((unsigned char *)c->hash_key, sizeof(c->hash_key)) != 1)
+	if (RAND_bytes((unsigned char *)&c->keys, sizeof(c->keys)) != 1)
 		return -EIO;
 	for (unsigned int i = 0; i < c->config->ops.shards; i++) {
 		const struct shard_env env = {
 			.config = c->config,
 			.index = i,
-			.hash_key = {c->hash_key[0], c->hash_key[1]},
+			.keys = c->keys,
 			.cdr = c->cdr,
 			.limits = c->limits,
 		};
@@ -105,7 +105,7 @@ static int link_init(struct control *c)
 		.main = &c->main,
 		.shards = c->shards,
 		.n_shards = c->n_shards,
-		.hash_key = {c->hash_key[0], c->hash_key[1]},
+		.keys = c->keys,
 	};
 
 	c->link = dataplane_link_new(&env);

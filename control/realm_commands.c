@@ -56,8 +56,8 @@ static size_t realm_fill(
 	rec->port = (uint16_t)port;
 	rec->dscp_sip = r->dscp_sip;
 	rec->dscp_media = r->dscp_media;
-	rec->sip_rate = r->sip_rate;
-	rec->sip_burst = r->sip_burst;
+	rec->police.sip.rate = r->sip_rate;
+	rec->police.sip.burst = r->sip_burst;
 	rec->media_idle_ms = r->media_timeout_ms;
 	return sizeof(*rec);
 }

@@ -116,7 +116,7 @@ static int calls_init(struct shard *s)
 		.shard = s->env.index,
 		.shards = c->ops.shards,
 		.limits = s->env.limits,
-		.hash_key = {s->env.hash_key[0], s->env.hash_key[1]},
+		.keys = s->env.keys,
 		.send = shard_send,
 		.send_ctx = s,
 		.cdr = cdr_file_write,

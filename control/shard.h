@@ -19,7 +19,7 @@ struct shard;
 struct shard_env {
 	const struct config *config; /* outlives the shard */
 	unsigned int index;
-	uint64_t hash_key[2];	     /* of shard_hash() */
+	struct attach_keys keys;
 	struct cdr_file *cdr;	     /* outlives the shard */
 	struct b2bua_limits *limits; /* outlives the shard */
 };

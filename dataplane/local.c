@@ -192,9 +192,9 @@ int local_realm_set(const struct rec_realm_set *r, uint32_t epoch)
 	realm->vlan = r->vlan;
 	realm->dscp_sip = r->dscp_sip;
 	realm->dscp_media = r->dscp_media;
-	realm->sip_rate = r->sip_rate;
-	realm->sip_burst = r->sip_burst;
 	realm->media_idle_ms = r->media_idle_ms;
+	realm->media_silent_ms = r->media_silent_ms;
+	realm->police = r->police;
 	realm->epoch = epoch;
 	realm->used = true;
 	for (unsigned int i = 0; moved && i < local_addr_top; i++) {

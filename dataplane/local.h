@@ -29,8 +29,8 @@ struct local_realm {
 	uint16_t vlan;
 	uint8_t dscp_sip, dscp_media;
 	bool used;
-	uint32_t sip_rate, sip_burst;
-	uint32_t media_idle_ms;
+	uint32_t media_idle_ms, media_silent_ms;
+	struct realm_police police;
 	uint32_t epoch;		  /* that last set it */
 	_Atomic uint32_t gateway; /* next hop of its gateway, or NEXTHOP_NONE */
 };

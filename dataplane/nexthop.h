@@ -37,6 +37,7 @@ struct nexthop {
 	uint16_t local;		       /* NEXTHOP_LOCAL: index in the local table (local.h) */
 	struct rte_ether_addr src_mac; /* of the port */
 	uint16_t vlan;		       /* 0: untagged */
+	uint16_t netif;		       /* netif.h: port and vlan are its */
 	struct net_addr addr;
 	uint32_t refs; /* main only */
 };
@@ -73,8 +74,10 @@ uint32_t route_find(const struct net_addr *dst);
 int route_add(const struct net_addr *dst, uint8_t prefix_len, uint32_t hop);
 int route_del(const struct net_addr *dst, uint8_t prefix_len);
 
-/** Find or make a next hop of this type. @return its index (with a reference), or -ENOSPC. */
-int nexthop_get(enum nexthop_type type, uint16_t port, const struct net_addr *addr, uint16_t local);
+/** Find or make a next hop of this type on a network interface. @return its index (with a
+ * reference), or -ENOSPC. */
+int nexthop_get(
+	enum nexthop_type type, uint16_t netif, const struct net_addr *addr, uint16_t local);
 void nexthop_put(uint32_t hop);
 
 /** A neighbour resolved (mac) or failed (mac NULL). */

@@ -19,7 +19,7 @@ struct welcome_draft {
 	struct attach_welcome head;
 	struct attach_ring rings[ATTACH_RINGS_MAX];
 	uint64_t bytes;
-	uint64_t hash_key[2];
+	struct attach_keys keys;
 };
 
 static void draft_ring(
@@ -116,7 +116,7 @@ static int session_bind(const struct welcome_draft *d)
 			return -ENOMEM;
 		w->epoch = d->head.epoch;
 		w->shards = d->head.shards;
-		memcpy(w->hash_key, d->hash_key, sizeof(w->hash_key));
+		w->keys = d->keys;
 		session.worker[i] = w;
 	}
 	for (unsigned int i = 0; i < d->head.n_rings; i++) {
@@ -184,7 +184,7 @@ int session_open(int fd, const struct attach_hello *h)
 	d->head.stats_bytes = stats_bytes;
 	draft_layout(d, h->shards);
 	d->head.rings_bytes = d->bytes;
-	memcpy(d->hash_key, h->hash_key, sizeof(d->hash_key));
+	d->keys = h->keys;
 	rc = session_map(d->bytes);
 	if (rc == 0)
 		rc = session_make_fds(h->shards);

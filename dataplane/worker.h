@@ -14,6 +14,7 @@
 #include <rte_rcu_qsbr.h>
 #include <rte_ring.h>
 
+#include "attach.h"
 #include "drops.h"
 #include "api_limits.h"
 #include "ring.h"
@@ -23,7 +24,7 @@
 struct worker_rings {
 	uint32_t epoch;
 	uint16_t shards;
-	uint64_t hash_key[2];
+	struct attach_keys keys;
 	struct ring up[API_SHARDS_MAX];	  /* producer */
 	struct ring down[API_SHARDS_MAX]; /* consumer; those of this worker */
 	uint16_t n_down;
@@ -110,10 +111,14 @@ struct pkt_meta {
 	uint8_t origin;	 /* enum pkt_origin */
 	uint32_t value;	 /* nexthop index, slot value, realm ...: between two neighbouring nodes */
 	uint32_t value2; /* index into worker.scans, local index, port to glean by */
+	uint16_t netif;	 /* where it entered, port and VLAN (netif.h) */
+	uint8_t stage;	 /* enum handover_stage: where another worker goes on with it */
+	uint8_t pad;
 };
+static_assert(sizeof(struct pkt_meta) == 16, "one store");
 enum pkt_origin { PKT_WIRE, PKT_TWIN, PKT_CONTROL };
 /* A fixed place among the dynamic fields, claimed at start: no load to find it. */
-#define PKT_META_OFFSET offsetof(struct rte_mbuf, dynfield1[6])
+#define PKT_META_OFFSET offsetof(struct rte_mbuf, dynfield1[5])
 static inline struct pkt_meta *pkt_meta(struct rte_mbuf *m)
 {
 	return RTE_MBUF_DYNFIELD(m, PKT_META_OFFSET, struct pkt_meta *);

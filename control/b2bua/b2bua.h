@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 
+#include "attach.h"
 #include "config.h"
 #include "media.h"
 #include "transaction.h"
@@ -22,8 +23,8 @@ struct b2bua_env {
 	struct media *media;
 	struct b2bua_limits *limits; /* shared by all shards; outlives them */
 	unsigned int shard, shards;
-	uint64_t hash_key[2]; /* of shard_hash(): our Call-IDs hash to this shard */
-	txn_send_fn send;     /* the transport (ACK to 2xx goes out without a transaction) */
+	struct attach_keys keys; /* our Call-IDs hash to this shard */
+	txn_send_fn send;	 /* the transport (ACK to 2xx goes out without a transaction) */
 	void *send_ctx;
 	/** Write one finished call; the object is borrowed. NULL: none. */
 	void (*cdr)(void *ctx, const json_t *record);

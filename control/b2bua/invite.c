@@ -33,7 +33,7 @@ static int draw_call_id(struct b2bua *b, char **out)
 
 	for (unsigned int i = 0; i < CALL_ID_TRIES; i++) {
 		sip_random_token(text, CALL_ID_LEN);
-		if (shard_hash(b->env.hash_key, view, b->env.shards) == b->env.shard)
+		if (shard_hash(b->env.keys.hash, view, b->env.shards) == b->env.shard)
 			return b2bua_str_set(out, view);
 	}
 	return -ENOMEM;

@@ -8,6 +8,10 @@
 #define API_NAME_MAX 16	   /* port and realm names with the NUL; a Linux interface name */
 #define API_PORTS_MAX 16   /* device ports */
 #define API_REALMS_MAX 256 /* sides of the border */
+#define API_REALM_ANY 0xffff
+#define API_SOURCE_SECONDS_MAX \
+	604800		   /* a week: the longest time that a source is promoted or denied */
+#define API_LIST_MAX 8192  /* prefixes on the permit and deny lists, peers too */
 #define API_ADDRS_MAX 1024 /* local addresses over all realms */
 #define API_WORKERS_MAX 64 /* forwarding lcores */
 #define API_SHARDS_MAX 32  /* control's shard threads */

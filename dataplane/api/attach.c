@@ -75,14 +75,14 @@ static void attach_take_fds(struct msghdr *msg, struct attach_session *s)
 }
 
 /* One hello out, one welcome in. @return bytes of the answer, or negative errno. */
-static ssize_t attach_exchange(unsigned int shards, const uint64_t key[2], struct attach_session *s,
-	struct attach_answer *answer)
+static ssize_t attach_exchange(unsigned int shards, const struct attach_keys *keys,
+	struct attach_session *s, struct attach_answer *answer)
 {
 	struct attach_hello hello = {.magic = API_MAGIC,
 		.version = API_VERSION,
 		.shards = (uint16_t)shards,
 		.pid = (uint32_t)getpid(),
-		.hash_key = {key[0], key[1]}};
+		.keys = *keys};
 	union {
 		struct cmsghdr align;
 		char buf[CMSG_SPACE(sizeof(int) * ATTACH_FDS_MAX)];
@@ -251,7 +251,7 @@ static int attach_accept_welcome(
 	return rc < 0 ? rc : attach_bind(s, answer);
 }
 
-int attach_connect(const char *path, unsigned int shards, const uint64_t key[2],
+int attach_connect(const char *path, unsigned int shards, const struct attach_keys *keys,
 	struct attach_session *s, char *why, size_t why_size)
 {
 	struct attach_answer *answer;
@@ -274,7 +274,7 @@ int attach_connect(const char *path, unsigned int shards, const uint64_t key[2],
 		rc = -ENOMEM;
 		goto out;
 	}
-	n = attach_exchange(shards, key, s, answer);
+	n = attach_exchange(shards, keys, s, answer);
 	if (n >= 0 && n < (ssize_t)sizeof(answer->welcome))
 		n = n == 0 ? -ECONNRESET : -EBADMSG;
 	if (n < 0) {

@@ -10,7 +10,7 @@
 #include "ring.h"
 
 #define API_MAGIC 0x594c4153u /* "SALY" */
-#define API_VERSION 1
+#define API_VERSION 2
 
 #define ATTACH_SOCKET_DEFAULT "/run/sallyport/dataplane.sock"
 
@@ -31,13 +31,19 @@ enum ring_kind {
 /** attach_ring.shard of control's main thread. */
 #define ATTACH_SHARD_MAIN 0xff
 
+/** Control's secrets that the fast path needs: the same for as long as control's calls live. */
+struct attach_keys {
+	uint64_t hash[2]; /* of shard_hash() */
+	uint64_t lane[2]; /* of the dialog lane's tokens (lane.h) */
+};
+
 struct attach_hello {
 	uint32_t magic;
 	uint16_t version;
 	uint16_t shards; /* 1..API_SHARDS_MAX */
 	uint32_t pid;	 /* for the log only */
 	uint32_t pad;
-	uint64_t hash_key[2]; /* of shard_hash(): control's for as long as its calls live */
+	struct attach_keys keys;
 };
 
 struct attach_ring {
@@ -102,13 +108,13 @@ struct attach_session {
  *
  * @param path    socket path.
  * @param shards  1..API_SHARDS_MAX.
- * @param key     of shard_hash(); the same at every attach, so that calls stay on their shards.
+ * @param keys    the same at every attach, so that calls stay on their shards and in the lane.
  * @param s       storage; on success release it with attach_fini().
  * @param why     on failure a sentence for the operator, NUL terminated.
  * @return 0; -ENOENT or -ECONNREFUSED (no dataplane), -EPROTO (version), -EBUSY, -ETIMEDOUT,
  *         -EBADMSG (welcome that does not validate).
  */
-int attach_connect(const char *path, unsigned int shards, const uint64_t key[2],
+int attach_connect(const char *path, unsigned int shards, const struct attach_keys *keys,
 	struct attach_session *s, char *why, size_t why_size);
 
 /** Unmap and close. The rings' users must have stopped. */

@@ -23,6 +23,8 @@ enum record_type {
 	REC_ADDRESS_SET,
 	REC_LISTENER_SET,
 	REC_MEDIA_RANGE_SET,
+	REC_SOURCE_LIST_SET,
+	REC_SOURCE_SET,
 	REC_SYNC,
 	REC_STREAM_SET,
 	REC_STREAM_DEL,
@@ -31,6 +33,8 @@ enum record_type {
 	REC_STREAM_INFO,
 	REC_STREAM_GONE,
 	REC_STREAM_LATCHED,
+	REC_STREAM_SILENT,
+	REC_SOURCE_EVENT,
 	REC_INFO_END,
 	REC_COUNT
 };
@@ -40,8 +44,32 @@ enum record_type {
 enum sip_class {
 	SIP_CLASS_NEW,	  /* request that opens a dialog or registration: no To tag */
 	SIP_CLASS_OUT,	  /* other out-of-dialog requests (OPTIONS, MESSAGE ...) */
-	SIP_CLASS_DIALOG, /* responses, ACK, CANCEL and requests with a To tag */
+	SIP_CLASS_DIALOG, /* responses, ACK, CANCEL and requests with a To tag, not proven */
+	SIP_CLASS_LANE,	  /* carries a token of ours that is meant for this peer (lane.h) */
 	SIP_CLASS_COUNT
+};
+
+/** What a source of SIP is thought of. */
+enum source_class {
+	SOURCE_UNTRUSTED, /* nothing is known of it */
+	SOURCE_TRUSTED,	  /* listed, or promoted by control */
+	SOURCE_DENIED,	  /* nothing of it is looked at */
+	SOURCE_CLASS_COUNT
+};
+
+/** Request methods that have a rate of their own. */
+enum police_method {
+	POLICE_INVITE,
+	POLICE_REGISTER,
+	POLICE_OPTIONS,
+	POLICE_OTHER, /* SUBSCRIBE, MESSAGE, REFER ... out of a dialog */
+	POLICE_METHOD_COUNT
+};
+
+/** A token bucket. rate 0: no limit. */
+struct rate_limit {
+	uint32_t rate;	/* a second */
+	uint32_t burst; /* at once; 0 counts as 1 */
 };
 
 /** REC_SIP_UP: this, then index_len bytes of struct sip_index, then msg_len bytes of message. */
@@ -55,7 +83,8 @@ struct rec_sip_up {
 	uint8_t error;		    /* enum sip_scan_error: 0, or why control owes a 400 */
 	uint32_t index_len;
 	uint32_t msg_len;
-	uint32_t pad;
+	uint8_t source_class; /* enum source_class of the sender */
+	uint8_t pad[3];
 };
 static_assert(sizeof(struct rec_sip_up) == 80, "wire layout");
 
@@ -76,19 +105,35 @@ struct cmd_hdr {
 	uint64_t cookie;
 };
 
+/** How much a realm takes of SIP and of what goes to the kernel. */
+struct realm_police {
+	struct rate_limit sip;				   /* messages of one address and port */
+	struct rate_limit sip_address;			   /* of one address, all its ports */
+	struct rate_limit sip_prefix;			   /* of one /24 or /64 */
+	struct rate_limit sip_untrusted;		   /* of all untrusted sources together */
+	struct rate_limit sip_method[POLICE_METHOD_COUNT]; /* requests of one address and port */
+	struct rate_limit sip_dialog;			   /* of one dialog, in the lane */
+	struct rate_limit tcp_syn;			   /* of one address */
+	struct rate_limit tcp_bytes;			   /* of one address */
+	struct rate_limit icmp;				   /* of one address */
+	uint32_t deny_after; /* refusals within deny_window_s that deny a source; 0: never */
+	uint32_t deny_window_s;
+	uint32_t deny_s; /* for how long */
+	uint32_t pad;
+};
+
 /** REC_REALM_SET: create or change. Idempotent. */
 struct rec_realm_set {
 	struct cmd_hdr cmd;
-	char name[API_NAME_MAX]; /* NUL terminated */
-	uint16_t realm;		 /* id chosen by control, 0..API_REALMS_MAX-1 */
-	uint16_t port;		 /* index of the device port, as in struct stats_port */
-	uint16_t vlan;		 /* 0: untagged */
-	uint8_t dscp_sip;	 /* 0..63 */
-	uint8_t dscp_media;	 /* 0..63 */
-	uint32_t sip_rate;	 /* SIP messages a second and source; 0: no limit */
-	uint32_t sip_burst;	 /* messages */
-	uint32_t media_idle_ms;	 /* stream without packets that long is removed; 0: never */
-	uint32_t pad;
+	char name[API_NAME_MAX];  /* NUL terminated */
+	uint16_t realm;		  /* id chosen by control, 0..API_REALMS_MAX-1 */
+	uint16_t port;		  /* index of the device port, as in struct stats_port */
+	uint16_t vlan;		  /* 0: untagged */
+	uint8_t dscp_sip;	  /* 0..63 */
+	uint8_t dscp_media;	  /* 0..63 */
+	uint32_t media_idle_ms;	  /* stream without packets that long is removed; 0: never */
+	uint32_t media_silent_ms; /* and is reported once after that long; 0: never */
+	struct realm_police police;
 };
 
 /** REC_ADDRESS_SET: a local address of a realm; goes to the kernel twin too. */
@@ -120,6 +165,62 @@ struct rec_media_range_set {
 	uint8_t pad[6];
 };
 
+/** What the static list says of a prefix. */
+enum list_action {
+	LIST_DENY,   /* drop everything of it */
+	LIST_PERMIT, /* trusted, without rate limits but the peer's own */
+	LIST_PEER,   /* trusted, with `limit` for the prefix as a whole */
+	LIST_ACTION_COUNT
+};
+
+/** REC_SOURCE_LIST_SET: a prefix of the permit and deny lists; the longest match counts. Swept
+ * by REC_SYNC like the rest of the configuration. */
+struct rec_source_list_set {
+	struct cmd_hdr cmd;
+	struct net_addr addr;
+	uint16_t realm; /* in which it counts; API_REALM_ANY: in all */
+	uint8_t prefix_len;
+	uint8_t action; /* enum list_action */
+	uint16_t port;	/* LIST_PEER: this source port only; 0: any */
+	uint16_t pad;
+	struct rate_limit limit;
+	char name[API_NAME_MAX]; /* peer or list, for people; NUL terminated */
+};
+
+/** Why control says so; for the log and `sally show sources`. */
+enum source_reason {
+	SOURCE_REASON_NONE,
+	SOURCE_REASON_CALL,	  /* a call succeeded */
+	SOURCE_REASON_REGISTERED, /* a registration succeeded */
+	SOURCE_REASON_MALFORMED,
+	SOURCE_REASON_AUTH,	/* failed authentication */
+	SOURCE_REASON_RATE,	/* over its rate */
+	SOURCE_REASON_SCAN,	/* many users, many failures */
+	SOURCE_REASON_OPERATOR, /* `sally source deny` */
+	SOURCE_REASON_COUNT
+};
+
+/** REC_SOURCE_SET: promote, demote or deny a source for a time. Not configuration: it is not
+ * swept, it runs out. */
+struct rec_source_set {
+	struct cmd_hdr cmd;
+	struct net_endpoint source; /* port 0: the address, whatever the port */
+	uint16_t realm;
+	uint8_t source_class; /* enum source_class; SOURCE_UNTRUSTED forgets */
+	uint8_t reason;	      /* enum source_reason */
+	uint32_t seconds;     /* 1..API_SOURCE_SECONDS_MAX */
+};
+
+/** REC_SOURCE_EVENT: the dataplane demoted or denied a source by itself. */
+struct rec_source_event {
+	struct record_hdr hdr;
+	struct net_endpoint source; /* port 0: the address */
+	uint16_t realm;
+	uint8_t source_class; /* what it is now */
+	uint8_t reason;	      /* enum source_reason */
+	uint32_t seconds;     /* for how long */
+};
+
 /**
  * REC_SYNC: the configuration of this epoch is complete; realms, addresses, listeners and
  * ranges that it did not set are removed. Streams of older epochs that it did not claim
@@ -146,10 +247,13 @@ struct stream_end {
 	struct net_endpoint remote; /* signalled; family 0: not known yet */
 	struct net_addr allowed;    /* who may send: signalled address, or the NAT's */
 	uint16_t realm;
-	uint8_t prefix_len; /* mask on allowed */
-	uint8_t flags;	    /* STREAM_END_* */
+	uint8_t prefix_len;	   /* mask on allowed */
+	uint8_t flags;		   /* STREAM_END_* */
+	struct rate_limit packets; /* what the signalled codecs may send here */
+	struct rate_limit bytes;   /* UDP payload */
+	uint32_t clock_hz;	   /* of the RTP timestamp; 0: not known, no jitter measured */
 };
-static_assert(sizeof(struct stream_end) == 72, "wire layout");
+static_assert(sizeof(struct stream_end) == 92, "wire layout");
 
 /**
  * REC_STREAM_SET: create, change or claim. Keyed by id; the local endpoints must not belong to
@@ -182,23 +286,33 @@ struct rec_done {
 
 enum stream_gone_reason { STREAM_GONE_DELETED, STREAM_GONE_INACTIVE, STREAM_GONE_COUNT };
 
+/** What arrived at one end; of RTP also how well (RFC 3550 appendix A.3 and A.8). */
 struct stream_counts {
 	uint64_t packets; /* accepted at this end */
 	uint64_t bytes;	  /* UDP payload bytes of these */
 	uint64_t refused; /* wrong source, locked, malformed, inactive */
+	uint32_t policed; /* over the signalled rate */
+	uint32_t lost;	  /* never arrived */
+	uint32_t duplicates;
+	uint32_t reordered; /* arrived behind a later one */
+	uint32_t late_gaps; /* silences of more than 50 ms between two packets in sequence */
+	uint32_t jitter_us; /* interarrival jitter now */
+	uint32_t jitter_max_us;
+	uint32_t pad;
 };
+static_assert(sizeof(struct stream_counts) == 56, "wire layout");
 
 /** REC_STREAM_INFO (dump after attach, ends with REC_INFO_END), REC_STREAM_GONE,
- * REC_STREAM_LATCHED. */
+ * REC_STREAM_LATCHED, REC_STREAM_SILENT (media inactivity: once for each silence). */
 struct rec_stream_event {
 	struct record_hdr hdr;
 	uint64_t id;
-	struct stream_end end[2]; /* remote: the latched source where there is one */
 	struct stream_counts counts[2];
-	uint32_t epoch; /* that last set it */
+	struct stream_end end[2]; /* remote: the latched source where there is one */
+	uint32_t epoch;		  /* that last set it */
 	uint8_t kind;
 	uint8_t reason;	     /* enum stream_gone_reason, for REC_STREAM_GONE */
-	uint8_t latched_end; /* for REC_STREAM_LATCHED: 0 or 1 */
+	uint8_t latched_end; /* for REC_STREAM_LATCHED and REC_STREAM_SILENT: 0 or 1 */
 	uint8_t pad;
 };
 

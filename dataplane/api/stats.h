@@ -9,6 +9,7 @@
 #include "addr.h"
 #include "drops.h"
 #include "latch.h"
+#include "rtp_quality.h"
 #include "api_limits.h"
 #include "records.h"
 
@@ -49,6 +50,12 @@ struct stats_port_counts {
 	uint64_t drops[DROP_COUNT]; /* entered here (or meant to leave here, if ours), dropped */
 };
 
+/** One realm's policing. Writer: each worker its own; see struct stats_worker. */
+struct stats_realm {
+	uint64_t messages[SOURCE_CLASS_COUNT][SIP_CLASS_COUNT]; /* passed to control */
+	uint64_t refused[SOURCE_CLASS_COUNT];
+};
+
 /** One worker. Writer: that worker. */
 struct stats_worker {
 	uint64_t loops;
@@ -61,6 +68,7 @@ struct stats_worker {
 	uint32_t lcore;
 	uint32_t pad;
 	struct stats_port_counts port[API_PORTS_MAX];
+	struct stats_realm realm[API_REALMS_MAX];
 };
 
 /** One graph node, summed over workers. Writer: dataplane main, about once a second. */
@@ -81,15 +89,37 @@ struct stats_pool {
 };
 #define STATS_POOLS_MAX 16
 
-/** One flow's live line; slot 0 is never used. Writer: the worker that owns the flow. */
+/**
+ * One flow's live lines; slot 0 is never used. Writer: the worker that owns the flow. The
+ * first line serves every packet, the second those of RTP.
+ */
 struct stats_flow {
 	_Alignas(64) struct latch latch;
 	uint32_t last_ms; /* CLOCK_MONOTONIC, low 32 bits, of the last accepted packet */
 	uint64_t packets; /* accepted */
 	uint64_t bytes;	  /* UDP payload of these */
+	uint32_t refused;
+	uint32_t policed; /* over the signalled rate */
+	uint32_t lost;	  /* of earlier SSRCs, see rtp_quality.h */
+	uint16_t owner;	  /* worker + 1 that writes here; 0: nobody yet */
+	uint16_t pad;
+	struct rtp_quality quality;
+};
+static_assert(sizeof(struct stats_flow) == 128, "two cache lines");
+static_assert(offsetof(struct stats_flow, quality) == 64, "the second is RTP's");
+
+/** A source of SIP that stands out: denied, or refused most. Writer: dataplane main, now and
+ * then; a reader may see one being replaced. */
+struct stats_source {
+	struct net_endpoint source; /* family 0: unused slot; port 0: the whole address */
+	uint16_t realm;
+	uint8_t source_class; /* enum source_class */
+	uint8_t reason;	      /* enum source_reason */
+	uint32_t left_s;      /* of its class; 0: until it is forgotten */
+	uint64_t messages;    /* passed */
 	uint64_t refused;
 };
-static_assert(sizeof(struct stats_flow) == 64, "one cache line");
+#define STATS_SOURCES_MAX 64
 
 /** The whole mapping; `flows` slots of struct stats_flow start at flow_offset. */
 struct stats {
@@ -115,6 +145,7 @@ struct stats {
 	struct stats_port port[API_PORTS_MAX];
 	struct stats_pool pool[STATS_POOLS_MAX];
 	struct stats_node node[API_NODES_MAX];
+	struct stats_source source[STATS_SOURCES_MAX];
 	struct stats_worker worker[API_WORKERS_MAX];
 	/* main's own share: punted, gleaned, from_twin and the drops of the kernel path */
 	struct stats_port_counts main[API_PORTS_MAX];

@@ -58,6 +58,7 @@ static inline enum drop_reason header_check(struct rte_mbuf *m)
 		m->data_len = len;
 		m->pkt_len = len;
 	}
+	m->l3_len = sizeof(*ip);
 	return IP4_OK;
 }
 

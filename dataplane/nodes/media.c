@@ -2,6 +2,7 @@
  * media: may this packet of this flow pass? Shape (RFC 3550), direction, source.
  * What it needs is one action line, read only, and one live line, this worker's.
  */
+#include "checksum.h"
 #include "flow.h"
 #include "nodes_priv.h"
 
@@ -39,9 +40,9 @@ static inline bool shape_valid(uint8_t flags, const uint8_t *payload, size_t len
 
 /* Not the locked source: let nat/ decide, and tell main when answers should go elsewhere now. */
 static enum drop_reason source_decide(struct worker *w, const struct flow_action *action,
-	struct stats_flow *live, uint32_t flow, rte_be32_t addr, uint16_t port)
+	struct stats_flow *live, uint32_t flow, const struct rte_mbuf *m, uint16_t port)
 {
-	struct net_addr src = net_addr_v4(&addr);
+	struct net_addr src = pkt_src(m);
 
 	/* A change that main could not hear of must not happen. */
 	if (rte_ring_full(w->latched))
@@ -62,19 +63,22 @@ static enum drop_reason source_decide(struct worker *w, const struct flow_action
 }
 
 /* The locked source, by far the usual case. Unused bytes of an address are zero everywhere. */
-static inline bool source_locked(const struct latch *l, rte_be32_t addr, uint16_t port)
+static inline bool source_locked(const struct latch *l, const struct rte_mbuf *m, uint16_t port)
 {
-	rte_be32_t locked;
-
-	memcpy(&locked, l->source.bytes, sizeof(locked));
-	return l->phase == LATCH_LOCKED && l->port == port && locked == addr &&
-	       l->source.family == NET_FAMILY_V4;
+	if (unlikely(l->phase != LATCH_LOCKED || l->port != port))
+		return false;
+	if (pkt_is_v6(m))
+		return l->source.family == NET_FAMILY_V6 &&
+		       memcmp(l->source.bytes, rte_pktmbuf_mtod(m, struct rte_ipv6_hdr *)->src_addr,
+			       sizeof(l->source.bytes)) == 0;
+	return l->source.family == NET_FAMILY_V4 &&
+	       load32(l->source.bytes) == rte_pktmbuf_mtod(m, struct rte_ipv4_hdr *)->src_addr;
 }
 
 static inline enum drop_reason media_decide(struct worker *w, const struct flow_action *action,
-	struct stats_flow *live, uint32_t flow, const struct rte_ipv4_hdr *ip)
+	struct stats_flow *live, uint32_t flow, const struct rte_mbuf *m)
 {
-	const struct rte_udp_hdr *udp = (const struct rte_udp_hdr *)(ip + 1);
+	const struct rte_udp_hdr *udp = pkt_udp(m);
 	size_t len = rte_be_to_cpu_16(udp->dgram_len) - sizeof(*udp);
 	uint16_t port = rte_be_to_cpu_16(udp->src_port);
 	enum drop_reason verdict;
@@ -83,8 +87,8 @@ static inline enum drop_reason media_decide(struct worker *w, const struct flow_
 		return DROP_MEDIA_INACTIVE;
 	if (unlikely(!shape_valid(action->flags, (const uint8_t *)(udp + 1), len)))
 		return DROP_MEDIA_MALFORMED;
-	if (unlikely(!source_locked(&live->latch, ip->src_addr, port))) {
-		verdict = source_decide(w, action, live, flow, ip->src_addr, port);
+	if (unlikely(!source_locked(&live->latch, m, port))) {
+		verdict = source_decide(w, action, live, flow, m, port);
 		if (verdict != MEDIA_OK)
 			return verdict;
 	}
@@ -104,8 +108,8 @@ static inline void media_chunk(struct worker *w, struct rte_mbuf **m, rte_edge_t
 	for (uint16_t i = 0; i < n; i++) {
 		uint32_t slot = pkt_meta(m[i])->value;
 		struct stats_flow *live = &flow_live[slot >> 1];
-		enum drop_reason verdict = media_decide(w, &flow_actions[slot], live, slot >> 1,
-			rte_pktmbuf_mtod(m[i], const struct rte_ipv4_hdr *));
+		enum drop_reason verdict =
+			media_decide(w, &flow_actions[slot], live, slot >> 1, m[i]);
 
 		live->refused += counts_as_refused(verdict);
 		next[i] = likely(verdict == MEDIA_OK) ? MEDIA_REWRITE : pkt_drop(m[i], verdict);

@@ -49,6 +49,36 @@ static inline void *pkt_hdr(const struct rte_mbuf *m, size_t off, size_t len)
 	return rte_pktmbuf_mtod_offset(m, void *, off);
 }
 
+/*
+ * From eth on a packet's data begin at its IP header. ip4 and ip6 have set l3_len: the bytes
+ * before UDP (or whatever it carries), so that nobody behind them asks for the family.
+ */
+static inline bool pkt_is_v6(const struct rte_mbuf *m)
+{
+	return *rte_pktmbuf_mtod(m, const uint8_t *) >> 4 == 6;
+}
+
+/** The UDP header; udp has checked that it is there. */
+static inline struct rte_udp_hdr *pkt_udp(const struct rte_mbuf *m)
+{
+	return rte_pktmbuf_mtod_offset(m, struct rte_udp_hdr *, m->l3_len);
+}
+
+/** Source and destination address, normal form. */
+static inline struct net_addr pkt_src(const struct rte_mbuf *m)
+{
+	if (pkt_is_v6(m))
+		return net_addr_v6(rte_pktmbuf_mtod(m, const struct rte_ipv6_hdr *)->src_addr);
+	return net_addr_v4(&rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *)->src_addr);
+}
+
+static inline struct net_addr pkt_dst(const struct rte_mbuf *m)
+{
+	if (pkt_is_v6(m))
+		return net_addr_v6(rte_pktmbuf_mtod(m, const struct rte_ipv6_hdr *)->dst_addr);
+	return net_addr_v4(&rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *)->dst_addr);
+}
+
 /** Mark for the drop node. @return its edge. */
 static inline rte_edge_t pkt_drop(struct rte_mbuf *m, enum drop_reason reason)
 {

@@ -13,8 +13,8 @@
 /** Borrowed until the packet goes. */
 static inline struct str_view sip_payload(const struct rte_mbuf *m)
 {
-	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *);
-	const struct rte_udp_hdr *udp = (const struct rte_udp_hdr *)(ip + 1);
+	const struct rte_udp_hdr *udp =
+		rte_pktmbuf_mtod_offset(m, const struct rte_udp_hdr *, m->l3_len);
 
 	return (struct str_view){
 		(const char *)(udp + 1), rte_be_to_cpu_16(udp->dgram_len) - sizeof(*udp)};

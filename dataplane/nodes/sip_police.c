@@ -12,14 +12,12 @@ static inline void sip_police_chunk(
 	struct worker *w, struct rte_mbuf **m, rte_edge_t *next, uint16_t n)
 {
 	for (uint16_t i = 0; i < n; i++) {
-		const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m[i], const struct rte_ipv4_hdr *);
 		uint16_t id = (uint16_t)pkt_meta(m[i])->value;
 		const struct local_realm *realm = &local_realms[id % API_REALMS_MAX];
-		struct net_addr src = {.family = NET_FAMILY_V4};
+		struct net_addr src = pkt_src(m[i]);
 
-		memcpy(src.bytes, &ip->src_addr, sizeof(ip->src_addr));
-		next[i] = source_table_take(w->sources, &src, id, realm->sip_rate, realm->sip_burst,
-				  w->now_ns)
+		next[i] = source_table_take(w->sources, &src, id, realm->police.sip.rate,
+				  realm->police.sip.burst, w->now_ns)
 				  ? SIP_POLICE_UP
 				  : pkt_drop(m[i], DROP_SIP_RATE);
 	}

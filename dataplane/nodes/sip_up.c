@@ -20,13 +20,12 @@ static const struct {
 static int record_put(struct worker *w, struct ring *ring, const struct rte_mbuf *m,
 	const struct sip_index *idx, enum sip_class sip_class)
 {
-	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *);
-	const struct rte_udp_hdr *udp = (const struct rte_udp_hdr *)(ip + 1);
+	const struct rte_udp_hdr *udp = pkt_udp(m);
 	struct str_view msg = sip_payload(m);
 	struct rec_sip_up r = {
 		.hdr = {.type = REC_SIP_UP, .version = API_VERSION},
-		.local = {.port = rte_be_to_cpu_16(udp->dst_port), .addr.family = NET_FAMILY_V4},
-		.remote = {.port = rte_be_to_cpu_16(udp->src_port), .addr.family = NET_FAMILY_V4},
+		.local = {.port = rte_be_to_cpu_16(udp->dst_port), .addr = pkt_dst(m)},
+		.remote = {.port = rte_be_to_cpu_16(udp->src_port), .addr = pkt_src(m)},
 		.rx_ns = w->now_ns,
 		.realm = (uint16_t)pkt_meta((struct rte_mbuf *)(uintptr_t)m)->value,
 		.sip_class = (uint8_t)sip_class,
@@ -40,8 +39,6 @@ static int record_put(struct worker *w, struct ring *ring, const struct rte_mbuf
 		msg,
 	};
 
-	memcpy(r.local.addr.bytes, &ip->dst_addr, sizeof(ip->dst_addr));
-	memcpy(r.remote.addr.bytes, &ip->src_addr, sizeof(ip->src_addr));
 	return ring_put(ring, pieces, ARRAY_LEN(pieces));
 }
 
@@ -57,7 +54,7 @@ static int message_up(
 
 	if (rings == NULL)
 		return DROP_SIP_NO_CONTROL;
-	shard = shard_hash(rings->hash_key, call_id, rings->shards);
+	shard = shard_hash(rings->keys.hash, call_id, rings->shards);
 	ring = &rings->up[shard];
 	if (ring_free_percent(ring) < admission[sip_class].free_min ||
 		record_put(w, ring, m, idx, sip_class) < 0)

@@ -10,7 +10,7 @@ enum { UDP_DROP, UDP_PUNT, UDP_MEDIA, UDP_SIP };
 
 static inline rte_edge_t udp_one(struct rte_mbuf *m)
 {
-	const struct rte_udp_hdr *udp = pkt_hdr(m, sizeof(struct rte_ipv4_hdr), sizeof(*udp));
+	const struct rte_udp_hdr *udp = pkt_hdr(m, m->l3_len, sizeof(*udp));
 	struct pkt_meta *meta = pkt_meta(m);
 	uint16_t len;
 	uint32_t slot;
@@ -18,7 +18,7 @@ static inline rte_edge_t udp_one(struct rte_mbuf *m)
 	if (unlikely(udp == NULL))
 		return pkt_drop(m, DROP_UDP_HEADER);
 	len = rte_be_to_cpu_16(udp->dgram_len);
-	if (unlikely(len < sizeof(*udp) || len > m->data_len - sizeof(struct rte_ipv4_hdr)))
+	if (unlikely(len < sizeof(*udp) || len > (size_t)(m->data_len - m->l3_len)))
 		return pkt_drop(m, DROP_UDP_HEADER);
 	slot = local_slot((uint16_t)meta->value2, rte_be_to_cpu_16(udp->dst_port));
 	meta->value = slot & LOCAL_VALUE_MASK;

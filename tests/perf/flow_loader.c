@@ -281,8 +281,8 @@ int main(int argc, char **argv)
 	}
 	side_parse(&options.side[0], local[0], remote[0]);
 	side_parse(&options.side[1], local[1], remote[1]);
-	rc = attach_connect(
-		options.socket, 1, (const uint64_t[2]){1, 2}, &session, why, sizeof(why));
+	rc = attach_connect(options.socket, 1, &(struct attach_keys){{1, 2}, {3, 4}}, &session, why,
+		sizeof(why));
 	if (rc < 0) {
 		fprintf(stderr, "flow_loader: %s\n", why);
 		return 1;

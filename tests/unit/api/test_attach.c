@@ -115,7 +115,7 @@ static void answer(int fd, const struct fake *f)
 		close(fds[i]);
 }
 
-static const uint64_t hash_key[2] = {1, 2};
+static const struct attach_keys keys = {{1, 2}, {3, 4}};
 
 struct server {
 	int listen_fd;
@@ -128,8 +128,8 @@ static void *server_main(void *arg)
 	struct attach_hello h;
 	int fd = accept(s->listen_fd, NULL, NULL);
 
-	if (recv(fd, &h, sizeof(h), 0) == sizeof(h) &&
-		memcmp(h.hash_key, hash_key, sizeof(hash_key)) == 0 && !s->fake.silent)
+	if (recv(fd, &h, sizeof(h), 0) == sizeof(h) && memcmp(&h.keys, &keys, sizeof(keys)) == 0 &&
+		!s->fake.silent)
 		answer(fd, &s->fake);
 	close(fd);
 	return NULL;
@@ -150,7 +150,7 @@ static int attach_to(struct fake *f, struct attach_session *s, char *why, size_t
 	assert_int_equal(listen(server.listen_fd, 1), 0);
 	assert_int_equal(pthread_create(&t, NULL, server_main, &server), 0);
 	why[0] = '\0';
-	rc = attach_connect(path, 1, hash_key, s, why, why_size);
+	rc = attach_connect(path, 1, &keys, s, why, why_size);
 	pthread_join(t, NULL);
 	close(server.listen_fd);
 	unlink(path);
@@ -386,20 +386,20 @@ static void test_nobody_there(void **state)
 	int fd;
 
 	snprintf(path, sizeof(path), "/tmp/sallyport-attach-%d.none", (int)getpid());
-	assert_int_equal(attach_connect(path, 1, hash_key, &s, why, sizeof(why)), -ENOENT);
+	assert_int_equal(attach_connect(path, 1, &keys, &s, why, sizeof(why)), -ENOENT);
 	assert_non_null(strstr(why, "start sallyport-dataplane"));
 	memcpy(sa.sun_path, path, strlen(path) + 1);
 	fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
 	assert_int_equal(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
-	assert_int_equal(attach_connect(path, 1, hash_key, &s, why, sizeof(why)), -ECONNREFUSED);
+	assert_int_equal(attach_connect(path, 1, &keys, &s, why, sizeof(why)), -ECONNREFUSED);
 	close(fd);
 	unlink(path);
-	assert_int_equal(attach_connect(path, 0, hash_key, &s, why, sizeof(why)), -EINVAL);
+	assert_int_equal(attach_connect(path, 0, &keys, &s, why, sizeof(why)), -EINVAL);
 	assert_int_equal(
-		attach_connect(path, API_SHARDS_MAX + 1, hash_key, &s, why, sizeof(why)), -EINVAL);
+		attach_connect(path, API_SHARDS_MAX + 1, &keys, &s, why, sizeof(why)), -EINVAL);
 	memset(longer, 'x', sizeof(longer) - 1);
 	longer[sizeof(longer) - 1] = '\0';
-	assert_int_equal(attach_connect(longer, 1, hash_key, &s, why, sizeof(why)), -EINVAL);
+	assert_int_equal(attach_connect(longer, 1, &keys, &s, why, sizeof(why)), -EINVAL);
 }
 
 /* A dataplane that is stopped accepts (the kernel does) but does not answer. */
@@ -415,7 +415,7 @@ static void test_timeout(void **state)
 	fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
 	assert_int_equal(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
 	assert_int_equal(listen(fd, 1), 0);
-	assert_int_equal(attach_connect(path, 1, hash_key, &s, why, sizeof(why)), -ETIMEDOUT);
+	assert_int_equal(attach_connect(path, 1, &keys, &s, why, sizeof(why)), -ETIMEDOUT);
 	close(fd);
 	unlink(path);
 }

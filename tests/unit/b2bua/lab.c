@@ -310,7 +310,7 @@ void lab_init(struct lab *l)
 		.config = &l->config,
 		.timers = &l->timers,
 		.shards = 1,
-		.hash_key = {1, 2},
+		.keys = {{1, 2}, {3, 4}},
 		.send = wire_send,
 		.send_ctx = l,
 		.cdr = take_cdr,

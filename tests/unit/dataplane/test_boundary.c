@@ -62,13 +62,13 @@ struct control {
 	_Atomic bool done;
 };
 
-static const uint64_t hash_key[2] = {1, 2};
+static const struct attach_keys keys = {{1, 2}, {3, 4}};
 
 static void *control_main(void *arg)
 {
 	struct control *c = arg;
 
-	c->rc = attach_connect(path, c->shards, hash_key, &c->s, c->why, sizeof(c->why));
+	c->rc = attach_connect(path, c->shards, &keys, &c->s, c->why, sizeof(c->why));
 	atomic_store(&c->done, true);
 	return NULL;
 }
@@ -200,7 +200,7 @@ static void test_attach_gives_what_it_promises(void **state)
 	assert_int_equal(c.s.workers, 2);
 	assert_int_equal(stats_region->attached, 1);
 	w = atomic_load(&workers[0].rings);
-	assert_memory_equal(w->hash_key, hash_key, sizeof(hash_key));
+	assert_memory_equal(&w->keys, &keys, sizeof(keys));
 	assert_int_equal(next_event(&c.s.main, &ev), sizeof(struct rec_info_end));
 	assert_int_equal(ev.hdr.type, REC_INFO_END);
 	assert_int_equal(ev.end.streams, 0);

@@ -18,10 +18,10 @@ static atomic_bool done;
 
 static void *control_main(void *arg)
 {
-	static const uint64_t key[2] = {1, 2};
+	static const struct attach_keys keys = {{1, 2}, {3, 4}};
 	char why[256];
 
-	attached = attach_connect(path, 1, key, &control, why, sizeof(why));
+	attached = attach_connect(path, 1, &keys, &control, why, sizeof(why));
 	atomic_store(&done, true);
 	return NULL;
 }
