@@ -12,7 +12,7 @@
 /** In pkt_meta.value of an mbuf on worker.to_kernel; meta.port's counters move. */
 enum kernel_job {
 	KERNEL_TWIN,  /* whole frame, to the twin of meta.port */
-	KERNEL_GLEAN, /* mbuf starts at the IP header; send by the kernel on meta.value2's twin */
+	KERNEL_GLEAN, /* mbuf starts at the IP header; send by the kernel on netif meta.value2 */
 };
 
 /**
@@ -25,10 +25,6 @@ int twin_add(uint16_t port, const char *name, const uint8_t mac[6], uint16_t mtu
 void twin_fini(void);
 /** Let fds of twins that can wake main join its epoll set. @return 0 or negative errno. */
 int twin_epoll_add(int epoll_fd);
-/** Kernel interface index of a port's twin; 0: none. */
-unsigned int twin_ifindex(uint16_t port);
-/** Port whose twin this is; -ENOENT. */
-int twin_port(unsigned int ifindex);
 
 /** Drain to_kernel rings and twins once. @return packets moved. Main thread. */
 unsigned int kernel_path_poll(void);
@@ -39,13 +35,18 @@ void netlink_fini(void);
 /** For the main loop's epoll. */
 int netlink_fd(void);
 void netlink_process(void);
-/** Give the twin an address / take it away; idempotent. */
-int netlink_address_add(uint16_t port, const struct net_addr *addr, uint8_t prefix_len);
-int netlink_address_del(uint16_t port, const struct net_addr *addr, uint8_t prefix_len);
-/** Default route through the port's twin, metric 1000 + port. */
-int netlink_gateway_add(uint16_t port, const struct net_addr *gateway);
-int netlink_gateway_del(uint16_t port, const struct net_addr *gateway);
+/** Give an interface (netif.h) an address / take it away; idempotent. */
+int netlink_address_add(uint16_t netif, const struct net_addr *addr, uint8_t prefix_len);
+int netlink_address_del(uint16_t netif, const struct net_addr *addr, uint8_t prefix_len);
+/** Default route through an interface, metric 1000 + netif. */
+int netlink_gateway_add(uint16_t netif, const struct net_addr *gateway);
+int netlink_gateway_del(uint16_t netif, const struct net_addr *gateway);
 /** Ask the kernel to resolve (or confirm) a neighbour: RTM_NEWNEIGH with NTF_USE. */
-int netlink_neighbour_probe(uint16_t port, const struct net_addr *addr);
+int netlink_neighbour_probe(uint16_t netif, const struct net_addr *addr);
+/** Make a VLAN interface on a twin, up. @return 0 or negative errno with one line logged. */
+int netlink_vlan_add(const char *name, unsigned int twin, uint16_t vlan);
+int netlink_vlan_del(const char *name, unsigned int ifindex);
+/** An interface is about to go: forget its neighbours and routes. */
+void netlink_netif_gone(uint16_t netif);
 
 #endif

@@ -6,6 +6,7 @@
 #include "local.h"
 #include "local_priv.h"
 #include "log.h"
+#include "netif.h"
 #include "nexthop.h"
 
 #define PORTS 65536u
@@ -33,6 +34,7 @@ int local_init(void)
 	local_addr_top = 0;
 	ways_changed = false;
 	local_ports_init();
+	local_v6_init();
 	return 0;
 }
 
@@ -58,7 +60,7 @@ int local_addr_find(const struct net_addr *addr)
 /* --- a realm's own way out --- */
 
 /* The gateway of what is configured now; else, while addresses leave, the one before. */
-static const struct net_addr *local_gateway(uint16_t realm)
+static const struct net_addr *local_gateway(uint16_t realm, uint8_t family)
 {
 	const struct net_addr *before = NULL;
 
@@ -66,7 +68,7 @@ static const struct net_addr *local_gateway(uint16_t realm)
 		const struct net_addr *gateway = &local_private[i].gateway;
 
 		if (!local_addrs[i].used || local_addrs[i].realm != realm ||
-			gateway->family == NET_FAMILY_NONE)
+			gateway->family != family)
 			continue;
 		if (local_addrs[i].epoch == local_realms[realm].epoch)
 			return gateway;
@@ -76,31 +78,40 @@ static const struct net_addr *local_gateway(uint16_t realm)
 	return before;
 }
 
-/*
- * The realm's gateway or port may have changed. Its next hop is there without any route,
- * so the mirror resolves it and keeps it alive as it does those of streams.
- */
-static int local_gateway_update(uint16_t realm)
+static int local_gateway_set(uint16_t realm, uint8_t family, _Atomic uint32_t *slot)
 {
-	const struct net_addr *gateway = local_gateway(realm);
-	struct local_realm *r = &local_realms[realm];
-	uint32_t old = atomic_load(&r->gateway);
+	const struct net_addr *gateway = local_gateway(realm, family);
+	const struct local_realm *r = &local_realms[realm];
+	uint32_t old = atomic_load(slot);
 	int hop = NEXTHOP_NONE, rc = 0;
 
 	if (gateway != NULL)
-		hop = nexthop_get(NEXTHOP_NEIGHBOUR, r->port, gateway, 0);
+		hop = nexthop_get(NEXTHOP_NEIGHBOUR, r->netif, gateway, 0);
 	if (hop < 0) {
 		rc = hop;
 		hop = NEXTHOP_NONE;
 	}
 	if ((uint32_t)hop != old) {
-		atomic_store_explicit(&r->gateway, (uint32_t)hop, memory_order_release);
+		atomic_store_explicit(slot, (uint32_t)hop, memory_order_release);
 		ways_changed = true;
 		if (hop != NEXTHOP_NONE && atomic_load(&nexthops[hop].link) == 0)
-			netlink_neighbour_probe(r->port, gateway);
+			netlink_neighbour_probe(r->netif, gateway);
 	}
 	nexthop_put(old); /* of the two references there are now, if it is the same */
 	return rc;
+}
+
+/*
+ * The realm's gateways or interface may have changed. Their next hops are there without any
+ * route, so the mirror resolves them and keeps them alive as it does those of streams.
+ */
+static int local_gateway_update(uint16_t realm)
+{
+	struct local_realm *r = &local_realms[realm];
+	int rc = local_gateway_set(realm, NET_FAMILY_V4, &r->gateway);
+	int rc6 = local_gateway_set(realm, NET_FAMILY_V6, &r->gateway_v6);
+
+	return rc < 0 ? rc : rc6;
 }
 
 bool local_ways_changed(void)
@@ -115,6 +126,8 @@ uint32_t route_find_realm(const struct net_addr *dst, uint16_t realm)
 {
 	rte_be32_t ip;
 
+	if (dst->family == NET_FAMILY_V6)
+		return route_find_realm_v6(dst->bytes, realm);
 	if (dst->family != NET_FAMILY_V4)
 		return NEXTHOP_NONE;
 	memcpy(&ip, dst->bytes, sizeof(ip));
@@ -135,24 +148,26 @@ static int local_bind(unsigned int i)
 	const struct net_addr *gateway = &local_private[i].gateway;
 	int hop, rc;
 
-	hop = nexthop_get(NEXTHOP_LOCAL, a->port, &a->addr, (uint16_t)i);
+	hop = nexthop_get(NEXTHOP_LOCAL, a->netif, &a->addr, (uint16_t)i);
 	if (hop < 0)
 		return hop;
 	rc = route_add(&a->addr, local_host_len(&a->addr), (uint32_t)hop);
 	nexthop_put((uint32_t)hop);
+	if (rc == 0 && a->addr.family == NET_FAMILY_V6)
+		rc = local_v6_add((uint16_t)i);
 	if (rc < 0)
 		return rc;
-	rc = netlink_address_add(a->port, &a->addr, a->prefix_len);
+	rc = netlink_address_add(a->netif, &a->addr, a->prefix_len);
 	if (rc == 0 && gateway->family != NET_FAMILY_NONE)
-		rc = netlink_gateway_add(a->port, gateway);
+		rc = netlink_gateway_add(a->netif, gateway);
 	return rc;
 }
 
-/* Does another address of the same port use this gateway too? */
+/* Does another address of the same interface use this gateway too? */
 static bool local_gateway_shared(unsigned int i)
 {
 	for (unsigned int j = 0; j < local_addr_top; j++) {
-		if (j != i && local_addrs[j].used && local_addrs[j].port == local_addrs[i].port &&
+		if (j != i && local_addrs[j].used && local_addrs[j].netif == local_addrs[i].netif &&
 			net_addr_eq(&local_private[j].gateway, &local_private[i].gateway))
 			return true;
 	}
@@ -164,32 +179,58 @@ static void local_unbind_kernel(unsigned int i)
 	struct local_addr *a = &local_addrs[i];
 
 	if (local_private[i].gateway.family != NET_FAMILY_NONE && !local_gateway_shared(i))
-		netlink_gateway_del(a->port, &local_private[i].gateway);
-	netlink_address_del(a->port, &a->addr, a->prefix_len);
+		netlink_gateway_del(a->netif, &local_private[i].gateway);
+	netlink_address_del(a->netif, &a->addr, a->prefix_len);
 }
 
-void local_kernel_restore(uint16_t port)
+void local_kernel_restore(uint16_t netif)
 {
 	for (unsigned int i = 0; i < local_addr_top; i++) {
 		/* What the kernel refuses has been logged; there is nobody else to tell. */
-		if (local_addrs[i].used && local_addrs[i].port == port)
+		if (local_addrs[i].used && local_addrs[i].netif == netif)
 			(void)local_bind(i);
 	}
+}
+
+/* Its addresses follow a realm to another interface. */
+static int local_realm_move(uint16_t realm)
+{
+	int rc = 0, err;
+
+	for (unsigned int i = 0; i < local_addr_top; i++) {
+		struct local_addr *a = &local_addrs[i];
+
+		if (!a->used || a->realm != realm)
+			continue;
+		local_unbind_kernel(i);
+		a->port = local_realms[realm].port;
+		a->netif = local_realms[realm].netif;
+		err = local_bind(i);
+		rc = err < 0 ? err : rc;
+	}
+	err = local_gateway_update(realm);
+	ways_changed = true;
+	return err < 0 ? err : rc;
 }
 
 int local_realm_set(const struct rec_realm_set *r, uint32_t epoch)
 {
 	struct local_realm *realm;
-	bool moved;
-	int rc = 0;
+	int netif, was = NETIF_NONE, rc = 0;
 
-	if (r->realm >= API_REALMS_MAX || r->port >= API_PORTS_MAX)
+	if (r->realm >= API_REALMS_MAX)
 		return -EINVAL;
+	/* Before anything changes: the kernel may refuse a VLAN. */
+	netif = netif_get(r->port, r->vlan);
+	if (netif < 0)
+		return netif;
 	realm = &local_realms[r->realm];
-	moved = realm->used && realm->port != r->port;
+	if (realm->used)
+		was = realm->netif;
 	memcpy(realm->name, r->name, sizeof(realm->name));
 	realm->port = r->port;
 	realm->vlan = r->vlan;
+	realm->netif = (uint16_t)netif;
 	realm->dscp_sip = r->dscp_sip;
 	realm->dscp_media = r->dscp_media;
 	realm->media_idle_ms = r->media_idle_ms;
@@ -197,22 +238,10 @@ int local_realm_set(const struct rec_realm_set *r, uint32_t epoch)
 	realm->police = r->police;
 	realm->epoch = epoch;
 	realm->used = true;
-	for (unsigned int i = 0; moved && i < local_addr_top; i++) {
-		int err;
-
-		if (!local_addrs[i].used || local_addrs[i].realm != r->realm)
-			continue;
-		local_unbind_kernel(i);
-		local_addrs[i].port = r->port;
-		err = local_bind(i);
-		rc = err < 0 ? err : rc;
-	}
-	if (moved) {
-		int err = local_gateway_update(r->realm);
-
-		rc = err < 0 ? err : rc;
-		ways_changed = true;
-	}
+	if (was != NETIF_NONE && was != netif)
+		rc = local_realm_move(r->realm);
+	if (was != NETIF_NONE)
+		netif_put((uint16_t)was);
 	return rc;
 }
 
@@ -247,6 +276,8 @@ static void local_addr_remove(unsigned int i)
 	local_unbind_kernel(i);
 	local_ports_drop((uint16_t)i);
 	route_del(&a->addr, local_host_len(&a->addr));
+	if (a->addr.family == NET_FAMILY_V6)
+		local_v6_del((uint16_t)i);
 	grace_wait(grace_stamp());
 	munmap(a->slots, SLOTS_BYTES);
 	a->slots = NULL;
@@ -264,8 +295,6 @@ int local_address_set(const struct rec_address_set *r, uint32_t epoch)
 
 	if (r->realm >= API_REALMS_MAX || !local_realms[r->realm].used)
 		return -ENOENT;
-	if (r->addr.family != NET_FAMILY_V4)
-		return -EAFNOSUPPORT;
 	i = local_addr_find(&r->addr);
 	if (i >= 0 && local_addrs[i].epoch == epoch && local_addrs[i].realm != r->realm)
 		return -EEXIST;
@@ -277,12 +306,14 @@ int local_address_set(const struct rec_address_set *r, uint32_t epoch)
 		return i;
 	a = &local_addrs[i];
 	p = &local_private[i];
-	if (!created && (a->port != local_realms[r->realm].port || a->prefix_len != r->prefix_len ||
-				!net_addr_eq(&p->gateway, &r->gateway)))
+	if (!created &&
+		(a->netif != local_realms[r->realm].netif || a->prefix_len != r->prefix_len ||
+			!net_addr_eq(&p->gateway, &r->gateway)))
 		local_unbind_kernel((unsigned int)i);
 	was = created ? r->realm : a->realm;
 	a->realm = r->realm;
 	a->port = local_realms[r->realm].port;
+	a->netif = local_realms[r->realm].netif;
 	a->prefix_len = r->prefix_len;
 	a->epoch = epoch;
 	p->gateway = r->gateway;
@@ -336,13 +367,17 @@ int local_sync(uint32_t epoch)
 	}
 	for (unsigned int i = 0; i < API_REALMS_MAX; i++) {
 		bool needed = false;
+		uint16_t netif;
 
 		if (!local_realms[i].used || local_realms[i].epoch == epoch)
 			continue;
 		for (unsigned int j = 0; !needed && j < local_addr_top; j++)
 			needed = local_addrs[j].used && local_addrs[j].realm == i;
-		if (!needed)
-			local_realms[i] = (struct local_realm){0};
+		if (needed)
+			continue;
+		netif = local_realms[i].netif;
+		local_realms[i] = (struct local_realm){0};
+		netif_put(netif);
 	}
 	return 0;
 }

@@ -27,18 +27,21 @@ struct local_realm {
 	char name[API_NAME_MAX];
 	uint16_t port;
 	uint16_t vlan;
+	uint16_t netif; /* of both (netif.h) */
 	uint8_t dscp_sip, dscp_media;
 	bool used;
 	uint32_t media_idle_ms, media_silent_ms;
 	struct realm_police police;
-	uint32_t epoch;		  /* that last set it */
-	_Atomic uint32_t gateway; /* next hop of its gateway, or NEXTHOP_NONE */
+	uint32_t epoch;		     /* that last set it */
+	_Atomic uint32_t gateway;    /* next hop of its IPv4 gateway, or NEXTHOP_NONE */
+	_Atomic uint32_t gateway_v6; /* the same for IPv6 */
 };
 
 struct local_addr {
 	struct net_addr addr;
 	uint16_t realm;
-	uint16_t port; /* device port of the realm */
+	uint16_t port;	/* device port of the realm */
+	uint16_t netif; /* network interface of the realm: what comes by another is not for it */
 	uint8_t prefix_len;
 	bool used;
 	uint32_t epoch;
@@ -59,20 +62,80 @@ static inline enum local_kind local_slot_kind(uint32_t slot)
 	return (enum local_kind)(slot >> LOCAL_KIND_SHIFT);
 }
 
+/*
+ * IPv6 addresses of ours, because a host route costs the trie of rte_fib6 a load for each
+ * byte behind the third: open addressing, a quarter full at most.
+ */
+#define LOCAL_V6_SLOTS (4 * API_ADDRS_MAX)
+#define LOCAL_V6_PROBES 32 /* no entry is farther from its place; -ENOSPC if one had to be */
+#define LOCAL_V6_EMPTY 0
+#define LOCAL_V6_GONE 0xffff /* was taken: what lies behind it is still to be found */
+static_assert((LOCAL_V6_SLOTS & (LOCAL_V6_SLOTS - 1)) == 0, "a mask makes the place");
+static_assert(API_ADDRS_MAX < LOCAL_V6_GONE, "index + 1 and two marks fit");
+
+struct local_v6 {
+	uint64_t key[2];			/* odd, random at start */
+	_Atomic uint16_t slots[LOCAL_V6_SLOTS]; /* index in local_addrs + 1 */
+};
+extern struct local_v6 local_v6;
+
+/** Where the search for an address begins. */
+static inline uint32_t local_v6_place(const uint8_t addr[16])
+{
+	uint64_t half[2], h;
+
+	memcpy(half, addr, sizeof(half));
+	h = (half[0] ^ local_v6.key[0]) * local_v6.key[1];
+	h = ((h >> 32 | h << 32) ^ half[1]) * local_v6.key[0];
+	return (uint32_t)(h >> 32) & (LOCAL_V6_SLOTS - 1);
+}
+
+/** Index in local_addrs of an IPv6 address of ours, or -1. Any worker. */
+static inline int local_find_v6(const uint8_t addr[16])
+{
+	uint32_t at = local_v6_place(addr);
+
+	for (uint32_t i = 0; i < LOCAL_V6_PROBES; i++) {
+		uint16_t slot = atomic_load_explicit(
+			&local_v6.slots[(at + i) & (LOCAL_V6_SLOTS - 1)], memory_order_acquire);
+
+		if (slot == LOCAL_V6_EMPTY)
+			return -1;
+		if (slot != LOCAL_V6_GONE &&
+			memcmp(local_addrs[slot - 1].addr.bytes, addr, 16) == 0)
+			return slot - 1;
+	}
+	return -1;
+}
+
+/* The route if it leads out by the realm's interface, else the realm's gateway. */
+static inline uint32_t route_of_realm(
+	uint32_t hop, const struct local_realm *r, const _Atomic uint32_t *gateway)
+{
+	if (hop != NEXTHOP_NONE &&
+		(nexthops[hop].netif == r->netif || nexthops[hop].type == NEXTHOP_LOCAL))
+		return hop;
+	return atomic_load_explicit(gateway, memory_order_acquire);
+}
+
 /**
- * Next hop index for what leaves a realm, whose packets leave by its port only: the
+ * Next hop index for what leaves a realm, whose packets leave by its port and VLAN only: the
  * route if it leads there, else the realm's own gateway. An address of ours stays one.
  * @return NEXTHOP_NONE if there is no way. Any worker.
  */
 static inline uint32_t route_find_realm_v4(rte_be32_t dst, uint16_t realm)
 {
-	struct local_realm *r = &local_realms[realm];
-	uint32_t hop = route_find_v4(dst);
+	const struct local_realm *r = &local_realms[realm];
 
-	if (hop != NEXTHOP_NONE &&
-		(nexthops[hop].port == r->port || nexthops[hop].type == NEXTHOP_LOCAL))
-		return hop;
-	return atomic_load_explicit(&r->gateway, memory_order_acquire);
+	return route_of_realm(route_find_v4(dst), r, &r->gateway);
+}
+
+/** The same for IPv6. */
+static inline uint32_t route_find_realm_v6(const uint8_t dst[16], uint16_t realm)
+{
+	const struct local_realm *r = &local_realms[realm];
+
+	return route_of_realm(route_find_v6(dst), r, &r->gateway_v6);
 }
 
 /* --- main thread: idempotent, by the commands of records.h; all return 0 or negative errno --- */
@@ -92,8 +155,8 @@ uint32_t route_find_realm(const struct net_addr *dst, uint16_t realm);
 /** Index of a local address; -ENOENT. */
 int local_addr_find(const struct net_addr *addr);
 void local_slot_write(uint16_t idx, uint16_t port, enum local_kind kind, uint32_t value);
-/** The port's kernel twin lost addresses or routes: give them again what is ours. */
-void local_kernel_restore(uint16_t port);
+/** An interface lost addresses or routes in the kernel: give it again what is ours. */
+void local_kernel_restore(uint16_t netif);
 /** A flow left this slot: it becomes what the configuration says again. */
 void local_flow_del(uint16_t idx, uint16_t port);
 

@@ -19,6 +19,7 @@
 #include "kernel_path.h"
 #include "local.h"
 #include "log.h"
+#include "netif.h"
 #include "nexthop.h"
 #include "nodes.h"
 #include "ports.h"
@@ -163,6 +164,7 @@ static const struct module modules[] = {
 	{"graphs", graphs_start, worker_release},
 	{"statistics", statistics_start, statistics_fini},
 	{"twins", twins_start, twin_fini},
+	{"network interfaces", netif_init, netif_fini},
 	{"netlink", netlink_init, netlink_fini},
 	{"boundary", boundary_start, boundary_fini},
 	{"events", events_init, events_fini},

@@ -86,11 +86,11 @@ static uint32_t exact(uint32_t ip, uint8_t len)
 /* --- neighbours --- */
 
 /*
- * Does the address lie on the port's link by the routes, its own host route aside? An
+ * Does the address lie on the interface's link by the routes, its own host route aside? An
  * ARP request can make the kernel note any sender: without this check it would steal
  * the route to that address (threats.md row 31).
  */
-static bool on_link(uint16_t port, const struct net_addr *addr)
+static bool on_link(uint16_t netif, const struct net_addr *addr)
 {
 	uint32_t ip = host_order(addr);
 
@@ -99,7 +99,7 @@ static bool on_link(uint16_t port, const struct net_addr *addr)
 
 		if (hop != NEXTHOP_NONE)
 			return nexthops[hop].type == NEXTHOP_CONNECTED &&
-			       nexthops[hop].port == port;
+			       nexthops[hop].netif == netif;
 	}
 	return false;
 }
@@ -108,7 +108,7 @@ static void host_route_update(uint32_t hop)
 {
 	const struct nexthop *n = &nexthops[hop];
 	uint32_t now = exact(host_order(&n->addr), 32);
-	bool want = on_link(n->port, &n->addr);
+	bool want = on_link(n->netif, &n->addr);
 
 	/* An address of ours, or a route that the operator made: not for us to touch. */
 	if (now != NEXTHOP_NONE && now != hop)
@@ -131,14 +131,14 @@ static void neighbour_lost(uint32_t hop, bool deleted)
 {
 	struct mirror_neigh *m = &neighs[hop];
 	struct net_addr addr = nexthops[hop].addr;
-	uint16_t port = nexthops[hop].port;
+	uint16_t netif = nexthops[hop].netif;
 
 	/*
 	 * No answer (in a flood, ARP is what drowns first) says nothing against the address
 	 * that media goes to: it stays while the kernel asks on, and a new one replaces it.
 	 */
 	if (!deleted && in_use(hop) && atomic_load(&nexthops[hop].link) != 0) {
-		netlink_neighbour_probe(port, &addr);
+		netlink_neighbour_probe(netif, &addr);
 		return;
 	}
 	nexthop_set_link(hop, NULL);
@@ -146,7 +146,7 @@ static void neighbour_lost(uint32_t hop, bool deleted)
 	if (in_use(hop)) {
 		/* Packets go through the kernel until it has the neighbour again. */
 		if (deleted)
-			netlink_neighbour_probe(port, &addr);
+			netlink_neighbour_probe(netif, &addr);
 		return;
 	}
 	if (m->host_route && exact(host_order(&addr), 32) == hop)
@@ -155,14 +155,14 @@ static void neighbour_lost(uint32_t hop, bool deleted)
 	nexthop_put(hop);
 }
 
-void mirror_neighbour(uint16_t port, const struct net_addr *addr, const struct rte_ether_addr *mac,
+void mirror_neighbour(uint16_t netif, const struct net_addr *addr, const struct rte_ether_addr *mac,
 	bool stale, bool deleted)
 {
 	int hop;
 
 	if (addr->family != NET_FAMILY_V4 || !net_addr_is_unicast_peer(addr))
 		return;
-	hop = nexthop_get(NEXTHOP_NEIGHBOUR, port, addr, 0);
+	hop = nexthop_get(NEXTHOP_NEIGHBOUR, netif, addr, 0);
 	if (hop < 0) {
 		if (!full_logged)
 			log_warn(
@@ -205,7 +205,7 @@ void mirror_keep_alive(void)
 {
 	for (uint32_t i = 1; i <= NEXTHOPS_MAX; i++) {
 		if (neighs[i].present && neighs[i].stale && in_use(i))
-			netlink_neighbour_probe(nexthops[i].port, &nexthops[i].addr);
+			netlink_neighbour_probe(nexthops[i].netif, &nexthops[i].addr);
 	}
 }
 
@@ -269,12 +269,12 @@ void mirror_route(const struct mirror_route *r)
 		entry_put(i);
 		return;
 	}
-	hop = nexthop_get(link ? NEXTHOP_CONNECTED : NEXTHOP_NEIGHBOUR, r->port,
+	hop = nexthop_get(link ? NEXTHOP_CONNECTED : NEXTHOP_NEIGHBOUR, r->netif,
 		link ? &r->dst : &r->gateway, 0);
 	if (hop > 0 && route_add(&r->dst, r->len, (uint32_t)hop) == 0) {
 		entries[i].gen = generation;
 		if (!link && atomic_load(&nexthops[hop].link) == 0)
-			netlink_neighbour_probe(r->port, &r->gateway);
+			netlink_neighbour_probe(r->netif, &r->gateway);
 	} else {
 		if (!full_logged)
 			log_warn("routing table full: some of the kernel's routes are missing");
@@ -309,5 +309,27 @@ void mirror_routes_end(void)
 	for (uint32_t i = 1; i <= NEXTHOPS_MAX; i++) {
 		if (neighs[i].present)
 			host_route_update(i);
+	}
+}
+
+void mirror_netif_gone(uint16_t netif)
+{
+	for (unsigned int i = 1; i < MIRROR_ROUTES_MAX; i++) {
+		const struct mirror_entry *e = &entries[i];
+
+		if (e->gen == 0 || nexthops[exact(e->ip, e->len)].netif != netif ||
+			exact(e->ip, e->len) == NEXTHOP_NONE)
+			continue;
+		route_gone(e);
+		entry_put((uint16_t)i);
+	}
+	for (uint32_t i = 1; i <= NEXTHOPS_MAX; i++) {
+		if (!neighs[i].present || nexthops[i].netif != netif)
+			continue;
+		if (neighs[i].host_route && exact(host_order(&nexthops[i].addr), 32) == i)
+			route_del(&nexthops[i].addr, 32);
+		nexthop_set_link(i, NULL);
+		neighs[i] = (struct mirror_neigh){0};
+		nexthop_put(i);
 	}
 }

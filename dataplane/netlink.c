@@ -13,6 +13,7 @@
 #include "kernel_path.h"
 #include "local.h"
 #include "log.h"
+#include "netif.h"
 #include "netlink_priv.h"
 
 /* Kernel default ARP timers: reachable for 30 s, so ask a little more often than that. */
@@ -26,7 +27,7 @@
 
 static struct mnl_socket *events; /* what changes */
 static int epoll_fd = -1, alive_fd = -1, routes_fd = -1;
-static bool twin_up[API_PORTS_MAX];
+static bool netif_up[NETIFS_MAX];
 static bool routes_due; /* routes_fd is armed */
 
 static void arm(int fd, time_t s, long ns, bool again)
@@ -85,13 +86,13 @@ static int on_neighbour(const struct nlmsghdr *h, void *data)
 	struct attrs a = {0};
 	bool known, deleted = h->nlmsg_type == RTM_DELNEIGH;
 	struct net_addr addr;
-	int port;
+	int netif;
 
 	if (mnl_nlmsg_get_payload_len(h) < sizeof(*m) ||
 		(h->nlmsg_type != RTM_NEWNEIGH && !deleted))
 		return MNL_CB_OK;
-	port = twin_port((unsigned int)m->ndm_ifindex);
-	if (port < 0 || (m->ndm_flags & NTF_PROXY) != 0)
+	netif = netif_find((unsigned int)m->ndm_ifindex);
+	if (netif < 0 || (m->ndm_flags & NTF_PROXY) != 0)
 		return MNL_CB_OK;
 	mnl_attr_parse(h, sizeof(*m), attr_collect, &a);
 	addr = attr_addr(a.at[NDA_DST], m->ndm_family);
@@ -99,7 +100,7 @@ static int on_neighbour(const struct nlmsghdr *h, void *data)
 		mnl_attr_get_payload_len(a.at[NDA_LLADDR]) == sizeof(mac);
 	if (known)
 		memcpy(&mac, mnl_attr_get_payload(a.at[NDA_LLADDR]), sizeof(mac));
-	mirror_neighbour((uint16_t)port, &addr, known ? &mac : NULL,
+	mirror_neighbour((uint16_t)netif, &addr, known ? &mac : NULL,
 		(m->ndm_state & NUD_STALE) != 0, deleted);
 	return MNL_CB_OK;
 }
@@ -128,7 +129,7 @@ static int on_route(const struct nlmsghdr *h, void *data)
 	struct mirror_route r = {0};
 	unsigned int ifindex = 0;
 	struct attrs a = {0};
-	int port;
+	int netif;
 
 	if (h->nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(h) < sizeof(*m) ||
 		m->rtm_family != AF_INET || m->rtm_table != RT_TABLE_MAIN ||
@@ -140,10 +141,10 @@ static int on_route(const struct nlmsghdr *h, void *data)
 	r.gateway = attr_addr(a.at[RTA_GATEWAY], m->rtm_family);
 	if (a.at[RTA_MULTIPATH] != NULL)
 		route_multipath(a.at[RTA_MULTIPATH], m->rtm_family, &ifindex, &r.gateway);
-	port = ifindex != 0 ? twin_port(ifindex) : -ENOENT;
-	if (port < 0)
+	netif = ifindex != 0 ? netif_find(ifindex) : -ENOENT;
+	if (netif < 0)
 		return MNL_CB_OK;
-	r.port = (uint16_t)port;
+	r.netif = (uint16_t)netif;
 	r.len = m->rtm_dst_len;
 	r.dst = attr_addr(a.at[RTA_DST], m->rtm_family);
 	if (r.dst.family == NET_FAMILY_NONE) { /* the default route names no destination */
@@ -161,20 +162,21 @@ static void on_address_lost(const struct nlmsghdr *h)
 	const struct ifaddrmsg *m = mnl_nlmsg_get_payload(h);
 	struct attrs a = {0};
 	struct net_addr addr;
-	int port, i;
+	int netif, i;
 
 	if (mnl_nlmsg_get_payload_len(h) < sizeof(*m))
 		return;
-	port = twin_port(m->ifa_index);
-	if (port < 0)
+	netif = netif_find(m->ifa_index);
+	if (netif < 0)
 		return;
 	mnl_attr_parse(h, sizeof(*m), attr_collect, &a);
 	addr = attr_addr(a.at[IFA_LOCAL], m->ifa_family);
 	i = local_addr_find(&addr);
-	if (i < 0 || local_addrs[i].port != port)
+	if (i < 0 || local_addrs[i].netif != netif)
 		return;
-	log_warn("an address of ours was taken from the kernel twin: added again port=%d", port);
-	local_kernel_restore((uint16_t)port);
+	log_warn("an address of ours was taken from the kernel twin: added again interface=%s",
+		netifs[netif].name);
+	local_kernel_restore((uint16_t)netif);
 }
 
 /* A twin that comes up again has lost its routes. */
@@ -182,19 +184,19 @@ static void on_link(const struct nlmsghdr *h)
 {
 	const struct ifinfomsg *m = mnl_nlmsg_get_payload(h);
 	bool up;
-	int port;
+	int netif;
 
 	if (mnl_nlmsg_get_payload_len(h) < sizeof(*m))
 		return;
-	port = twin_port((unsigned int)m->ifi_index);
-	if (port < 0 || port >= API_PORTS_MAX)
+	netif = netif_find((unsigned int)m->ifi_index);
+	if (netif < 0)
 		return;
 	/* A link that goes down takes its IPv4 routes with it without a word. */
 	routes_changed();
 	up = h->nlmsg_type == RTM_NEWLINK && (m->ifi_flags & IFF_UP) != 0;
-	if (up && !twin_up[port])
-		local_kernel_restore((uint16_t)port);
-	twin_up[port] = up;
+	if (up && !netif_up[netif])
+		local_kernel_restore((uint16_t)netif);
+	netif_up[netif] = up;
 }
 
 static int on_event(const struct nlmsghdr *h, void *data)
@@ -269,7 +271,7 @@ int netlink_init(void)
 
 	if (rc < 0)
 		return rc;
-	memset(twin_up, 0, sizeof(twin_up));
+	memset(netif_up, 0, sizeof(netif_up));
 	routes_due = false;
 	/* Subscribed before the dumps: nothing falls between. */
 	events = netlink_socket_open(
@@ -315,6 +317,12 @@ void netlink_fini(void)
 	mirror_fini();
 }
 
+void netlink_netif_gone(uint16_t netif)
+{
+	netif_up[netif] = false;
+	mirror_netif_gone(netif);
+}
+
 int netlink_fd(void)
 {
 	return epoll_fd;
@@ -340,9 +348,9 @@ static void events_overrun(char *message, size_t size)
 		if (recv(fd, message, size, MSG_DONTWAIT) < 0 && errno != ENOBUFS)
 			break;
 	}
-	for (uint16_t port = 0; port < API_PORTS_MAX; port++) {
-		if (twin_ifindex(port) != 0)
-			local_kernel_restore(port);
+	for (uint16_t i = 0; i < NETIFS_MAX; i++) {
+		if (netifs[i].used)
+			local_kernel_restore(i);
 	}
 	routes_sync();
 	neighbours_sync();

@@ -17,19 +17,21 @@ void netlink_requests_close(void);
 /** Run cb over everything of one kind (RTM_GETROUTE, RTM_GETNEIGH), IPv4. @return 0 or -errno. */
 int netlink_dump(uint16_t type, mnl_cb_t cb);
 
-/** One route of the kernel's main table that leaves by a twin. */
+/** One route of the kernel's main table that leaves by an interface of ours. */
 struct mirror_route {
 	struct net_addr dst;
 	uint8_t len;
-	uint16_t port;
+	uint16_t netif;
 	struct net_addr gateway; /* family 0: hosts are on link */
 };
 
 int mirror_init(void);
 void mirror_fini(void);
+/** The interface goes: forget what leads there. */
+void mirror_netif_gone(uint16_t netif);
 
 /** The kernel knows (mac) or lost (mac NULL) a neighbour. @param stale  it wants confirmation. */
-void mirror_neighbour(uint16_t port, const struct net_addr *addr, const struct rte_ether_addr *mac,
+void mirror_neighbour(uint16_t netif, const struct net_addr *addr, const struct rte_ether_addr *mac,
 	bool stale, bool deleted);
 
 /**

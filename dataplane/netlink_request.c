@@ -1,14 +1,17 @@
 #include <errno.h>
+#include <net/if.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
 #include <libmnl/libmnl.h>
 #include <linux/if_addr.h>
+#include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 
 #include "kernel_path.h"
 #include "log.h"
+#include "netif.h"
 #include "netlink_priv.h"
 
 #define GATEWAY_METRIC 1000
@@ -84,13 +87,18 @@ static uint8_t addr_family(const struct net_addr *a)
 	return a->family == NET_FAMILY_V4 ? AF_INET : AF_INET6;
 }
 
-static int address_request(uint16_t type, uint16_t flags, uint16_t port,
+static unsigned int ifindex_of(uint16_t netif)
+{
+	return netif < NETIFS_MAX ? netifs[netif].ifindex : 0;
+}
+
+static int address_request(uint16_t type, uint16_t flags, uint16_t netif,
 	const struct net_addr *addr, uint8_t prefix_len)
 {
 	char buf[256];
 	struct nlmsghdr *h = request_new(buf, type, flags | NLM_F_ACK);
 	struct ifaddrmsg *m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
-	unsigned int ifindex = twin_ifindex(port);
+	unsigned int ifindex = ifindex_of(netif);
 
 	if (ifindex == 0)
 		return -ENODEV;
@@ -103,37 +111,38 @@ static int address_request(uint16_t type, uint16_t flags, uint16_t port,
 }
 
 /* One line when the kernel refuses. */
-static int request_result(const char *what, uint16_t port, const struct net_addr *addr, int rc)
+static int request_result(const char *what, uint16_t netif, const struct net_addr *addr, int rc)
 {
 	char text[NET_ADDR_STRLEN];
 
 	if (rc < 0)
-		log_warn("kernel refused to %s %s port=%u error=\"%s\"", what,
-			net_addr_format(addr, text), port, strerror(-rc));
+		log_warn("kernel refused to %s %s interface=%s error=\"%s\"", what,
+			net_addr_format(addr, text), netifs[netif].name, strerror(-rc));
 	return rc;
 }
 
-int netlink_address_add(uint16_t port, const struct net_addr *addr, uint8_t prefix_len)
+int netlink_address_add(uint16_t netif, const struct net_addr *addr, uint8_t prefix_len)
 {
-	int rc = address_request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, port, addr, prefix_len);
+	int rc =
+		address_request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, netif, addr, prefix_len);
 
-	return request_result("add address", port, addr, rc == -EEXIST ? 0 : rc);
+	return request_result("add address", netif, addr, rc == -EEXIST ? 0 : rc);
 }
 
-int netlink_address_del(uint16_t port, const struct net_addr *addr, uint8_t prefix_len)
+int netlink_address_del(uint16_t netif, const struct net_addr *addr, uint8_t prefix_len)
 {
-	int rc = address_request(RTM_DELADDR, 0, port, addr, prefix_len);
+	int rc = address_request(RTM_DELADDR, 0, netif, addr, prefix_len);
 
-	return request_result("remove address", port, addr, rc == -EADDRNOTAVAIL ? 0 : rc);
+	return request_result("remove address", netif, addr, rc == -EADDRNOTAVAIL ? 0 : rc);
 }
 
 static int gateway_request(
-	uint16_t type, uint16_t flags, uint16_t port, const struct net_addr *gateway)
+	uint16_t type, uint16_t flags, uint16_t netif, const struct net_addr *gateway)
 {
 	char buf[256];
 	struct nlmsghdr *h = request_new(buf, type, flags | NLM_F_ACK);
 	struct rtmsg *m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
-	unsigned int ifindex = twin_ifindex(port);
+	unsigned int ifindex = ifindex_of(netif);
 
 	if (ifindex == 0)
 		return -ENODEV;
@@ -146,31 +155,31 @@ static int gateway_request(
 	m->rtm_flags = RTNH_F_ONLINK;
 	mnl_attr_put(h, RTA_GATEWAY, addr_len(gateway), gateway->bytes);
 	mnl_attr_put_u32(h, RTA_OIF, ifindex);
-	mnl_attr_put_u32(h, RTA_PRIORITY, GATEWAY_METRIC + port);
+	mnl_attr_put_u32(h, RTA_PRIORITY, GATEWAY_METRIC + netif);
 	return request_run(h, NULL);
 }
 
-int netlink_gateway_add(uint16_t port, const struct net_addr *gateway)
+int netlink_gateway_add(uint16_t netif, const struct net_addr *gateway)
 {
-	int rc = gateway_request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, port, gateway);
+	int rc = gateway_request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, netif, gateway);
 
-	return request_result("add gateway", port, gateway, rc == -EEXIST ? 0 : rc);
+	return request_result("add gateway", netif, gateway, rc == -EEXIST ? 0 : rc);
 }
 
-int netlink_gateway_del(uint16_t port, const struct net_addr *gateway)
+int netlink_gateway_del(uint16_t netif, const struct net_addr *gateway)
 {
-	int rc = gateway_request(RTM_DELROUTE, 0, port, gateway);
+	int rc = gateway_request(RTM_DELROUTE, 0, netif, gateway);
 
 	/* ESRCH: it went with its last address. */
-	return request_result("remove gateway", port, gateway, rc == -ESRCH ? 0 : rc);
+	return request_result("remove gateway", netif, gateway, rc == -ESRCH ? 0 : rc);
 }
 
-int netlink_neighbour_probe(uint16_t port, const struct net_addr *addr)
+int netlink_neighbour_probe(uint16_t netif, const struct net_addr *addr)
 {
 	char buf[256];
 	struct nlmsghdr *h = request_new(buf, RTM_NEWNEIGH, NLM_F_CREATE);
 	struct ndmsg *m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
-	unsigned int ifindex = twin_ifindex(port);
+	unsigned int ifindex = ifindex_of(netif);
 
 	if (ifindex == 0 || probes == NULL)
 		return -ENODEV;
@@ -183,6 +192,51 @@ int netlink_neighbour_probe(uint16_t port, const struct net_addr *addr)
 		       MSG_DONTWAIT) > 0)
 		;
 	return mnl_socket_sendto(probes, h, h->nlmsg_len) < 0 ? -errno : 0;
+}
+
+/* --- VLAN interfaces --- */
+
+int netlink_vlan_add(const char *name, unsigned int twin, uint16_t vlan)
+{
+	char buf[256];
+	struct nlmsghdr *h = request_new(buf, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK);
+	struct ifinfomsg *m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
+	struct nlattr *info, *data;
+	int rc;
+
+	if (twin == 0)
+		return -ENODEV;
+	m->ifi_family = AF_UNSPEC;
+	m->ifi_flags = m->ifi_change = IFF_UP;
+	/* MAC address and MTU are the twin's. */
+	mnl_attr_put_strz(h, IFLA_IFNAME, name);
+	mnl_attr_put_u32(h, IFLA_LINK, twin);
+	info = mnl_attr_nest_start(h, IFLA_LINKINFO);
+	mnl_attr_put_strz(h, IFLA_INFO_KIND, "vlan");
+	data = mnl_attr_nest_start(h, IFLA_INFO_DATA);
+	mnl_attr_put_u16(h, IFLA_VLAN_ID, vlan);
+	mnl_attr_nest_end(h, data);
+	mnl_attr_nest_end(h, info);
+	rc = request_run(h, NULL);
+	if (rc < 0)
+		log_error("kernel refused to make the VLAN interface %s: %s", name,
+			rc == -EOPNOTSUPP ? "no 802.1Q support, `modprobe 8021q`" : strerror(-rc));
+	return rc;
+}
+
+int netlink_vlan_del(const char *name, unsigned int ifindex)
+{
+	char buf[256];
+	struct nlmsghdr *h = request_new(buf, RTM_DELLINK, NLM_F_ACK);
+	struct ifinfomsg *m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
+	int rc;
+
+	m->ifi_family = AF_UNSPEC;
+	m->ifi_index = (int)ifindex;
+	rc = ifindex == 0 ? -ENODEV : request_run(h, NULL);
+	if (rc < 0)
+		log_warn("VLAN interface %s is not removed: %s", name, strerror(-rc));
+	return rc;
 }
 
 int netlink_dump(uint16_t type, mnl_cb_t cb)

@@ -3,19 +3,25 @@
 #include <rte_errno.h>
 #include <rte_malloc.h>
 #include <rte_rib.h>
+#include <rte_rib6.h>
 
 #include "boundary.h"
 #include "grace.h"
 #include "log.h"
+#include "netif.h"
 #include "nexthop.h"
 
 #define ROUTES_MAX 65536
 /* A /25..32 route takes a 256-entry table for its /24: 4,096 of them are 2 MiB. */
 #define ROUTE_TBL8 4096
+/* IPv6 routes are few here. Below /24 each 8 bits of a prefix take a table: 13 for a host. */
+#define ROUTES6_MAX 16384
+#define ROUTE6_TBL8 16384
 #define NEXTHOP_BUCKETS 16384 /* power of two */
 
 struct nexthop *nexthops;
 struct rte_fib *route_fib;
+struct rte_fib6 *route_fib6;
 
 /* What only the main thread needs of a next hop. */
 struct nexthop_private {
@@ -36,6 +42,10 @@ int nexthop_init(void)
 		.default_nh = NEXTHOP_NONE,
 		.max_routes = ROUTES_MAX,
 		.dir24_8 = {.nh_sz = RTE_FIB_DIR24_8_2B, .num_tbl8 = ROUTE_TBL8}};
+	struct rte_fib6_conf conf6 = {.type = RTE_FIB6_TRIE,
+		.default_nh = NEXTHOP_NONE,
+		.max_routes = ROUTES6_MAX,
+		.trie = {.nh_sz = RTE_FIB6_TRIE_2B, .num_tbl8 = ROUTE6_TBL8}};
 
 	hop_fresh = 1;
 	hop_used = 0;
@@ -45,8 +55,10 @@ int nexthop_init(void)
 	nexthops = rte_zmalloc("nexthops", (NEXTHOPS_MAX + 1) * sizeof(*nexthops), 64);
 	if (nexthops != NULL && hop_private != NULL && hop_buckets != NULL)
 		route_fib = rte_fib_create("routes", SOCKET_ID_ANY, &conf);
-	if (route_fib == NULL) {
-		log_error("not enough memory for the routing table (about 50 MiB): raise "
+	if (route_fib != NULL)
+		route_fib6 = rte_fib6_create("routes6", SOCKET_ID_ANY, &conf6);
+	if (route_fib6 == NULL) {
+		log_error("not enough memory for the routing tables (about 100 MiB): raise "
 			  "dataplane.memory_mib, or free hugepages");
 		nexthop_fini();
 		return -ENOMEM;
@@ -58,6 +70,8 @@ void nexthop_fini(void)
 {
 	rte_fib_free(route_fib);
 	route_fib = NULL;
+	rte_fib6_free(route_fib6);
+	route_fib6 = NULL;
 	rte_free(nexthops);
 	nexthops = NULL;
 	free(hop_private);
@@ -67,22 +81,25 @@ void nexthop_fini(void)
 	hop_used = 0;
 }
 
-static uint16_t *hop_bucket(enum nexthop_type type, uint16_t port, const struct net_addr *addr)
+static uint16_t *hop_bucket(enum nexthop_type type, uint16_t netif, const struct net_addr *addr)
 {
 	uint64_t h = 0xcbf29ce484222325ull; /* FNV-1a */
 
 	h = (h ^ type) * 0x100000001b3ull;
-	h = (h ^ port) * 0x100000001b3ull;
+	h = (h ^ netif) * 0x100000001b3ull;
 	for (size_t i = 0; i < sizeof(addr->bytes); i++)
 		h = (h ^ addr->bytes[i]) * 0x100000001b3ull;
 	return &hop_buckets[(h ^ h >> 32) & (NEXTHOP_BUCKETS - 1)];
 }
 
-static uint16_t hop_find(enum nexthop_type type, uint16_t port, const struct net_addr *addr)
+static uint16_t hop_find(enum nexthop_type type, uint16_t netif, const struct net_addr *addr)
 {
-	uint16_t i = *hop_bucket(type, port, addr);
+	const struct netif *on = &netifs[netif];
+	uint16_t i = *hop_bucket(type, netif, addr);
 
-	while (i != 0 && (nexthops[i].type != type || nexthops[i].port != port ||
+	/* The interface's index may have been another VLAN's before. */
+	while (i != 0 && (nexthops[i].type != type || nexthops[i].netif != netif ||
+				 nexthops[i].port != on->port || nexthops[i].vlan != on->vlan ||
 				 !net_addr_eq(&nexthops[i].addr, addr)))
 		i = hop_private[i].chain;
 	return i;
@@ -109,15 +126,15 @@ static uint16_t hop_alloc(void)
 	return i;
 }
 
-int nexthop_get(enum nexthop_type type, uint16_t port, const struct net_addr *addr, uint16_t local)
+int nexthop_get(enum nexthop_type type, uint16_t netif, const struct net_addr *addr, uint16_t local)
 {
 	const struct stats_port *p;
 	struct nexthop *n;
 	uint16_t i, *bucket;
 
-	if (port >= API_PORTS_MAX)
+	if (netif >= NETIFS_MAX || !netifs[netif].used)
 		return -EINVAL;
-	i = hop_find(type, port, addr);
+	i = hop_find(type, netif, addr);
 	if (i != 0 && (type != NEXTHOP_LOCAL || nexthops[i].local == local)) {
 		nexthops[i].refs++;
 		return i;
@@ -128,14 +145,16 @@ int nexthop_get(enum nexthop_type type, uint16_t port, const struct net_addr *ad
 	n = &nexthops[i];
 	memset(n, 0, sizeof(*n));
 	n->type = (uint8_t)type;
-	n->port = port;
+	n->netif = netif;
+	n->port = netifs[netif].port;
+	n->vlan = netifs[netif].vlan;
 	n->local = local;
 	n->addr = *addr;
 	n->refs = 1;
-	p = &stats_region->port[port];
+	p = &stats_region->port[n->port];
 	n->mtu = p->mtu > 0 && p->mtu < 65536 ? (uint16_t)p->mtu : 1500;
 	memcpy(n->src_mac.addr_bytes, p->mac, sizeof(p->mac));
-	bucket = hop_bucket(type, port, addr);
+	bucket = hop_bucket(type, netif, addr);
 	hop_private[i].chain = *bucket;
 	*bucket = i;
 	hop_used++;
@@ -147,7 +166,7 @@ int nexthop_get(enum nexthop_type type, uint16_t port, const struct net_addr *ad
 static void hop_unlink(uint16_t hop)
 {
 	struct nexthop *n = &nexthops[hop];
-	uint16_t *at = hop_bucket((enum nexthop_type)n->type, n->port, &n->addr);
+	uint16_t *at = hop_bucket((enum nexthop_type)n->type, n->netif, &n->addr);
 
 	while (*at != hop)
 		at = &hop_private[*at].chain;
@@ -190,55 +209,83 @@ uint32_t route_find(const struct net_addr *dst)
 {
 	rte_be32_t ip;
 
+	if (dst->family == NET_FAMILY_V6)
+		return route_find_v6(dst->bytes);
 	if (dst->family != NET_FAMILY_V4)
 		return NEXTHOP_NONE;
 	memcpy(&ip, dst->bytes, sizeof(ip));
 	return route_find_v4(ip);
 }
 
-/* @return 0 with the prefix in host order, host bits cleared. */
-static int route_prefix(const struct net_addr *dst, uint8_t len, uint32_t *ip)
+/* --- one prefix; the libraries clear its host bits --- */
+
+static bool prefix_valid(const struct net_addr *dst, uint8_t len)
+{
+	return (dst->family == NET_FAMILY_V4 && len <= 32) ||
+	       (dst->family == NET_FAMILY_V6 && len <= 128);
+}
+
+static uint32_t prefix_v4(const struct net_addr *dst)
 {
 	rte_be32_t be;
 
-	if (dst->family == NET_FAMILY_V6)
-		return -EAFNOSUPPORT;
-	if (dst->family != NET_FAMILY_V4 || len > 32)
-		return -EINVAL;
 	memcpy(&be, dst->bytes, sizeof(be));
-	*ip = rte_be_to_cpu_32(be) & (len == 0 ? 0 : UINT32_MAX << (32 - len));
-	return 0;
+	return rte_be_to_cpu_32(be);
 }
 
-/* Next hop of exactly this prefix; NEXTHOP_NONE if it is no route. */
-static uint32_t route_exact(uint32_t ip, uint8_t len)
+static int fib_add(const struct net_addr *dst, uint8_t len, uint32_t hop)
 {
-	struct rte_rib_node *node = rte_rib_lookup_exact(rte_fib_get_rib(route_fib), ip, len);
+	if (dst->family == NET_FAMILY_V6)
+		return rte_fib6_add(route_fib6, dst->bytes, len, hop);
+	return rte_fib_add(route_fib, prefix_v4(dst), len, hop);
+}
+
+static int fib_delete(const struct net_addr *dst, uint8_t len)
+{
+	if (dst->family == NET_FAMILY_V6)
+		return rte_fib6_delete(route_fib6, dst->bytes, len);
+	return rte_fib_delete(route_fib, prefix_v4(dst), len);
+}
+
+uint32_t route_exact(const struct net_addr *dst, uint8_t len)
+{
 	uint64_t hop = NEXTHOP_NONE;
 
-	if (node != NULL)
-		rte_rib_get_nh(node, &hop);
+	if (!prefix_valid(dst, len))
+		return NEXTHOP_NONE;
+	if (dst->family == NET_FAMILY_V6) {
+		struct rte_rib6_node *node =
+			rte_rib6_lookup_exact(rte_fib6_get_rib(route_fib6), dst->bytes, len);
+
+		if (node != NULL)
+			rte_rib6_get_nh(node, &hop);
+	} else {
+		struct rte_rib_node *node =
+			rte_rib_lookup_exact(rte_fib_get_rib(route_fib), prefix_v4(dst), len);
+
+		if (node != NULL)
+			rte_rib_get_nh(node, &hop);
+	}
 	return (uint32_t)hop;
 }
 
 /*
- * rte_fib of 22.11 has no RCU: a look-up that overlaps an update may read an entry of
- * a second-level table that is being cleared or reused, and one burst may take the old
- * route or none. Next hops themselves are reused only after a grace period.
+ * rte_fib and rte_fib6 of 22.11 have no RCU: a look-up that overlaps an update may read an
+ * entry of a second-level table that is being cleared or reused, and one burst may take the
+ * old route or none. Next hops themselves are reused only after a grace period.
  */
 int route_add(const struct net_addr *dst, uint8_t prefix_len, uint32_t hop)
 {
-	uint32_t ip, old;
-	int rc = route_prefix(dst, prefix_len, &ip);
+	uint32_t old;
+	int rc;
 
-	if (rc < 0)
-		return rc;
-	if (hop == NEXTHOP_NONE || hop > NEXTHOPS_MAX || nexthops[hop].refs == 0)
+	if (!prefix_valid(dst, prefix_len) || hop == NEXTHOP_NONE || hop > NEXTHOPS_MAX ||
+		nexthops[hop].refs == 0)
 		return -EINVAL;
-	old = route_exact(ip, prefix_len);
+	old = route_exact(dst, prefix_len);
 	if (old == hop)
 		return 0;
-	rc = rte_fib_add(route_fib, ip, prefix_len, hop);
+	rc = fib_add(dst, prefix_len, hop);
 	if (rc < 0)
 		return rc == -ENOMEM ? -ENOSPC : rc;
 	nexthops[hop].refs++;
@@ -248,15 +295,15 @@ int route_add(const struct net_addr *dst, uint8_t prefix_len, uint32_t hop)
 
 int route_del(const struct net_addr *dst, uint8_t prefix_len)
 {
-	uint32_t ip, old;
-	int rc = route_prefix(dst, prefix_len, &ip);
+	uint32_t old;
+	int rc;
 
-	if (rc < 0)
-		return rc;
-	old = route_exact(ip, prefix_len);
+	if (!prefix_valid(dst, prefix_len))
+		return -EINVAL;
+	old = route_exact(dst, prefix_len);
 	if (old == NEXTHOP_NONE)
 		return -ENOENT;
-	rc = rte_fib_delete(route_fib, ip, prefix_len);
+	rc = fib_delete(dst, prefix_len);
 	if (rc < 0)
 		return rc;
 	nexthop_put(old);

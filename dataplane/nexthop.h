@@ -10,6 +10,7 @@
 
 #include <rte_ether.h>
 #include <rte_fib.h>
+#include <rte_fib6.h>
 
 #include "addr.h"
 
@@ -43,8 +44,9 @@ struct nexthop {
 };
 static_assert(sizeof(struct nexthop) == 64, "one cache line");
 
-extern struct nexthop *nexthops;  /* NEXTHOPS_MAX + 1 slots */
-extern struct rte_fib *route_fib; /* IPv4; the IPv6 twin comes beside it */
+extern struct nexthop *nexthops; /* NEXTHOPS_MAX + 1 slots */
+extern struct rte_fib *route_fib;
+extern struct rte_fib6 *route_fib6;
 
 /** Next hop index for an IPv4 destination (network order); NEXTHOP_NONE if there is no route. Any
  * worker. */
@@ -54,6 +56,17 @@ static inline uint32_t route_find_v4(rte_be32_t dst)
 	uint64_t hop;
 
 	rte_fib_lookup_bulk(route_fib, &ip, &hop, 1);
+	return (uint32_t)hop;
+}
+
+/** The same for an IPv6 destination. What is ours is found faster by local_find_v6(). */
+static inline uint32_t route_find_v6(const uint8_t dst[16])
+{
+	uint8_t ip[1][RTE_FIB6_IPV6_ADDR_SIZE];
+	uint64_t hop;
+
+	memcpy(ip[0], dst, sizeof(ip[0]));
+	rte_fib6_lookup_bulk(route_fib6, ip, &hop, 1);
 	return (uint32_t)hop;
 }
 
@@ -69,13 +82,19 @@ uint32_t route_find(const struct net_addr *dst);
 /**
  * Add or replace a route.
  * @param hop  next hop index; takes a reference.
- * @return 0, -ENOSPC, -EINVAL, -EAFNOSUPPORT.
+ * @return 0, -ENOSPC, -EINVAL.
  */
 int route_add(const struct net_addr *dst, uint8_t prefix_len, uint32_t hop);
 int route_del(const struct net_addr *dst, uint8_t prefix_len);
 
-/** Find or make a next hop of this type on a network interface. @return its index (with a
- * reference), or -ENOSPC. */
+/** Next hop of exactly this prefix (host bits are ignored); NEXTHOP_NONE if it is no route. */
+uint32_t route_exact(const struct net_addr *dst, uint8_t prefix_len);
+
+/**
+ * Find or make a next hop of this type on a network interface (netif.h), whose port and VLAN
+ * it takes.
+ * @return its index (with a reference), -ENOSPC, or -EINVAL: no such interface.
+ */
 int nexthop_get(
 	enum nexthop_type type, uint16_t netif, const struct net_addr *addr, uint16_t local);
 void nexthop_put(uint32_t hop);

@@ -17,6 +17,7 @@
 #include "kernel_path.h"
 #include "log.h"
 #include "netdev.h"
+#include "netif.h"
 #include "nexthop.h"
 #include "ports.h"
 #include "source_table.h"
@@ -122,7 +123,7 @@ static void port_refresh(uint16_t i)
 	}
 	if (rte_eth_dev_get_mtu(ports[i].eth_id, &mtu) == 0)
 		s->mtu = mtu;
-	if (twin_ifindex(i) != 0 && s->twin[0] == '\0')
+	if (netifs[i].ifindex != 0 && s->twin[0] == '\0')
 		snprintf(s->twin, sizeof(s->twin), "%s", ports[i].name);
 }
 

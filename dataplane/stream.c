@@ -108,20 +108,20 @@ static bool stream_remote(const struct stream *s, unsigned int end, struct net_e
 static uint16_t stream_nexthop(const struct net_addr *dst, uint16_t realm)
 {
 	uint32_t hop = route_find_realm(dst, realm);
-	uint16_t port;
+	uint16_t netif;
 	int rc;
 
 	switch (nexthops[hop].type) {
 	case NEXTHOP_NEIGHBOUR:
-		port = nexthops[hop].port;
-		rc = nexthop_get(NEXTHOP_NEIGHBOUR, port, &nexthops[hop].addr, 0);
+		netif = nexthops[hop].netif;
+		rc = nexthop_get(NEXTHOP_NEIGHBOUR, netif, &nexthops[hop].addr, 0);
 		break;
 	case NEXTHOP_CONNECTED:
 		/* Not looked up yet: ask the kernel now, so that it is known when media comes. */
-		port = nexthops[hop].port;
-		rc = nexthop_get(NEXTHOP_NEIGHBOUR, port, dst, 0);
+		netif = nexthops[hop].netif;
+		rc = nexthop_get(NEXTHOP_NEIGHBOUR, netif, dst, 0);
 		if (rc > 0)
-			netlink_neighbour_probe(port, dst);
+			netlink_neighbour_probe(netif, dst);
 		break;
 	default: /* no route, or an address of ours */
 		return NEXTHOP_NONE;

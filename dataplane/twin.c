@@ -18,6 +18,7 @@
 #include "kernel_path.h"
 #include "log.h"
 #include "netdev.h"
+#include "netif.h"
 #include "ports.h"
 
 #define TWIN_BURST 32
@@ -26,7 +27,6 @@
 struct twin {
 	uint16_t port;
 	uint16_t eth_id;
-	unsigned int ifindex;
 	int raw_fd; /* gleaning: IP packets that the kernel sends */
 	char device[64];
 };
@@ -41,22 +41,6 @@ static struct twin *twin_find(uint16_t port)
 			return &twins[i];
 	}
 	return NULL;
-}
-
-unsigned int twin_ifindex(uint16_t port)
-{
-	const struct twin *t = twin_find(port);
-
-	return t == NULL ? 0 : t->ifindex;
-}
-
-int twin_port(unsigned int ifindex)
-{
-	for (unsigned int i = 0; i < n_twins; i++) {
-		if (twins[i].ifindex == ifindex)
-			return twins[i].port;
-	}
-	return -ENOENT;
 }
 
 static int device_make_by(const char *driver, struct twin *t, const char *name, const char *options,
@@ -141,7 +125,6 @@ int twin_add(uint16_t port, const char *name, const uint8_t mac[6], uint16_t mtu
 		rte_vdev_uninit(t->device);
 		return rc;
 	}
-	t->ifindex = if_nametoindex(name);
 	n_twins++;
 	return 0;
 }
@@ -193,7 +176,7 @@ static void packet_glean(struct rte_mbuf *m)
 {
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *);
 	const struct pkt_meta *meta = pkt_meta(m);
-	const struct twin *t = twin_find((uint16_t)meta->value2);
+	const struct twin *t = twin_find(netifs[meta->value2 % NETIFS_MAX].port);
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = ip->dst_addr};
 
 	if (t == NULL ||

@@ -110,7 +110,7 @@ struct pkt_meta {
 	uint8_t drop;	 /* enum drop_reason, for the drop node */
 	uint8_t origin;	 /* enum pkt_origin */
 	uint32_t value;	 /* nexthop index, slot value, realm ...: between two neighbouring nodes */
-	uint32_t value2; /* index into worker.scans, local index, port to glean by */
+	uint32_t value2; /* index into worker.scans, local index, netif to glean by */
 	uint16_t netif;	 /* where it entered, port and VLAN (netif.h) */
 	uint8_t stage;	 /* enum handover_stage: where another worker goes on with it */
 	uint8_t pad;

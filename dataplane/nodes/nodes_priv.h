@@ -203,7 +203,7 @@ static inline rte_edge_t nexthop_send(
 	}
 	if (nh->type != NEXTHOP_NEIGHBOUR && nh->type != NEXTHOP_CONNECTED)
 		return pkt_drop(m, DROP_OUT_REFUSED);
-	pkt_meta(m)->value2 = nh->port;
+	pkt_meta(m)->value2 = nh->netif;
 	return edge_glean;
 }
 

@@ -14,6 +14,7 @@
 #include "flow.h"
 #include "kernel_path.h"
 #include "local.h"
+#include "netif.h"
 #include "nexthop.h"
 #include "ring.h"
 
@@ -45,29 +46,43 @@ void boundary_event(uint8_t group, void *record, size_t len)
 	MUST(len <= API_RECORD_MAX && hdr->len == len);
 }
 
-int netlink_address_add(uint16_t port, const struct net_addr *addr, uint8_t prefix_len)
+int netlink_address_add(uint16_t netif, const struct net_addr *addr, uint8_t prefix_len)
 {
 	return 0;
 }
 
-int netlink_address_del(uint16_t port, const struct net_addr *addr, uint8_t prefix_len)
+int netlink_address_del(uint16_t netif, const struct net_addr *addr, uint8_t prefix_len)
 {
 	return 0;
 }
 
-int netlink_gateway_add(uint16_t port, const struct net_addr *gateway)
+int netlink_gateway_add(uint16_t netif, const struct net_addr *gateway)
 {
 	return 0;
 }
 
-int netlink_gateway_del(uint16_t port, const struct net_addr *gateway)
+int netlink_gateway_del(uint16_t netif, const struct net_addr *gateway)
 {
 	return 0;
 }
 
-int netlink_neighbour_probe(uint16_t port, const struct net_addr *addr)
+int netlink_neighbour_probe(uint16_t netif, const struct net_addr *addr)
 {
 	return 0;
+}
+
+int netlink_vlan_add(const char *name, unsigned int twin, uint16_t vlan)
+{
+	return 0;
+}
+
+int netlink_vlan_del(const char *name, unsigned int ifindex)
+{
+	return 0;
+}
+
+void netlink_netif_gone(uint16_t netif)
+{
 }
 
 /* --- the target --- */
@@ -86,6 +101,7 @@ static void start(void)
 	MUST(stats_region_init(FLOWS, 0) == 0);
 	snprintf(stats_region->port[0].name, API_NAME_MAX, "a");
 	snprintf(stats_region->port[1].name, API_NAME_MAX, "b");
+	MUST(netif_init() == 0);
 	MUST(nexthop_init() == 0 && local_init() == 0);
 	MUST(stream_init(FLOWS, (void *)((char *)stats_region + stats_region->flow_offset)) == 0);
 	shared = aligned_alloc(64, ring_footprint(RING_BYTES));

@@ -5,6 +5,7 @@
 #include "boundary.h"
 #include "doubles.h"
 #include "local.h"
+#include "netif.h"
 #include "nexthop.h"
 #include "worker.h"
 
@@ -12,7 +13,6 @@ struct worker workers[API_WORKERS_MAX];
 unsigned int n_workers;
 struct rte_rcu_qsbr *worker_qsbr;
 unsigned int graces;
-unsigned int twin_index[API_PORTS_MAX];
 
 void worker_grace(void)
 {
@@ -41,6 +41,7 @@ void dataplane_setup(uint32_t flows)
 		memcpy(p->mac, "\x02\0\0\0\0\x10", 6);
 		p->mac[5] = (uint8_t)(0x10 + i);
 	}
+	assert_int_equal(netif_init(), 0);
 }
 
 struct net_addr test_addr(const char *text)
@@ -79,10 +80,10 @@ void test_gateway(uint16_t realm, const char *addr, const char *gateway, uint32_
 	assert_int_equal(local_address_set(&a, epoch), 0);
 }
 
-void test_connected(const char *net, uint8_t len, uint16_t port)
+void test_connected(const char *net, uint8_t len, uint16_t netif)
 {
 	struct net_addr a = test_addr(net);
-	int hop = nexthop_get(NEXTHOP_CONNECTED, port, &a, 0);
+	int hop = nexthop_get(NEXTHOP_CONNECTED, netif, &a, 0);
 
 	assert_true(hop > 0);
 	assert_int_equal(route_add(&a, len, (uint32_t)hop), 0);

@@ -17,9 +17,9 @@
 #include "records.h"
 
 extern unsigned int graces;	  /* worker_grace() calls */
-extern unsigned int twin_index[]; /* kernel interface of each port, 0: none */
 extern unsigned int kernel_addrs; /* addresses that the kernel has */
 extern unsigned int kernel_gateways;
+extern unsigned int kernel_vlans;  /* VLAN interfaces that there are */
 extern unsigned int kernel_probes; /* neighbours asked for */
 
 /** Start EAL without hugepages and the statistics region with `flows` slots. */
@@ -34,7 +34,7 @@ void test_realm(uint16_t realm, uint16_t port, const char *addr, uint32_t idle_m
 /** Set that address again, with a gateway (NULL: without). */
 void test_gateway(uint16_t realm, const char *addr, const char *gateway, uint32_t epoch);
 
-/** Route net/len: hosts are on link of the port. */
-void test_connected(const char *net, uint8_t len, uint16_t port);
+/** Route net/len: hosts are on link of the interface. */
+void test_connected(const char *net, uint8_t len, uint16_t netif);
 
 #endif

@@ -2,34 +2,50 @@
 #include "doubles.h"
 #include "kernel_path.h"
 
-unsigned int kernel_addrs, kernel_gateways, kernel_probes;
+unsigned int kernel_addrs, kernel_gateways, kernel_probes, kernel_vlans;
 
-int netlink_address_add(uint16_t port, const struct net_addr *addr, uint8_t prefix_len)
+int netlink_address_add(uint16_t netif, const struct net_addr *addr, uint8_t prefix_len)
 {
 	kernel_addrs++;
 	return 0;
 }
 
-int netlink_address_del(uint16_t port, const struct net_addr *addr, uint8_t prefix_len)
+int netlink_address_del(uint16_t netif, const struct net_addr *addr, uint8_t prefix_len)
 {
 	kernel_addrs--;
 	return 0;
 }
 
-int netlink_gateway_add(uint16_t port, const struct net_addr *gateway)
+int netlink_gateway_add(uint16_t netif, const struct net_addr *gateway)
 {
 	kernel_gateways++;
 	return 0;
 }
 
-int netlink_gateway_del(uint16_t port, const struct net_addr *gateway)
+int netlink_gateway_del(uint16_t netif, const struct net_addr *gateway)
 {
 	kernel_gateways--;
 	return 0;
 }
 
-int netlink_neighbour_probe(uint16_t port, const struct net_addr *addr)
+int netlink_neighbour_probe(uint16_t netif, const struct net_addr *addr)
 {
 	kernel_probes++;
 	return 0;
+}
+
+int netlink_vlan_add(const char *name, unsigned int twin, uint16_t vlan)
+{
+	kernel_vlans++;
+	return 0;
+}
+
+int netlink_vlan_del(const char *name, unsigned int ifindex)
+{
+	kernel_vlans--;
+	return 0;
+}
+
+void netlink_netif_gone(uint16_t netif)
+{
 }

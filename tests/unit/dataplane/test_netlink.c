@@ -17,6 +17,7 @@
 #include "flow.h"
 #include "kernel_path.h"
 #include "local.h"
+#include "netif.h"
 #include "nexthop.h"
 
 #define PORTS 2
@@ -27,20 +28,6 @@ static const uint8_t peer_mac[6] = {0x02, 0xaa, 0xbb, 0xcc, 0xdd, 0x01};
 void boundary_event(uint8_t group, void *record, size_t len)
 {
 	fail_msg("no event expected");
-}
-
-unsigned int twin_ifindex(uint16_t port)
-{
-	return port < PORTS ? twin_index[port] : 0;
-}
-
-int twin_port(unsigned int ifindex)
-{
-	for (int i = 0; i < PORTS; i++) {
-		if (twin_index[i] == ifindex)
-			return i;
-	}
-	return -ENOENT;
 }
 
 static void ip(const char *args)
@@ -81,8 +68,9 @@ static int setup(void **state)
 		assert_true(taps[i] >= 0);
 		snprintf(args, sizeof(args), "link set %s up", name);
 		ip(args);
-		twin_index[i] = if_nametoindex(name);
+		snprintf(stats_region->port[i].name, API_NAME_MAX, "%s", name);
 	}
+	assert_int_equal(netif_init(), 0);
 	assert_int_equal(netlink_init(), 0);
 	return 0;
 }
@@ -90,10 +78,9 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	netlink_fini();
-	for (int i = 0; i < PORTS; i++) {
+	netif_fini();
+	for (int i = 0; i < PORTS; i++)
 		close(taps[i]);
-		twin_index[i] = 0;
-	}
 	stream_fini();
 	local_fini();
 	nexthop_fini();

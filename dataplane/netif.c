@@ -1,0 +1,110 @@
+#include <errno.h>
+
+#include "boundary.h"
+#include "grace.h"
+#include "kernel_path.h"
+#include "log.h"
+#include "netif.h"
+
+struct netif netifs[NETIFS_MAX];
+_Atomic uint16_t netif_by_tag[API_PORTS_MAX][NETIF_VLANS];
+
+/* VLAN ids 0 and 4095 are none (IEEE 802.1Q table 9-2). */
+#define VLAN_LAST 4094
+
+static void tag_set(uint16_t port, uint16_t vlan, uint16_t netif)
+{
+	atomic_store_explicit(&netif_by_tag[port][vlan], netif, memory_order_release);
+}
+
+int netif_init(void)
+{
+	memset(netifs, 0, sizeof(netifs));
+	for (uint16_t p = 0; p < API_PORTS_MAX; p++) {
+		const char *name = stats_region->port[p].name;
+
+		for (uint16_t v = 0; v < NETIF_VLANS; v++)
+			tag_set(p, v, NETIF_NONE);
+		if (name[0] == '\0')
+			continue;
+		netifs[p] = (struct netif){
+			.port = p, .used = true, .ifindex = if_nametoindex(name), .refs = 1};
+		snprintf(netifs[p].name, sizeof(netifs[p].name), "%s", name);
+		tag_set(p, 0, p);
+	}
+	return 0;
+}
+
+void netif_fini(void)
+{
+	/* The kernel's VLAN interfaces go with the twin that they are on. */
+	memset(netifs, 0, sizeof(netifs));
+}
+
+/* "PORT.VLAN"; of a port's name that is too long for that, its beginning. */
+static void vlan_name(char name[IFNAMSIZ], const char *port, uint16_t vlan)
+{
+	char tag[sizeof(".65535")];
+	int len = snprintf(tag, sizeof(tag), ".%u", vlan);
+
+	snprintf(name, IFNAMSIZ, "%.*s%s", IFNAMSIZ - 1 - len, port, tag);
+}
+
+static int vlan_new(uint16_t port, uint16_t vlan)
+{
+	for (uint16_t i = API_PORTS_MAX; i < NETIFS_MAX; i++) {
+		struct netif *n = &netifs[i];
+		int rc;
+
+		if (n->used)
+			continue;
+		*n = (struct netif){.port = port, .vlan = vlan, .used = true, .refs = 1};
+		vlan_name(n->name, stats_region->port[port].name, vlan);
+		rc = netlink_vlan_add(n->name, netifs[port].ifindex, vlan);
+		if (rc < 0) {
+			*n = (struct netif){0};
+			return rc;
+		}
+		n->ifindex = if_nametoindex(n->name);
+		/* Workers read port and VLAN by the index that this publishes. */
+		tag_set(port, vlan, i);
+		return i;
+	}
+	return -ENOSPC;
+}
+
+int netif_get(uint16_t port, uint16_t vlan)
+{
+	uint16_t i;
+
+	if (port >= API_PORTS_MAX || !netifs[port].used || vlan > VLAN_LAST)
+		return -EINVAL;
+	i = netif_of(port, vlan);
+	if (i == NETIF_NONE)
+		return vlan_new(port, vlan);
+	netifs[i].refs++;
+	return i;
+}
+
+void netif_put(uint16_t netif)
+{
+	struct netif *n;
+
+	if (netif >= NETIFS_MAX || !netifs[netif].used || --netifs[netif].refs > 0)
+		return;
+	n = &netifs[netif];
+	tag_set(n->port, n->vlan, NETIF_NONE);
+	grace_wait(grace_stamp());
+	netlink_netif_gone(netif);
+	netlink_vlan_del(n->name, n->ifindex);
+	*n = (struct netif){0};
+}
+
+int netif_find(unsigned int ifindex)
+{
+	for (uint16_t i = 0; ifindex != 0 && i < NETIFS_MAX; i++) {
+		if (netifs[i].used && netifs[i].ifindex == ifindex)
+			return i;
+	}
+	return -ENOENT;
+}
