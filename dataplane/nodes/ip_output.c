@@ -14,7 +14,7 @@ static inline void ip_output_chunk(
 		uint16_t realm = (uint16_t)pkt_meta(m[i])->value;
 
 		next[i] = nexthop_send(m[i], route_find_realm_v4(ip->dst_addr, realm),
-			IP_OUTPUT_GLEAN, IP_OUTPUT_TX);
+			RTE_ETHER_TYPE_IPV4, IP_OUTPUT_GLEAN, IP_OUTPUT_TX);
 	}
 }
 

@@ -171,23 +171,33 @@ static __rte_always_inline uint16_t node_run(
 	return n;
 }
 
-/** Prepend the Ethernet header of a resolved next hop. */
-static inline void ether_build(struct rte_mbuf *m, const struct nexthop *nh, uint64_t link)
+/** Prepend the Ethernet header of a resolved next hop, with its VLAN's tag (priority 0). */
+static inline void ether_build(
+	struct rte_mbuf *m, const struct nexthop *nh, uint64_t link, uint16_t ether_type)
 {
-	struct rte_ether_hdr *eth = (void *)rte_pktmbuf_prepend(m, sizeof(*eth));
+	struct rte_ether_hdr *eth;
 
 	/* Headroom: what came in had the header, what we make leaves room. */
+	if (unlikely(nh->vlan != 0)) {
+		struct rte_vlan_hdr *tag = (void *)rte_pktmbuf_prepend(m, sizeof(*tag));
+
+		tag->vlan_tci = rte_cpu_to_be_16(nh->vlan);
+		tag->eth_proto = rte_cpu_to_be_16(ether_type);
+		ether_type = RTE_ETHER_TYPE_VLAN;
+	}
+	eth = (void *)rte_pktmbuf_prepend(m, sizeof(*eth));
 	memcpy(&eth->dst_addr, &link, sizeof(eth->dst_addr));
 	eth->src_addr = nh->src_mac;
-	eth->ether_type = rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4);
+	eth->ether_type = rte_cpu_to_be_16(ether_type);
 }
 
 /**
  * Give an IP packet to its next hop.
+ * @param ether_type           of its family.
  * @param edge_glean, edge_tx  edges of the calling node.
  */
-static inline rte_edge_t nexthop_send(
-	struct rte_mbuf *m, uint32_t hop, rte_edge_t edge_glean, rte_edge_t edge_tx)
+static inline rte_edge_t nexthop_send(struct rte_mbuf *m, uint32_t hop, uint16_t ether_type,
+	rte_edge_t edge_glean, rte_edge_t edge_tx)
 {
 	const struct nexthop *nh = &nexthops[hop];
 	uint64_t link;
@@ -198,7 +208,7 @@ static inline rte_edge_t nexthop_send(
 		return pkt_drop(m, DROP_OUT_TOO_LONG);
 	link = atomic_load_explicit(&((struct nexthop *)(uintptr_t)nh)->link, memory_order_relaxed);
 	if (likely(link != 0 && nh->type == NEXTHOP_NEIGHBOUR)) {
-		ether_build(m, nh, link);
+		ether_build(m, nh, link, ether_type);
 		return (rte_edge_t)(edge_tx + nh->port);
 	}
 	if (nh->type != NEXTHOP_NEIGHBOUR && nh->type != NEXTHOP_CONNECTED)
