@@ -29,6 +29,17 @@ enum link_state {
 	LINK_DETACHING, /* waiting for the shards to let go */
 };
 
+/* Cookies of operators' commands have this bit; those of the configuration name a realm. */
+#define COOKIE_ASK (1ull << 63)
+#define ASKS_MAX 32
+
+/* A command that waits for its answer. */
+struct ask {
+	uint64_t cookie; /* 0: free */
+	dataplane_link_done_fn done;
+	void *ctx;
+};
+
 struct dataplane_link {
 	struct dataplane_link_env env;
 	enum link_state state;
@@ -40,6 +51,8 @@ struct dataplane_link {
 	unsigned int shards_busy; /* LINK_DETACHING: that have not answered yet */
 	struct realm_commands at;
 	uint64_t told; /* streams of the dump */
+	struct ask asks[ASKS_MAX];
+	uint64_t asked; /* makes cookies */
 	struct dataplane_link_stats stats;
 };
 
@@ -130,6 +143,47 @@ static void configure_start(struct dataplane_link *l)
 
 /* --- events --- */
 
+static void asks_answer(struct dataplane_link *l, uint64_t cookie, int status)
+{
+	for (unsigned int i = 0; i < ASKS_MAX; i++) {
+		struct ask a = l->asks[i];
+
+		if (a.cookie != cookie)
+			continue;
+		l->asks[i].cookie = 0;
+		a.done(a.ctx, status);
+		return;
+	}
+}
+
+static void asks_fail(struct dataplane_link *l)
+{
+	for (unsigned int i = 0; i < ASKS_MAX; i++) {
+		if (l->asks[i].cookie != 0)
+			asks_answer(l, l->asks[i].cookie, -ENOTCONN);
+	}
+}
+
+int dataplane_link_ask(struct dataplane_link *l, struct cmd_hdr *cmd, size_t len,
+	dataplane_link_done_fn done, void *ctx)
+{
+	const struct str_view piece = {(const char *)cmd, len};
+	struct ask *a = l->asks;
+
+	if (l->state != LINK_UP)
+		return -ENOTCONN;
+	while (a < l->asks + ASKS_MAX && a->cookie != 0)
+		a++;
+	if (a == l->asks + ASKS_MAX)
+		return -EBUSY;
+	cmd->cookie = COOKIE_ASK | ++l->asked;
+	if (ring_put(&l->session->main.cmd, &piece, 1) < 0)
+		return -ENOBUFS;
+	*a = (struct ask){cmd->cookie, done, ctx};
+	ring_publish(&l->session->main.cmd);
+	return 0;
+}
+
 static void done_take(struct dataplane_link *l, const struct record_hdr *rec, size_t len)
 {
 	struct rec_done done;
@@ -140,6 +194,11 @@ static void done_take(struct dataplane_link *l, const struct record_hdr *rec, si
 		return;
 	}
 	memcpy(&done, rec, sizeof(done));
+	if ((done.cookie & COOKIE_ASK) != 0) {
+		asks_answer(l, done.cookie,
+			done.status <= 0 && done.status > -4096 ? done.status : -EIO);
+		return;
+	}
 	if (done.status != 0) {
 		l->stats.commands_failed++;
 		log_error("the dataplane refused %s error=\"%s\"",
@@ -255,6 +314,7 @@ static void link_lost(struct dataplane_link *l)
 	l->state = LINK_DETACHING;
 	evtimer_del(l->timer);
 	events_free(l);
+	asks_fail(l);
 	/* All of them, with rings or without: they forget what the dump had told, too. */
 	l->shards_busy = l->env.n_shards;
 	for (unsigned int i = 0; i < l->env.n_shards; i++)
@@ -338,6 +398,7 @@ void dataplane_link_free(struct dataplane_link *l)
 {
 	if (l == NULL)
 		return;
+	asks_fail(l);
 	session_free(l);
 	event_free(l->timer);
 	free(l);

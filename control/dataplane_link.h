@@ -41,6 +41,18 @@ const struct stats *dataplane_link_stats_map(const struct dataplane_link *l);
 size_t dataplane_link_stats_bytes(const struct dataplane_link *l);
 /** Why it is away, a sentence. */
 const char *dataplane_link_why(const struct dataplane_link *l);
+/** @param status  0 or negative errno: the dataplane's answer, or -ENOTCONN when it went away. */
+typedef void (*dataplane_link_done_fn)(void *ctx, int status);
+
+/**
+ * Put one command of an operator's on the main thread's ring.
+ * @param cmd   the record; type and version are filled in by the caller, the cookie here.
+ * @param done  called once, later, when 0 was returned.
+ * @return 0; -ENOTCONN (nobody attached), -EBUSY (too many unanswered), -ENOBUFS (ring full).
+ */
+int dataplane_link_ask(struct dataplane_link *l, struct cmd_hdr *cmd, size_t len,
+	dataplane_link_done_fn done, void *ctx);
+
 const struct dataplane_link_stats *dataplane_link_get_stats(const struct dataplane_link *l);
 
 #endif

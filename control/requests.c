@@ -4,6 +4,7 @@
  */
 #include <unistd.h>
 
+#include "capture_requests.h"
 #include "collect.h"
 #include "heap.h"
 #include "show.h"
@@ -244,5 +245,8 @@ const struct rpc_method control_methods[] = {
 	{"drops", drops},
 	{"stats", stats},
 	{"memory", memory},
+	{"capture", capture_request},
+	{"capture_start", capture_start_request},
+	{"capture_stop", capture_stop_request},
 	{NULL, NULL},
 };

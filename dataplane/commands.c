@@ -3,6 +3,7 @@
 #include "attach.h"
 #include "boundary.h"
 #include "boundary_priv.h"
+#include "capture.h"
 #include "flow.h"
 #include "local.h"
 #include "log.h"
@@ -204,6 +205,21 @@ static int run_stream_del(const void *rec, uint32_t epoch, uint8_t group, struct
 	return rc;
 }
 
+static int run_capture_start(const void *rec, uint32_t epoch, uint8_t group, struct rec_done *done)
+{
+	const struct rec_capture_start *r = rec;
+
+	if (memchr(r->file, '\0', sizeof(r->file)) == NULL || r->max_mib == 0 || r->max_s == 0 ||
+		r->snaplen < 64 || r->snaplen > API_SNAPLEN_MAX)
+		return -EINVAL;
+	return capture_start(r);
+}
+
+static int run_capture_stop(const void *rec, uint32_t epoch, uint8_t group, struct rec_done *done)
+{
+	return capture_stop();
+}
+
 static const struct command {
 	size_t size;
 	command_fn run;
@@ -215,6 +231,8 @@ static const struct command {
 	[REC_SYNC] = {sizeof(struct rec_sync), run_sync},
 	[REC_STREAM_SET] = {sizeof(struct rec_stream_set), run_stream_set},
 	[REC_STREAM_DEL] = {sizeof(struct rec_stream_del), run_stream_del},
+	[REC_CAPTURE_START] = {sizeof(struct rec_capture_start), run_capture_start},
+	[REC_CAPTURE_STOP] = {sizeof(struct rec_capture_stop), run_capture_stop},
 };
 
 int command_run(const void *rec, size_t len, uint32_t epoch, uint8_t group, struct rec_done *done)

@@ -12,6 +12,7 @@
 #include <rte_lcore.h>
 
 #include "boundary.h"
+#include "capture.h"
 #include "claim.h"
 #include "dataplane_config.h"
 #include "eal.h"
@@ -104,6 +105,12 @@ static int twins_start(void)
 	return rc;
 }
 
+static int captures_start(void)
+{
+	capture_init(config->captures);
+	return 0;
+}
+
 static int boundary_start(void)
 {
 	return boundary_init(config->socket);
@@ -169,6 +176,7 @@ static const struct module modules[] = {
 	{"boundary", boundary_start, boundary_fini},
 	{"events", events_init, events_fini},
 	{"worker loops", worker_start, worker_stop},
+	{"captures", captures_start, capture_fini},
 };
 
 static unsigned int n_started;
@@ -222,6 +230,7 @@ static void housekeeping(uint64_t now)
 		return;
 	next = now + TICK_MS;
 	statistics_refresh();
+	capture_poll(now);
 	if (now < next_slow)
 		return;
 	next_slow = now + 1000;

@@ -38,6 +38,9 @@ void command_help(FILE *out);
 const char *command_complete(
 	const char *const words[], unsigned int n, struct str_view prefix, unsigned int i);
 
+/** "capture ...": words[0..n) follow. @return enum cli_exit. */
+int capture_run(struct cli *cli, const char *const words[], unsigned int n);
+
 /** Read commands from the terminal until its end or "quit". @return enum cli_exit. */
 int shell_run(struct cli *cli);
 
@@ -50,6 +53,7 @@ void format_calls(const struct cli *cli, const json_t *result);
 void format_call(const struct cli *cli, const json_t *result);
 void format_drops(const struct cli *cli, const json_t *result);
 void format_stats(const struct cli *cli, const json_t *result);
+void format_capture(const struct cli *cli, const json_t *result);
 void format_memory(const struct cli *cli, const json_t *result);
 
 enum column_kind {

@@ -24,6 +24,7 @@ static const struct show_noun nouns[] = {
 		"all"},
 	{"stats", "every counter", format_stats, NULL, NULL},
 	{"memory", "packet buffers, tables, heap", format_memory, NULL, NULL},
+	{"capture", "the packet capture that runs, or the last one", format_capture, NULL, NULL},
 };
 
 static int usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -51,13 +52,15 @@ void command_help(FILE *out)
 		fprintf(out, "  %-20s %s\n", words, nouns[i].help);
 	}
 	fprintf(out,
-		"  %-20s %s\n  %-20s %s\n\n"
+		"  %-20s %s\n  %-20s %s\n  %-20s %s\n  %-20s %s\n\n"
 		"Without a command, on a terminal: an interactive shell.\n"
 		"  -s SOCKET  control socket; default $SALLYPORT_SOCKET, or %s\n"
 		"  --json     the answer as JSON\n"
 		"Exit status: 0; 1 refused or unreachable; 2 wrong usage or configuration.\n",
-		"config check FILE", "check a configuration file, without a running Sallyport",
-		"help", "this text", CONFIG_CONTROL_SOCKET_DEFAULT);
+		"capture start", "\"capture start [FILTER] FILE\": packets to a pcap-ng file",
+		"capture stop", "end it", "config check FILE",
+		"check a configuration file, without a running Sallyport", "help", "this text",
+		CONFIG_CONTROL_SOCKET_DEFAULT);
 }
 
 static int config_check_run(struct cli *cli, const char *file)
@@ -153,6 +156,8 @@ int command_run(struct cli *cli, const char *const words[], unsigned int n)
 			return config_check_run(cli, words[2]);
 		return usage("only \"config check FILE\" is known");
 	}
+	if (n >= 1 && strcmp(words[0], "capture") == 0)
+		return capture_run(cli, words + 1, n - 1);
 	if (n == 0 || strcmp(words[0], "show") != 0)
 		return usage("no command \"%.40s\"", n > 0 ? words[0] : "");
 	if (n == 1)
@@ -166,7 +171,7 @@ int command_run(struct cli *cli, const char *const words[], unsigned int n)
 const char *command_complete(
 	const char *const words[], unsigned int n, struct str_view prefix, unsigned int i)
 {
-	static const char *const verbs[] = {"show", "config", "help", "quit"};
+	static const char *const verbs[] = {"show", "capture", "config", "help", "quit"};
 	const char *candidates[ARRAY_LEN(nouns)];
 	size_t count = 0;
 
@@ -178,6 +183,9 @@ const char *command_complete(
 			candidates[count] = nouns[count].noun;
 	} else if (n == 1 && strcmp(words[0], "config") == 0) {
 		candidates[count++] = "check";
+	} else if (n == 1 && strcmp(words[0], "capture") == 0) {
+		candidates[count++] = "start";
+		candidates[count++] = "stop";
 	} else if (n == 2 && strcmp(words[0], "show") == 0 && strcmp(words[1], "drops") == 0) {
 		candidates[count++] = "all";
 	}

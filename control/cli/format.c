@@ -310,3 +310,20 @@ void format_memory(const struct cli *cli, const json_t *r)
 	if (json_array_size(get(heap, "arenas")) > 0)
 		table_print(cli, get(heap, "arenas"), arenas, ARRAY_LEN(arenas));
 }
+
+void format_capture(const struct cli *cli, const json_t *r)
+{
+	if (json_object_size(r) == 0) {
+		fprintf(cli->out, "no capture; \"sally capture start [FILTER] FILE\" begins one\n");
+		return;
+	}
+	row(cli, "file", get(r, "file"), COLUMN_TEXT);
+	row(cli, "running", get(r, "running"), COLUMN_TEXT);
+	row(cli, "packets", get(r, "packets"), COLUMN_NUMBER);
+	row(cli, "size", get(r, "bytes"), COLUMN_BYTES);
+	row(cli, "missed", get(r, "missed"), COLUMN_NUMBER);
+	if (json_is_true(get(r, "running")))
+		row(cli, "seconds", get(r, "seconds"), COLUMN_NUMBER);
+	else
+		row(cli, "ended by", get(r, "ended"), COLUMN_TEXT);
+}

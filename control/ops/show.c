@@ -171,6 +171,33 @@ json_t *show_drops(const struct stats *s, bool all)
 	return list;
 }
 
+json_t *show_capture(const struct stats *s, uint64_t now_ms)
+{
+	static const char *const ends[CAPTURE_END_COUNT] = {
+		[CAPTURE_END_NONE] = "",
+		[CAPTURE_END_STOPPED] = "stopped",
+		[CAPTURE_END_SIZE] = "its size limit",
+		[CAPTURE_END_TIME] = "its time limit",
+		[CAPTURE_END_WRITE] = "the file could not be written; is the disk full?",
+	};
+	const struct stats_capture *c = &s->capture;
+	bool running = c->running != 0;
+	unsigned int end = c->end;
+	char file[sizeof(c->file)];
+
+	memcpy(file, c->file, sizeof(file));
+	file[sizeof(file) - 1] = '\0';
+	if (file[0] == '\0')
+		return json_object();
+	for (size_t i = 0; file[i] != '\0'; i++)
+		file[i] = file[i] >= 0x20 && file[i] < 0x7f ? file[i] : '?';
+	return json_pack("{s:b, s:s, s:o, s:o, s:o, s:o, s:s}", "running", running, "file", file,
+		"packets", number(c->packets), "bytes", number(c->bytes), "missed",
+		number(c->missed), "seconds",
+		number(running && now_ms > c->start_ms ? (now_ms - c->start_ms) / 1000 : 0),
+		"ended", end < CAPTURE_END_COUNT ? ends[end] : "");
+}
+
 json_t *show_pools(const struct stats *s)
 {
 	json_t *list = json_array();

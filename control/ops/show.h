@@ -23,6 +23,8 @@ json_t *show_graph(const struct stats *s);
 json_t *show_drops(const struct stats *s, bool all);
 /** [{name, size, used, bytes}]. */
 json_t *show_pools(const struct stats *s);
+/** {running, file, packets, bytes, missed, seconds, ended}; {} when there was none. */
+json_t *show_capture(const struct stats *s, uint64_t now_ms);
 /** {"dataplane_streams": 1, "port_access_rx_packets": 2, ...}: everything, flat. */
 json_t *show_flat(const struct stats *s);
 

@@ -8,6 +8,8 @@
 #define API_NAME_MAX 16	   /* port and realm names with the NUL; a Linux interface name */
 #define API_PORTS_MAX 16   /* device ports */
 #define API_REALMS_MAX 256 /* sides of the border */
+#define API_FILE_MAX 64	   /* name of a capture file with the NUL */
+#define API_SNAPLEN_MAX 9216
 #define API_REALM_ANY 0xffff
 #define API_SOURCE_SECONDS_MAX \
 	604800		   /* a week: the longest time that a source is promoted or denied */

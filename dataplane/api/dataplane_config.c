@@ -47,6 +47,7 @@ static const cyaml_schema_value_t port_schema = {
 
 const cyaml_schema_field_t dataplane_config_fields[] = {
 	FIELD_STRING("socket", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, socket, 107),
+	FIELD_STRING("captures", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, captures, 120),
 	FIELD_STRING("cores", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, cores, 256),
 	FIELD_STRING("main_core", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, main_core, 16),
 	CYAML_FIELD_ENUM("idle", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, struct dataplane_config,
@@ -121,7 +122,8 @@ static int default_cores(struct dataplane_config *c)
 
 static int defaults(struct dataplane_config *c)
 {
-	if (default_string(&c->socket, ATTACH_SOCKET_DEFAULT) < 0 || default_cores(c) < 0)
+	if (default_string(&c->socket, ATTACH_SOCKET_DEFAULT) < 0 ||
+		default_string(&c->captures, CAPTURES_DEFAULT) < 0 || default_cores(c) < 0)
 		return -ENOMEM;
 	default_uint(&c->memory_mib, 512);
 	default_uint(&c->mbufs, 16384);
@@ -300,6 +302,7 @@ void dataplane_config_free(struct dataplane_config *c)
 	}
 	free(c->ports);
 	free(c->socket);
+	free(c->captures);
 	free(c->cores);
 	free(c->main_core);
 	free(c);

@@ -14,6 +14,8 @@
 
 struct config_doc;
 
+#define CAPTURES_DEFAULT "/var/lib/sallyport/captures"
+
 enum dataplane_idle { IDLE_ADAPTIVE, IDLE_POLL };
 enum dataplane_hugepages { HUGEPAGES_AUTO, HUGEPAGES_NEVER, HUGEPAGES_REQUIRE };
 
@@ -28,6 +30,7 @@ struct dataplane_port_config {
 /** Defaults are applied by dataplane_config_complete() (0 and NULL mean "not given"). */
 struct dataplane_config {
 	char *socket;	 /* ATTACH_SOCKET_DEFAULT */
+	char *captures;	 /* folder of packet captures; default: CAPTURES_DEFAULT */
 	char *cores;	 /* CPU list of the workers "1" or "2-5,8"; default: all but the first */
 	char *main_core; /* CPU of the main thread; default: the first */
 	enum dataplane_idle idle;

@@ -10,6 +10,7 @@
 
 #include "addr.h"
 #include "api_limits.h"
+#include "bpf_check.h"
 #include "ring.h"
 
 enum record_type {
@@ -28,6 +29,8 @@ enum record_type {
 	REC_SYNC,
 	REC_STREAM_SET,
 	REC_STREAM_DEL,
+	REC_CAPTURE_START,
+	REC_CAPTURE_STOP,
 	/* event ring: dataplane main -> control */
 	REC_DONE,
 	REC_STREAM_INFO,
@@ -274,6 +277,24 @@ struct rec_stream_del {
 	struct net_endpoint local; /* end[0].local of the stream */
 };
 
+/** REC_CAPTURE_START: packets of all ports to a pcap-ng file in the dataplane's capture folder.
+ * REC_DONE: -EBUSY (one is running), -EEXIST (the file), -EINVAL (name or filter), or why the
+ * file cannot be made. */
+struct rec_capture_start {
+	struct cmd_hdr cmd;
+	char file[API_FILE_MAX]; /* name without a folder; NUL terminated */
+	uint32_t snaplen;	 /* bytes of each packet, 64..API_SNAPLEN_MAX */
+	uint32_t max_mib;	 /* the capture ends by itself then */
+	uint32_t max_s;		 /* or then */
+	uint32_t n_steps;	 /* of filter; 0: everything */
+	struct bpf_step filter[BPF_STEPS_MAX];
+};
+
+/** REC_CAPTURE_STOP; REC_DONE: -ENOENT when none is running. */
+struct rec_capture_stop {
+	struct cmd_hdr cmd;
+};
+
 /** REC_DONE: outcome of one command. */
 struct rec_done {
 	struct record_hdr hdr;
@@ -323,8 +344,9 @@ struct rec_info_end {
 };
 
 /** Largest record on the command and event rings. */
-#define API_RECORD_MAX 512
+#define API_RECORD_MAX 1024
 static_assert(sizeof(struct rec_stream_event) <= API_RECORD_MAX, "record cap");
+static_assert(sizeof(struct rec_capture_start) <= API_RECORD_MAX, "record cap");
 static_assert(sizeof(struct rec_stream_set) <= API_RECORD_MAX, "record cap");
 
 #endif

@@ -121,6 +121,27 @@ struct stats_source {
 };
 #define STATS_SOURCES_MAX 64
 
+enum capture_end {
+	CAPTURE_END_NONE, /* it runs, or there was none */
+	CAPTURE_END_STOPPED,
+	CAPTURE_END_SIZE,
+	CAPTURE_END_TIME,
+	CAPTURE_END_WRITE, /* the file could not be written: disk full */
+	CAPTURE_END_COUNT
+};
+
+/** The capture that runs, or the last one. Writer: dataplane main. */
+struct stats_capture {
+	char file[192]; /* with its folder; "": there was none */
+	uint64_t packets;
+	uint64_t bytes;	 /* of the file */
+	uint64_t missed; /* matched, but the disk was too slow */
+	uint64_t start_ms;
+	uint8_t running;
+	uint8_t end; /* enum capture_end */
+	uint8_t pad[6];
+};
+
 /** The whole mapping; `flows` slots of struct stats_flow start at flow_offset. */
 struct stats {
 	uint32_t magic;	  /* API_MAGIC */
@@ -146,6 +167,7 @@ struct stats {
 	struct stats_pool pool[STATS_POOLS_MAX];
 	struct stats_node node[API_NODES_MAX];
 	struct stats_source source[STATS_SOURCES_MAX];
+	struct stats_capture capture;
 	struct stats_worker worker[API_WORKERS_MAX];
 	/* main's own share: punted, gleaned, from_twin and the drops of the kernel path */
 	struct stats_port_counts main[API_PORTS_MAX];

@@ -10,6 +10,7 @@
 
 #include "attach.h"
 #include "boundary.h"
+#include "capture.h"
 #include "boundary_priv.h"
 #include "flow.h"
 #include "kernel_path.h"
@@ -54,6 +55,16 @@ int netlink_address_add(uint16_t netif, const struct net_addr *addr, uint8_t pre
 int netlink_address_del(uint16_t netif, const struct net_addr *addr, uint8_t prefix_len)
 {
 	return 0;
+}
+
+int capture_start(const struct rec_capture_start *r)
+{
+	return -ENOTSUP;
+}
+
+int capture_stop(void)
+{
+	return -ENOENT;
 }
 
 int netlink_gateway_add(uint16_t netif, const struct net_addr *gateway)
@@ -150,7 +161,9 @@ static void feed_commands(const uint8_t *data, size_t len)
 		{REC_MEDIA_RANGE_SET, sizeof(struct rec_media_range_set)},
 		{REC_SYNC, sizeof(struct rec_sync)},
 		{REC_STREAM_SET, sizeof(struct rec_stream_set)},
-		{REC_STREAM_DEL, sizeof(struct rec_stream_del)}};
+		{REC_STREAM_DEL, sizeof(struct rec_stream_del)},
+		{REC_CAPTURE_START, sizeof(struct rec_capture_start)},
+		{REC_CAPTURE_STOP, sizeof(struct rec_capture_stop)}};
 
 	while (len > 0) {
 		_Alignas(8) uint8_t rec[API_RECORD_MAX] = {0};

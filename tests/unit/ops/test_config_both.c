@@ -42,7 +42,8 @@ static const struct mistake both[] = {
 	/* keys, types and counts of the section */
 	{"  cores:", "  core:", ":2: dataplane.core: unknown key; did you mean \"cores\"?"},
 	{"  idle: adaptive", "  colour: red",
-		":4: dataplane.colour: unknown key; the keys here are socket, cores, main_core, "
+		":4: dataplane.colour: unknown key; the keys here are socket, captures, cores, "
+		"main_core, "
 		"idle, hugepages, memory_mib, mbufs, flows, sources, ports"},
 	{"name: acc, device", "name: acc, devices",
 		":7: dataplane.ports[0].devices: unknown key; did you mean \"device\"?"},
