@@ -24,6 +24,7 @@
 #include "nexthop.h"
 #include "nodes.h"
 #include "ports.h"
+#include "reassembly.h"
 #include "statistics.h"
 #include "worker.h"
 
@@ -89,6 +90,11 @@ static int streams_start(void)
 static int graphs_start(void)
 {
 	return worker_prepare(config);
+}
+
+static int reassembly_start(void)
+{
+	return reassembly_init(config);
 }
 
 static int statistics_start(void)
@@ -169,6 +175,7 @@ static const struct module modules[] = {
 	{"streams", streams_start, stream_fini},
 	{"nodes", nodes_init, NULL},
 	{"graphs", graphs_start, worker_release},
+	{"reassembly", reassembly_start, reassembly_fini},
 	{"statistics", statistics_start, statistics_fini},
 	{"twins", twins_start, twin_fini},
 	{"network interfaces", netif_init, netif_fini},

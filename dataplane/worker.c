@@ -177,6 +177,7 @@ static int worker_main(void *arg)
 		w->packets = 0;
 		w->n_scans = 0;
 		rte_graph_walk(w->graph);
+		nodes_expire(w);
 		rte_rcu_qsbr_quiescent(worker_qsbr, w->index);
 		w->stats->loops++;
 		w->stats->heartbeat_ms = w->now_ns / 1000000;

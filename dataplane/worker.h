@@ -34,6 +34,7 @@ struct worker_rings {
 /** Room for the largest record from control. */
 #define WORKER_SCRATCH (API_SIP_MSG_MAX + 1 + 64)
 
+struct reassembly;
 struct sip_index;
 struct source_table;
 
@@ -58,8 +59,9 @@ struct worker {
 	atomic_bool asleep; /* worker sets before it sleeps; main clears it and writes main_fd */
 	uint32_t packets;   /* of this loop, from any source; 0 means idle */
 	uint16_t ip_id;	    /* of the next packet of our own */
-	struct source_table *sources; /* policed SIP sources; worker: rw */
-	struct sip_index *scans;      /* one for each SIP message of this loop */
+	struct source_table *sources;  /* policed SIP sources; worker: rw */
+	struct reassembly *reassembly; /* IP fragments; worker: rw */
+	struct sip_index *scans;       /* one for each SIP message of this loop */
 	uint32_t n_scans, scans_max;
 	uint8_t *scratch;		      /* WORKER_SCRATCH bytes: copy of a down record */
 	uint32_t punt_rate[API_PORTS_MAX];    /* this worker's share, packets a second */

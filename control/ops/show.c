@@ -87,6 +87,7 @@ static const struct port_counter port_counters[] = {
 	COUNTER(from_control),
 	COUNTER(originated),
 	COUNTER(gleaned),
+	COUNTER(reassembled),
 };
 
 static uint64_t counter_get(const struct show_port_sum *sum, const struct port_counter *c)

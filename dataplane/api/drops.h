@@ -10,13 +10,22 @@
 	X(ETH_SHORT, "eth_short", "frame shorter than its headers") \
 	X(ETH_NOT_OURS, "eth_not_ours", "unicast frame for another MAC address") \
 	X(ETH_TYPE, "eth_type", "EtherType that is neither IP nor ARP") \
+	X(ETH_VLAN, "eth_vlan", "802.1Q tag of a VLAN that no realm is on") \
+	X(ETH_QINQ, "eth_qinq", "frame with two VLAN tags, or a service tag (802.1ad)") \
 	X(IP_HEADER, "ip_header", "bad IP version, header length or total length") \
+	X(IP_EXTENSION, "ip_extension", "IPv6 extension header that an edge has no use for") \
 	X(IP_CHECKSUM, "ip_checksum", "bad IPv4 header checksum") \
 	X(IP_TTL, "ip_ttl", "TTL or hop limit ran out") \
 	X(IP_SOURCE, "ip_source", \
 		"source address that no packet may have (loopback, multicast, own)") \
 	X(IP_NOT_LOCAL, "ip_not_local", "destination is no address of this port's realms") \
-	X(IP_FRAGMENT, "ip_fragment", "IP fragment; reassembly is not built yet") \
+	X(FRAG_SHAPE, "frag_shape", \
+		"IP fragment of an impossible size or place, or one of too many") \
+	X(FRAG_OVERLAP, "frag_overlap", "datagram whose IP fragments overlap") \
+	X(FRAG_DUPLICATE, "frag_duplicate", "IP fragment that came twice") \
+	X(FRAG_TIMEOUT, "frag_timeout", "IP fragment whose others did not come") \
+	X(FRAG_EVICTED, "frag_evicted", "IP fragment that gave way to newer ones") \
+	X(FRAG_RATE, "frag_rate", "source above the rate of IP fragments") \
 	X(UDP_HEADER, "udp_header", "bad UDP length") \
 	X(UDP_CHECKSUM, "udp_checksum", "bad UDP checksum") \
 	X(PUNT_RATE, "punt_rate", "kernel-bound packets above the port's rate") \

@@ -33,7 +33,10 @@ struct stats_port {
  * path. Summed over all threads (stats_port_sum) and with no packet under way, exactly:
  *
  *   rx_packets + from_twin + from_control =
- *           forwarded + originated + punted + sip_up + gleaned + the sum of drops
+ *           forwarded + originated + punted + sip_up + gleaned + reassembled + the sum of drops
+ *
+ * Fragments wait for their like for at most REASSEMBLY_TIMEOUT_MS, and are under way then. Each
+ * that is sent counts as a packet, in from_control too.
  */
 struct stats_port_counts {
 	uint64_t rx_packets; /* from the wire */
@@ -44,9 +47,10 @@ struct stats_port_counts {
 	uint64_t punted;	    /* entered here, given to the kernel twin */
 	uint64_t sip_up;	    /* entered here, given to control */
 	uint64_t from_twin;	    /* came from this port's twin */
-	uint64_t from_control;	    /* SIP sent by control through this port */
+	uint64_t from_control;	    /* SIP sent by control through this port, in packets */
 	uint64_t originated;	    /* of from_twin and from_control: left by this port */
 	uint64_t gleaned;	    /* neighbour unknown: given to the kernel to resolve and send */
+	uint64_t reassembled;	    /* fragments that became part of another packet */
 	uint64_t drops[DROP_COUNT]; /* entered here (or meant to leave here, if ours), dropped */
 };
 

@@ -6,7 +6,7 @@
 #include "checksum.h"
 #include "nodes_priv.h"
 
-enum { IP4_DROP, IP4_PUNT, IP4_UDP };
+enum { IP4_DROP, IP4_PUNT, IP4_UDP, IP4_REASSEMBLE };
 
 #define IP4_OK DROP_COUNT
 
@@ -51,9 +51,6 @@ static inline enum drop_reason header_check(struct rte_mbuf *m)
 		return DROP_IP_SOURCE;
 	if (unlikely(ip->time_to_live == 0))
 		return DROP_IP_TTL;
-	if (unlikely((ip->fragment_offset & rte_cpu_to_be_16(RTE_IPV4_HDR_MF_FLAG |
-							     RTE_IPV4_HDR_OFFSET_MASK)) != 0))
-		return DROP_IP_FRAGMENT;
 	if (unlikely(len != m->data_len)) {
 		m->data_len = len;
 		m->pkt_len = len;
@@ -68,10 +65,16 @@ static inline rte_edge_t local_check(struct rte_mbuf *m, uint64_t hop)
 	const struct nexthop *nh = &nexthops[hop];
 	struct pkt_meta *meta = pkt_meta(m);
 
-	if (unlikely(nh->type != NEXTHOP_LOCAL || local_addrs[nh->local].port != meta->port))
+	if (unlikely(nh->type != NEXTHOP_LOCAL || local_addrs[nh->local].netif != meta->netif))
 		return pkt_drop(m, DROP_IP_NOT_LOCAL);
 	meta->value2 = nh->local;
-	return likely(ip->next_proto_id == IPPROTO_UDP) ? IP4_UDP : IP4_PUNT;
+	/* The kernel gets its own as they come, fragments too. */
+	if (unlikely(ip->next_proto_id != IPPROTO_UDP))
+		return IP4_PUNT;
+	return likely((ip->fragment_offset & rte_cpu_to_be_16(RTE_IPV4_HDR_MF_FLAG |
+							      RTE_IPV4_HDR_OFFSET_MASK)) == 0)
+		       ? IP4_UDP
+		       : IP4_REASSEMBLE;
 }
 
 static inline void ip4_chunk(struct worker *w, struct rte_mbuf **m, rte_edge_t *next, uint16_t n)
@@ -101,6 +104,9 @@ static uint16_t ip4_process(struct rte_graph *graph, struct rte_node *node, void
 struct rte_node_register node_ip4 = {
 	.name = "ip4",
 	.process = ip4_process,
-	.nb_edges = 3,
-	.next_nodes = {[IP4_DROP] = "drop", [IP4_PUNT] = "punt", [IP4_UDP] = "udp"},
+	.nb_edges = 4,
+	.next_nodes = {[IP4_DROP] = "drop",
+		[IP4_PUNT] = "punt",
+		[IP4_UDP] = "udp",
+		[IP4_REASSEMBLE] = "reassemble"},
 };

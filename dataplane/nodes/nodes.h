@@ -20,4 +20,9 @@ int nodes_init(void);
  */
 uint16_t nodes_of_worker(uint16_t worker, const char **names);
 
+struct worker;
+
+/** What waited in a node for too long is dropped: once a loop of the worker, traffic or not. */
+void nodes_expire(struct worker *w);
+
 #endif

@@ -13,6 +13,7 @@
 #include <rte_udp.h>
 
 #include "base.h"
+#include "local.h"
 #include "nexthop.h"
 #include "ports.h"
 #include "worker.h"
@@ -23,9 +24,9 @@
 /** Distance of prefetches, packets. */
 #define PREFETCH_AHEAD 4
 
-extern struct rte_node_register node_rx, node_eth, node_ip4, node_udp, node_media, node_rewrite,
-	node_ip_output, node_tx, node_sip_scan, node_sip_police, node_sip_up, node_punt, node_glean,
-	node_drop, node_from_kernel, node_from_control;
+extern struct rte_node_register node_rx, node_eth, node_ip4, node_ip6, node_reassemble, node_udp,
+	node_media, node_rewrite, node_ip_output, node_tx, node_sip_scan, node_sip_police,
+	node_sip_up, node_punt, node_glean, node_drop, node_from_kernel, node_from_control;
 
 /* Nodes that lead to ports: the edge to port p is this one + p, added by nodes_init(). */
 enum { REWRITE_DROP, REWRITE_GLEAN, REWRITE_TX };
@@ -62,6 +63,16 @@ static inline bool pkt_is_v6(const struct rte_mbuf *m)
 static inline struct rte_udp_hdr *pkt_udp(const struct rte_mbuf *m)
 {
 	return rte_pktmbuf_mtod_offset(m, struct rte_udp_hdr *, m->l3_len);
+}
+
+/** Does it claim to come from an address of ours? */
+static inline bool pkt_from_us(const struct rte_mbuf *m)
+{
+	if (pkt_is_v6(m))
+		return local_find_v6(rte_pktmbuf_mtod(m, const struct rte_ipv6_hdr *)->src_addr) >=
+		       0;
+	return nexthops[route_find_v4(rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *)->src_addr)]
+		       .type == NEXTHOP_LOCAL;
 }
 
 /** Source and destination address, normal form. */

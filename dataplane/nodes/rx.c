@@ -21,7 +21,8 @@ static uint16_t rx_process(struct rte_graph *graph, struct rte_node *node, void 
 	for (uint16_t i = 0; i < n; i++) {
 		if (i + PREFETCH_AHEAD < n)
 			rte_prefetch0(rte_pktmbuf_mtod(m[i + PREFETCH_AHEAD], void *));
-		*pkt_meta(m[i]) = (struct pkt_meta){.port = ctx->port, .origin = PKT_WIRE};
+		*pkt_meta(m[i]) = (struct pkt_meta){
+			.port = ctx->port, .origin = PKT_WIRE, .netif = ctx->port};
 		m[i]->tx_offload = 0;
 		bytes += m[i]->pkt_len;
 	}

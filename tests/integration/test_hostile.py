@@ -188,8 +188,8 @@ def test_frames_that_make_no_sense(box):
 
     def new():
         return {reason: count - before.get(reason, 0) for reason, count in box.drops().items()}
-    for reason in ("ip_header", "ip_checksum", "ip_source", "ip_fragment", "udp_header",
-                   "udp_checksum", "eth_not_ours", "eth_type"):
+    for reason in ("ip_header", "ip_checksum", "ip_source", "frag_shape", "frag_timeout",
+                   "udp_header", "udp_checksum", "eth_not_ours", "eth_type"):
         wait_until(lambda r=reason: new().get(r, 0) >= 1, 3, f"a drop {reason}: {new()}")
     a_call_works(box)
 

@@ -151,7 +151,7 @@ def test_every_packet_is_accounted_for(box):
     def balances():
         return [(port["rx_packets"] + port["from_twin"] + port["from_control"],
                  port["forwarded"] + port["originated"] + port["punted"] + port["sip_up"]
-                 + port["gleaned"] + port["dropped"]) for port in box.show("ports")]
+                 + port["gleaned"] + port["reassembled"] + port["dropped"]) for port in box.show("ports")]
     wait_until(lambda: balances() == balances(), 10, "the ports to be at rest")
     for came, went in balances():
         assert came == went > 0

@@ -186,7 +186,8 @@ static void sip_echo(void)
 /* In minus out by the equation of stats.h: 0 at rest. */
 static int64_t balance(const struct stats_port_counts *c)
 {
-	uint64_t out = c->forwarded + c->originated + c->punted + c->sip_up + c->gleaned;
+	uint64_t out =
+		c->forwarded + c->originated + c->punted + c->sip_up + c->gleaned + c->reassembled;
 
 	for (unsigned int d = 0; d < DROP_COUNT; d++)
 		out += c->drops[d];
