@@ -69,6 +69,9 @@ struct stats_worker {
 	uint64_t sip_errors[API_SIP_ERRORS_MAX]; /* by enum sip_scan_error, dropped or answered */
 	uint64_t down_records;			 /* taken from control */
 	uint64_t heartbeat_ms;			 /* CLOCK_MONOTONIC of the last loop */
+	uint64_t handed_over;			 /* packets given to the worker that owns them */
+	uint64_t taken_over;			 /* packets that other workers handed over */
+	uint64_t flows_given; /* flows given to the worker that gets their packets */
 	uint32_t lcore;
 	uint32_t pad;
 	struct stats_port_counts port[API_PORTS_MAX];
@@ -105,8 +108,9 @@ struct stats_flow {
 	uint32_t refused;
 	uint32_t policed; /* over the signalled rate */
 	uint32_t lost;	  /* of earlier SSRCs, see rtp_quality.h */
-	uint16_t owner;	  /* worker + 1 that writes here; 0: nobody yet */
-	uint16_t pad;
+	uint16_t owner;	  /* worker + 1 that writes here; 0: nobody yet (flow_owner.h) */
+	uint8_t run_from; /* worker + 1 that handed over the last packets ... */
+	uint8_t run;	  /* ... which were so many */
 	struct rtp_quality quality;
 };
 static_assert(sizeof(struct stats_flow) == 128, "two cache lines");

@@ -206,6 +206,7 @@ static void test_changed_remote_restarts_the_latch(void **state)
 		(struct latch){.source = test_addr(PHONE), .port = 4000, .phase = LATCH_LOCKED};
 	flow_live[flow[0]].packets = 10;
 	flow_live[flow[0]].bytes = 1720;
+	flow_live[flow[0]].owner = 2;
 	r.end[0].remote.port = 4100;
 	assert_int_equal(set(&r, now), 0);
 	assert_int_not_equal(now[0], flow[0]);
@@ -214,9 +215,12 @@ static void test_changed_remote_restarts_the_latch(void **state)
 	assert_int_equal(slot(ACCESS, 10000) >> 1 & (LOCAL_VALUE_MASK >> 1), now[0]);
 	assert_int_equal(rte_be_to_cpu_16(action(CORE, 10000)->dst_port), 4100);
 	assert_int_equal(stream_flows_used(), 3);
+	assert_int_equal(flow_live[flow[0]].owner, 2);
 	stream_expire(now_ms());
 	assert_int_equal(stream_flows_used(), 2);
 	assert_int_equal(flow_live[flow[0]].packets, 0);
+	/* Free for any worker, but not before the grace period. */
+	assert_int_equal(flow_live[flow[0]].owner, 0);
 	/* The old flow's packets are still the stream's. */
 	flow_live[now[0]].packets = 5;
 	assert_int_equal(stream_del(&d, &gone), 0);
