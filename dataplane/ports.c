@@ -129,11 +129,12 @@ static int port_init(unsigned int i, const struct dataplane_port_config *c)
 		return -ENODEV;
 	}
 	if (c->queues > info.max_rx_queues) {
-		log_error("port %s: %u queues wanted, the device has %u", c->name, c->queues,
-			info.max_rx_queues);
+		log_error("port %s: queues is %u but device '%s' has %u at most; lower it", c->name,
+			c->queues, c->device, info.max_rx_queues);
 		return -EINVAL;
 	}
 	p->n_rx = c->queues;
+	p->spread = p->n_rx >= n_workers;
 	/* Some devices pair their queues, so never ask for fewer than rx has. */
 	p->n_tx = (uint16_t)RTE_MIN(RTE_MAX(n_workers, c->queues), info.max_tx_queues);
 	rc = port_start(p->eth_id, p->n_rx, p->n_tx, p->mtu, false);
@@ -178,7 +179,8 @@ void ports_fini(void)
 	packet_pool = NULL;
 }
 
-uint16_t port_queue_worker(uint16_t port, uint16_t queue)
+/* Queue q is worker (port + q) % n_workers's, so that ports with one queue share workers. */
+uint16_t port_first_queue(uint16_t port, uint16_t worker)
 {
-	return (uint16_t)((port + queue) % n_workers);
+	return (uint16_t)((worker + n_workers - port % n_workers) % n_workers);
 }

@@ -21,6 +21,7 @@ struct port {
 	uint16_t mtu;
 	struct rte_ether_addr mac;
 	uint16_t n_rx;
+	bool spread;		  /* a queue or more for each worker: the device shares work out */
 	uint16_t n_tx;		  /* queues; worker i sends on queue i if it is below */
 	uint32_t punt_rate;	  /* a second */
 	struct rte_ring *tx_ring; /* other workers' packets, sent by worker tx_owner; may be NULL */
@@ -41,7 +42,10 @@ void ports_fini(void);
 /** Configure and start one ethdev: also for twins. @return 0 or negative errno. */
 int port_start(uint16_t eth_id, uint16_t n_rx, uint16_t n_tx, uint16_t mtu, bool rx_interrupt);
 
-/** The worker that polls this queue. */
-uint16_t port_queue_worker(uint16_t port, uint16_t queue);
+/**
+ * The first rx queue of a port that a worker polls, and then every n_workers-th. Not below n_rx:
+ * it polls none.
+ */
+uint16_t port_first_queue(uint16_t port, uint16_t worker);
 
 #endif

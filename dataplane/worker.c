@@ -32,6 +32,7 @@
 #define TO_KERNEL_RING 2048
 #define FROM_KERNEL_RING 2048
 #define LATCHED_RING 4096
+#define HANDOVER_RING 4096
 
 /* Empty loops before the first sleep: about what a busy box has between two bursts. */
 #define IDLE_LOOPS 64
@@ -45,6 +46,7 @@ unsigned int n_workers;
 struct rte_rcu_qsbr *worker_qsbr;
 atomic_bool main_asleep;
 int main_wake_fd = -1;
+uint64_t worker_source_key[2];
 static bool idle_poll;
 
 RTE_DEFINE_PER_LCORE(struct worker *, worker_self);
@@ -138,6 +140,19 @@ static void rings_awake(struct worker *w)
 		ring_awake(&rings->down[i]);
 }
 
+/* Has somebody given this worker packets? */
+static bool packets_wait(const struct worker *w)
+{
+	if (!rte_ring_empty(w->from_kernel) || !rte_ring_empty(w->handover))
+		return true;
+	for (unsigned int p = 0; p < n_ports; p++) {
+		if (ports[p].tx_ring != NULL && ports[p].tx_owner == w->index &&
+			!rte_ring_empty(ports[p].tx_ring))
+			return true;
+	}
+	return false;
+}
+
 /* Sleep for at most ns, or until somebody gives this worker something. */
 static void worker_sleep(struct worker *w, long ns)
 {
@@ -147,7 +162,7 @@ static void worker_sleep(struct worker *w, long ns)
 
 	atomic_store(&w->asleep, true);
 	atomic_thread_fence(memory_order_seq_cst);
-	if (rings_sleep(w) && rte_ring_empty(w->from_kernel)) {
+	if (rings_sleep(w) && !packets_wait(w)) {
 		rte_rcu_qsbr_thread_offline(worker_qsbr, w->index);
 		if (ppoll(fds, ARRAY_LEN(fds), &timeout, NULL) > 0) {
 			(void)wakeup_take(w->main_fd);
@@ -197,30 +212,36 @@ static int worker_main(void *arg)
 
 /* --- made and unmade by main --- */
 
-static struct rte_ring *ring_make(const char *what, unsigned int worker, unsigned int size)
+static struct rte_ring *ring_make(
+	const char *what, unsigned int worker, unsigned int size, unsigned int flags)
 {
 	char name[RTE_RING_NAMESIZE];
 
 	snprintf(name, sizeof(name), "%s-%u", what, worker);
-	return rte_ring_create(name, size, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+	return rte_ring_create(name, size, SOCKET_ID_ANY, flags);
 }
 
 static int one_init(struct worker *w, const struct dataplane_config *config)
 {
+	const unsigned int one_to_one = RING_F_SP_ENQ | RING_F_SC_DEQ;
 	const uint64_t key[2] = {rte_rand(), rte_rand()};
 
 	w->stats = &stats_region->worker[w->index];
 	w->stats->lcore = w->lcore;
 	w->ip_id = (uint16_t)rte_rand();
-	w->latched = ring_make("latched", w->index, LATCHED_RING);
-	w->to_kernel = ring_make("to-kernel", w->index, TO_KERNEL_RING);
-	w->from_kernel = ring_make("from-kernel", w->index, FROM_KERNEL_RING);
+	w->latched = ring_make("latched", w->index, LATCHED_RING, one_to_one);
+	w->to_kernel = ring_make("to-kernel", w->index, TO_KERNEL_RING, one_to_one);
+	w->from_kernel = ring_make("from-kernel", w->index, FROM_KERNEL_RING, one_to_one);
+	/* RTS: a producer that the kernel preempts does not make the others wait. */
+	w->handover =
+		ring_make("handover", w->index, HANDOVER_RING, RING_F_MP_RTS_ENQ | RING_F_SC_DEQ);
 	w->sources = source_table_new((config->sources + n_workers - 1) / n_workers, key);
 	w->scratch = aligned_alloc(64, RTE_ALIGN_CEIL(WORKER_SCRATCH, 64));
 	w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	w->main_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (w->latched == NULL || w->to_kernel == NULL || w->from_kernel == NULL ||
-		w->sources == NULL || w->scratch == NULL || w->wake_fd < 0 || w->main_fd < 0)
+		w->handover == NULL || w->sources == NULL || w->scratch == NULL || w->wake_fd < 0 ||
+		w->main_fd < 0)
 		return -ENOMEM;
 	return 0;
 }
@@ -231,6 +252,8 @@ int worker_init(const struct dataplane_config *config)
 	size_t size;
 
 	idle_poll = config->idle == IDLE_POLL;
+	worker_source_key[0] = rte_rand();
+	worker_source_key[1] = rte_rand() | 1;
 	main_wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	size = rte_rcu_qsbr_get_memsize(API_WORKERS_MAX);
 	worker_qsbr = rte_zmalloc("qsbr", size, RTE_CACHE_LINE_SIZE);
@@ -255,7 +278,7 @@ static int graph_make(struct worker *w)
 	char name[RTE_GRAPH_NAMESIZE];
 
 	param.nb_node_patterns = nodes_of_worker(w->index, patterns);
-	snprintf(name, sizeof(name), "worker-%u", w->index);
+	snprintf(name, sizeof(name), NODES_GRAPH_NAME, w->index);
 	if (rte_graph_create(name, &param) == RTE_GRAPH_ID_INVALID) {
 		log_error("graph of worker %u: %s", w->index, rte_strerror(rte_errno));
 		return -rte_errno;
@@ -264,20 +287,21 @@ static int graph_make(struct worker *w)
 	return w->graph == NULL ? -ENOENT : 0;
 }
 
-/* Room for the SIP messages of one loop, and this worker's share of each port's punt rate. */
+/*
+ * Room for the SIP messages of one loop, and this worker's share of each port's punt rate: what
+ * goes to the kernel is spread over all workers by its source.
+ */
 static int queues_account(struct worker *w)
 {
 	unsigned int queues = 0;
 
 	for (uint16_t p = 0; p < n_ports; p++) {
-		for (uint16_t q = 0; q < ports[p].n_rx; q++) {
-			if (port_queue_worker(p, q) != w->index)
-				continue;
+		for (uint16_t q = port_first_queue(p, w->index); q < ports[p].n_rx;
+			q += (uint16_t)n_workers)
 			queues++;
-			w->punt_rate[p] += RTE_MAX(ports[p].punt_rate / ports[p].n_rx, 1u);
-		}
+		w->punt_rate[p] = RTE_MAX(ports[p].punt_rate / n_workers, 1u);
 	}
-	w->scans_max = RTE_MAX(queues, 1u) * PORT_BURST;
+	w->scans_max = RTE_MAX(queues, 1u) * PORT_BURST + (n_workers > 1 ? HANDOVER_BURST : 0);
 	w->scans = calloc(w->scans_max, sizeof(*w->scans));
 	return w->scans == NULL ? -ENOMEM : 0;
 }
@@ -301,6 +325,7 @@ void worker_release(void)
 		ring_empty_free(w->latched, false);
 		ring_empty_free(w->to_kernel, true);
 		ring_empty_free(w->from_kernel, true);
+		ring_empty_free(w->handover, true);
 		source_table_free(w->sources);
 		free(w->scans);
 		free(w->scratch);

@@ -14,6 +14,7 @@
 #include <rte_rcu_qsbr.h>
 #include <rte_ring.h>
 
+#include "addr.h"
 #include "attach.h"
 #include "drops.h"
 #include "api_limits.h"
@@ -38,6 +39,16 @@ struct reassembly;
 struct sip_index;
 struct source_table;
 
+/** Packets taken at once from those that other workers handed over. */
+#define HANDOVER_BURST 128
+
+/** Flows that a worker noted to give away in one loop; more wait for their next packets. */
+#define WORKER_GIVES_MAX 64
+struct flow_give {
+	uint32_t flow;
+	uint16_t to; /* worker + 1 */
+};
+
 struct worker {
 	uint16_t index; /* 0.. */
 	uint32_t lcore;
@@ -51,6 +62,7 @@ struct worker {
 		*to_kernel; /* worker -> main: mbufs for a twin or to glean; see kernel_path.h */
 	struct rte_ring *from_kernel; /* main -> worker: mbufs read from a twin, m->port is the port
 					 to send on */
+	struct rte_ring *handover;    /* other workers -> worker: IP packets of what it owns */
 	uint64_t now_tsc;	      /* of this loop */
 	uint32_t now_ms;	      /* CLOCK_MONOTONIC of this loop, low 32 bits */
 	uint64_t now_ns;
@@ -66,6 +78,8 @@ struct worker {
 	uint8_t *scratch;		      /* WORKER_SCRATCH bytes: copy of a down record */
 	uint32_t punt_rate[API_PORTS_MAX];    /* this worker's share, packets a second */
 	uint64_t punt_full_ns[API_PORTS_MAX]; /* token.h */
+	uint32_t n_gives;		      /* see flow_owner.h */
+	struct flow_give gives[WORKER_GIVES_MAX];
 } __rte_cache_aligned;
 
 extern struct worker workers[API_WORKERS_MAX];
@@ -96,8 +110,29 @@ void worker_fini(void);
 int worker_start(void);
 void worker_stop(void);
 
-/** Main: wake a worker that sleeps, after giving it something. */
+/**
+ * Wake a worker that sleeps, after giving it something; costs a fence and a load when it does not.
+ * Main or any worker.
+ */
 void worker_wake(struct worker *w);
+
+/** Of this run; keeps sources from choosing their worker. */
+extern uint64_t worker_source_key[2];
+
+/**
+ * The worker that owns all state of a source address: buckets, fragments, limits. One for all of
+ * a /24 or a /64, so that what is counted by prefix has one writer too.
+ */
+static inline unsigned int worker_of_source(const struct net_addr *source)
+{
+	uint64_t prefix = 0;
+	unsigned __int128 product;
+
+	memcpy(&prefix, source->bytes, source->family == NET_FAMILY_V6 ? 8 : 3);
+	product = (unsigned __int128)(prefix ^ worker_source_key[0]) * worker_source_key[1];
+	prefix = (uint64_t)product ^ (uint64_t)(product >> 64);
+	return (unsigned int)(((prefix >> 32) * n_workers) >> 32);
+}
 
 /** Main sleeps in epoll; set before it looks at the rings for the last time. */
 extern atomic_bool main_asleep;
@@ -114,8 +149,8 @@ struct pkt_meta {
 	uint32_t value;	 /* nexthop index, slot value, realm ...: between two neighbouring nodes */
 	uint32_t value2; /* index into worker.scans, local index, netif to glean by */
 	uint16_t netif;	 /* where it entered, port and VLAN (netif.h) */
-	uint8_t stage;	 /* enum handover_stage: where another worker goes on with it */
-	uint8_t pad;
+	uint8_t owner;	 /* worker that it is to be handed to */
+	uint8_t from;	 /* worker + 1 that handed it over; 0: came by a queue of this one's */
 };
 static_assert(sizeof(struct pkt_meta) == 16, "one store");
 enum pkt_origin { PKT_WIRE, PKT_TWIN, PKT_CONTROL };

@@ -51,6 +51,7 @@
 		"destination that nothing may be sent to (loopback, multicast)") \
 	X(OUT_TOO_LONG, "out_too_long", "packet longer than the port's MTU") \
 	X(TX_FULL, "tx_full", "transmit queue of the port full") \
+	X(HANDOVER_FULL, "handover_full", "queue to the worker that owns the flow or source full") \
 	X(NO_MBUF, "no_mbuf", "packet buffer pool empty") \
 	X(RECORD_MALFORMED, "record_malformed", "ring record from control that does not validate")
 

@@ -7,7 +7,7 @@
 
 static uint16_t handed_over_send(struct rte_graph *graph, struct rte_node *node, struct worker *w)
 {
-	void *m[PORT_BURST];
+	void *m[HANDOVER_BURST];
 	uint16_t total = 0;
 
 	for (uint16_t p = 0; p < n_ports; p++) {
@@ -15,7 +15,7 @@ static uint16_t handed_over_send(struct rte_graph *graph, struct rte_node *node,
 
 		if (ports[p].tx_ring == NULL || ports[p].tx_owner != w->index)
 			continue;
-		n = (uint16_t)rte_ring_sc_dequeue_burst(ports[p].tx_ring, m, PORT_BURST, NULL);
+		n = (uint16_t)rte_ring_sc_dequeue_burst(ports[p].tx_ring, m, HANDOVER_BURST, NULL);
 		sent = tx_send(w, p, (struct rte_mbuf **)m, n);
 		for (uint16_t i = sent; i < n; i++)
 			pkt_drop(m[i], DROP_TX_FULL);

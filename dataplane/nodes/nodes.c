@@ -26,43 +26,69 @@ static struct rte_node_register *const registers[] = {
 	&node_glean,
 	&node_from_kernel,
 	&node_from_control,
+	&node_own_flow,
+	&node_own_source,
+	&node_handover,
+	&node_from_worker,
 };
+
+/* Nodes that keep state by source address: it has one writer (own_source.c). */
+static const char *const source_nodes[] = {"sip_scan", "punt", "reassemble"};
 
 /* A clone and the port it stands for. */
 struct clone {
 	rte_node_t id;
-	uint16_t worker; /* of an rx clone */
-	struct node_port_ctx ctx;
+	uint16_t port;
 };
 
 static struct clone clones[API_NODES_MAX];
 static unsigned int n_clones;
 
-int node_port_init(const struct rte_graph *graph, struct rte_node *node)
+static const struct clone *clone_find(rte_node_t id)
 {
 	for (unsigned int i = 0; i < n_clones; i++) {
-		if (clones[i].id == node->id) {
-			memcpy(node->ctx, &clones[i].ctx, sizeof(clones[i].ctx));
-			return 0;
-		}
+		if (clones[i].id == id)
+			return &clones[i];
 	}
-	return -ENOENT;
+	return NULL;
 }
 
-static int clone_add(rte_node_t parent, const char *suffix, uint16_t port, uint16_t queue)
+int node_port_init(const struct rte_graph *graph, struct rte_node *node)
+{
+	const struct clone *c = clone_find(node->id);
+	struct node_port_ctx ctx;
+	unsigned int worker;
+	uint16_t queues = 0;
+
+	if (c == NULL || sscanf(graph->name, NODES_GRAPH_NAME, &worker) != 1)
+		return -ENOENT;
+	ctx = (struct node_port_ctx){
+		.port = c->port,
+		.eth_id = ports[c->port].eth_id,
+		.queue = port_first_queue(c->port, (uint16_t)worker),
+		.queue_step = (uint16_t)n_workers,
+		.queues_end = ports[c->port].n_rx,
+	};
+	for (uint16_t q = ctx.queue; q < ctx.queues_end; q += ctx.queue_step)
+		queues++;
+	ctx.burst = (uint16_t)RTE_MIN(PORT_BURST, RTE_GRAPH_BURST_SIZE / RTE_MAX(queues, 1));
+	memcpy(node->ctx, &ctx, sizeof(ctx));
+	return 0;
+}
+
+static int clone_add(rte_node_t parent, uint16_t port)
 {
 	struct clone *c = &clones[n_clones];
 
 	/* Statistics show all nodes, so their table is the limit. */
-	if (n_clones + ARRAY_LEN(registers) >= API_NODES_MAX) {
-		log_error("more than %d graph nodes: use fewer ports or queues", API_NODES_MAX);
+	if (n_clones + ARRAY_LEN(registers) + ARRAY_LEN(source_nodes) >= API_NODES_MAX) {
+		log_error("more than %d graph nodes: use fewer ports", API_NODES_MAX);
 		return -ENOSPC;
 	}
-	c->id = rte_node_clone(parent, suffix);
+	c->id = rte_node_clone(parent, ports[port].name);
 	if (c->id == RTE_NODE_ID_INVALID)
 		return -ENOMEM;
-	c->ctx = (struct node_port_ctx){port, ports[port].eth_id, queue};
-	c->worker = port_queue_worker(port, queue);
+	c->port = port;
 	n_clones++;
 	return 0;
 }
@@ -77,10 +103,10 @@ static int tx_edge_add(rte_node_t from, const char *tx_name)
 
 static int port_nodes_add(uint16_t port)
 {
-	char suffix[RTE_NODE_NAMESIZE - 4], name[RTE_NODE_NAMESIZE];
+	char name[RTE_NODE_NAMESIZE];
 	int rc;
 
-	rc = clone_add(node_tx.id, ports[port].name, port, 0);
+	rc = clone_add(node_tx.id, port);
 	snprintf(name, sizeof(name), "tx-%s", ports[port].name);
 	if (rc == 0)
 		rc = tx_edge_add(node_rewrite.id, name);
@@ -88,16 +114,74 @@ static int port_nodes_add(uint16_t port)
 		rc = tx_edge_add(node_ip_output.id, name);
 	if (rc == 0)
 		rc = tx_edge_add(node_from_kernel.id, name);
-	for (uint16_t q = 0; rc == 0 && q < ports[port].n_rx; q++) {
-		snprintf(suffix, sizeof(suffix), "%s-%u", ports[port].name, q);
-		rc = clone_add(node_rx.id, suffix, port, q);
+	if (rc == 0)
+		rc = clone_add(node_rx.id, port);
+	return rc;
+}
+
+/* Every edge to `node` leads to `guard` instead, but for the guard's own. */
+static int guard_insert(const char *node, const char *guard)
+{
+	for (unsigned int i = 0; i < ARRAY_LEN(registers); i++) {
+		rte_node_t id = registers[i]->id;
+		rte_edge_t count = rte_node_edge_count(id);
+
+		if (count == 0 || count > API_NODES_MAX || strcmp(registers[i]->name, guard) == 0)
+			continue;
+		for (rte_edge_t e = 0; e < count; e++) {
+			char *names[API_NODES_MAX];
+
+			rte_node_edge_get(id, names);
+			if (strcmp(names[e], node) == 0 &&
+				rte_node_edge_update(id, e, &guard, 1) != 1)
+				return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+/* @return -ENOENT if there is no such node. */
+static int source_guard_add(const char *node)
+{
+	char name[RTE_NODE_NAMESIZE];
+	rte_node_t id;
+	int rc;
+
+	if (rte_node_from_name(node) == RTE_NODE_ID_INVALID)
+		return -ENOENT;
+	id = rte_node_clone(node_own_source.id, node);
+	if (id == RTE_NODE_ID_INVALID)
+		return -ENOMEM;
+	snprintf(name, sizeof(name), "own_source-%.32s", node);
+	rc = guard_insert(node, name);
+	if (rc == 0 && rte_node_edge_update(id, RTE_EDGE_ID_INVALID, &node, 1) != 1)
+		rc = -ENOMEM;
+	return rc;
+}
+
+/* A lone worker owns everything: its graph stays without guards. */
+static int guards_add(void)
+{
+	const char *ip6 = "ip6";
+	int rc;
+
+	if (n_workers == 1)
+		return 0;
+	if (rte_node_from_name(ip6) != RTE_NODE_ID_INVALID &&
+		rte_node_edge_update(node_from_worker.id, FROM_WORKER_IP6, &ip6, 1) != 1)
+		return -ENOMEM;
+	rc = guard_insert(node_media.name, node_own_flow.name);
+	for (unsigned int i = 0; rc == 0 && i < ARRAY_LEN(source_nodes); i++) {
+		rc = source_guard_add(source_nodes[i]);
+		if (rc == -ENOENT)
+			rc = 0;
 	}
 	return rc;
 }
 
 int nodes_init(void)
 {
-	int rc = 0;
+	int rc;
 
 	for (unsigned int i = 0; i < ARRAY_LEN(registers); i++) {
 		registers[i]->parent_id = RTE_NODE_ID_INVALID;
@@ -107,6 +191,7 @@ int nodes_init(void)
 			return -ENOMEM;
 		}
 	}
+	rc = guards_add();
 	for (uint16_t p = 0; rc == 0 && p < n_ports; p++)
 		rc = port_nodes_add(p);
 	return rc;
@@ -116,12 +201,15 @@ uint16_t nodes_of_worker(uint16_t worker, const char **names)
 {
 	uint16_t n = 0;
 
+	if (n_workers > 1)
+		names[n++] = node_from_worker.name;
 	names[n++] = "from_kernel";
 	names[n++] = "from_control";
 	for (unsigned int i = 0; i < n_clones; i++) {
 		const char *name = rte_node_id_to_name(clones[i].id);
+		uint16_t p = clones[i].port;
 
-		if (strncmp(name, "rx-", 3) == 0 && clones[i].worker == worker)
+		if (strncmp(name, "rx-", 3) == 0 && port_first_queue(p, worker) < ports[p].n_rx)
 			names[n++] = name;
 	}
 	return n;

@@ -1,6 +1,6 @@
 /*
- * The forwarding graph: registers the nodes, clones one rx node a queue and one tx
- * node a port, and says which of them make up a worker's graph.
+ * The forwarding graph: registers the nodes, clones one rx and one tx node a port, and
+ * says which of them make up a worker's graph.
  */
 #ifndef SALLYPORT_NODES_H
 #define SALLYPORT_NODES_H
@@ -9,12 +9,15 @@
 
 #include "api_limits.h"
 
+/** A worker's graph, by the worker's index. */
+#define NODES_GRAPH_NAME "worker-%u"
+
 /** After the ports are known, before any graph. @return 0 or negative errno. */
 int nodes_init(void);
 
 /**
- * Node names of a worker's graph: its rx queues and the sources that each worker has.
- * What these lead to comes with them.
+ * Node names of a worker's graph: the ports that it has rx queues of and the sources that each
+ * worker has. What these lead to comes with them.
  * @param names  room for API_NODES_MAX.
  * @return how many.
  */

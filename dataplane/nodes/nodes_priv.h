@@ -26,18 +26,24 @@
 
 extern struct rte_node_register node_rx, node_eth, node_ip4, node_ip6, node_reassemble, node_udp,
 	node_media, node_rewrite, node_ip_output, node_tx, node_sip_scan, node_sip_police,
-	node_sip_up, node_punt, node_glean, node_drop, node_from_kernel, node_from_control;
+	node_sip_up, node_punt, node_glean, node_drop, node_from_kernel, node_from_control,
+	node_own_flow, node_own_source, node_handover, node_from_worker;
 
 /* Nodes that lead to ports: the edge to port p is this one + p, added by nodes_init(). */
 enum { REWRITE_DROP, REWRITE_GLEAN, REWRITE_TX };
 enum { IP_OUTPUT_DROP, IP_OUTPUT_GLEAN, IP_OUTPUT_TX };
 enum { FROM_KERNEL_DROP, FROM_KERNEL_TX };
 
+/** The second is added by nodes_init() when there is a node ip6. */
+enum { FROM_WORKER_IP4, FROM_WORKER_IP6 };
+
 /** In node->ctx of rx and tx clones; set by nodes.c. */
 struct node_port_ctx {
 	uint16_t port;
 	uint16_t eth_id;
-	uint16_t queue;
+	/* rx: this worker's queues are queue, queue + queue_step ... below queues_end */
+	uint16_t queue, queue_step, queues_end;
+	uint16_t burst; /* packets from each at once, so that all fit one node's burst */
 };
 static_assert(sizeof(struct node_port_ctx) <= RTE_NODE_CTX_SZ, "fits the context");
 int node_port_init(const struct rte_graph *graph, struct rte_node *node);

@@ -1,5 +1,5 @@
 /*
- * rx: takes packets from one queue of one port. One clone a queue.
+ * rx: takes packets from the queues of one port that this worker polls. One clone a port.
  */
 #include <rte_ethdev.h>
 
@@ -15,7 +15,9 @@ static uint16_t rx_process(struct rte_graph *graph, struct rte_node *node, void 
 	struct rte_mbuf **m = (struct rte_mbuf **)node->objs;
 	uint64_t bytes = 0;
 
-	n = rte_eth_rx_burst(ctx->eth_id, ctx->queue, m, PORT_BURST);
+	n = 0;
+	for (uint16_t q = ctx->queue; q < ctx->queues_end; q += ctx->queue_step)
+		n += rte_eth_rx_burst(ctx->eth_id, q, &m[n], ctx->burst);
 	if (n == 0)
 		return 0;
 	for (uint16_t i = 0; i < n; i++) {

@@ -74,10 +74,12 @@ static uint16_t tx_process(struct rte_graph *graph, struct rte_node *node, void 
 	struct worker *w = worker_get();
 	uint16_t sent;
 
-	if (unlikely(p->tx_ring != NULL && p->tx_owner != w->index))
+	if (unlikely(p->tx_ring != NULL && p->tx_owner != w->index)) {
 		sent = (uint16_t)rte_ring_mp_enqueue_burst(p->tx_ring, objs, n, NULL);
-	else
+		worker_wake(&workers[p->tx_owner]);
+	} else {
 		sent = tx_send(w, ctx->port, (struct rte_mbuf **)objs, n);
+	}
 	for (uint16_t i = sent; i < n; i++)
 		pkt_drop(objs[i], DROP_TX_FULL);
 	if (unlikely(sent < n))
