@@ -63,6 +63,34 @@ int eal_device_string(
 	return n < 0 || (size_t)n >= size ? -EINVAL : 0;
 }
 
+/* Drivers whose queues are made before anybody configures them, and how they are told. */
+static const struct {
+	const char *driver, *key;
+} queue_args[] = {
+	{"net_af_packet", ",qpairs="},
+	{"net_af_xdp", ",queue_count="},
+	{"net_virtio_user", ",queues="},
+};
+
+int eal_device_queues(char *args, size_t size, unsigned int queues)
+{
+	for (size_t i = 0; i < ARRAY_LEN(queue_args); i++) {
+		const char *key = queue_args[i].key, *said = strstr(args, key);
+		size_t len = strlen(args);
+		int n;
+
+		if (strncmp(args, queue_args[i].driver, strlen(queue_args[i].driver)) != 0)
+			continue;
+		if (said != NULL)
+			return strtoul(said + strlen(key), NULL, 10) == queues ? 0 : -EINVAL;
+		if (queues == 1)
+			return 0;
+		n = snprintf(args + len, size - len, "%s%u", key, queues);
+		return n < 0 || (size_t)n >= size - len ? -ENOSPC : 0;
+	}
+	return 0;
+}
+
 static unsigned long file_read_number(const char *dir, const char *sub, const char *file)
 {
 	char path[512];
@@ -184,6 +212,12 @@ static int device_args(const struct dataplane_config *c)
 		if (eal_device_string(c->ports[i].device, i, device, sizeof(device),
 			    device_names[i], sizeof(device_names[i])) < 0) {
 			log_error("port %s: device string too long", c->ports[i].name);
+			return -EINVAL;
+		}
+		if (eal_device_queues(device, sizeof(device), c->ports[i].queues) < 0) {
+			log_error("port %s: queues is %u but device '%s' names another number; "
+				  "leave it out there",
+				c->ports[i].name, c->ports[i].queues, c->ports[i].device);
 			return -EINVAL;
 		}
 		arg_add(vdev ? "--vdev" : "-a");

@@ -28,6 +28,14 @@ bool eal_has_hugepages(void);
 int eal_device_string(
 	const char *device, unsigned int i, char *out, size_t size, char *name, size_t name_size);
 
+/**
+ * Tell a virtual device how many queues to make, where it must know that from its arguments.
+ * @param args  device string as eal_device_string() made it; the argument is added if it is not
+ *              there. @param size of args.
+ * @return 0; -EINVAL when it says another number, -ENOSPC when there is no room.
+ */
+int eal_device_queues(char *args, size_t size, unsigned int queues);
+
 /** Free huge memory below `sysfs` ("/sys/kernel/mm/hugepages"): the largest page size that holds
  * `mib`. @return its size in KiB, or 0. */
 unsigned int eal_hugepage_find(const char *sysfs, uint32_t mib);

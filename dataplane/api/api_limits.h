@@ -7,6 +7,7 @@
 
 #define API_NAME_MAX 16	   /* port and realm names with the NUL; a Linux interface name */
 #define API_PORTS_MAX 16   /* device ports */
+#define API_QUEUES_MAX 16  /* receive queues of a port */
 #define API_REALMS_MAX 256 /* sides of the border */
 #define API_FILE_MAX 64	   /* name of a capture file with the NUL */
 #define API_SNAPLEN_MAX 9216

@@ -193,6 +193,7 @@ static int check_port(const struct config_doc *d, const struct dataplane_config 
 {
 	const struct dataplane_port_config *p = &c->ports[i];
 	const struct range_check ranges[] = {
+		{"queues", p->queues, 1, API_QUEUES_MAX},
 		{"mtu", p->mtu, 576, 9000},
 		{"punt_rate", p->punt_rate, 1, 10000000},
 	};
@@ -219,10 +220,6 @@ static int check_port(const struct config_doc *d, const struct dataplane_config 
 			"'%.200s' is no device; give a PCI address (0000:17:00.0) or a DPDK device "
 			"string (net_af_xdp,iface=eth1)",
 			p->device);
-	/* Two workers must not write one flow's live line, nor count one SIP source twice. */
-	snprintf(key, sizeof(key), "%s.queues", prefix);
-	if (p->queues != 1)
-		return config_doc_fail(d, key, "%u; only 1 is supported yet", p->queues);
 	return check_ranges(d, prefix, ranges, ARRAY_LEN(ranges));
 }
 

@@ -22,7 +22,7 @@ enum dataplane_hugepages { HUGEPAGES_AUTO, HUGEPAGES_NEVER, HUGEPAGES_REQUIRE };
 struct dataplane_port_config {
 	char *name;	    /* of the port and of its kernel twin; at most 15 characters */
 	char *device;	    /* "0000:17:00.0" or a DPDK vdev string "net_af_xdp,iface=eth1" */
-	uint16_t queues;    /* default 1 */
+	uint16_t queues;    /* receive queues; default 1 */
 	uint16_t mtu;	    /* default 1500 */
 	uint32_t punt_rate; /* kernel-bound packets a second; default 10000 */
 };

@@ -41,6 +41,42 @@ static void device_strings(void **state)
 		eal_device_string("net_af_xdp,iface=eth1", 3, out, sizeof(out), name, 10), -EINVAL);
 }
 
+static void device_queues(void **state)
+{
+	static const struct {
+		const char *args;
+		unsigned int queues;
+		int rc;
+		const char *out;
+	} cases[] = {
+		{"net_af_packet_p0,iface=a", 1, 0, "net_af_packet_p0,iface=a"},
+		{"net_af_packet_p0,iface=a", 4, 0, "net_af_packet_p0,iface=a,qpairs=4"},
+		{"net_af_packet_p0,qpairs=2,iface=a", 2, 0, "net_af_packet_p0,qpairs=2,iface=a"},
+		{"net_af_packet_p0,iface=a,qpairs=2", 1, -EINVAL, NULL},
+		{"net_af_packet_p0,iface=a,qpairs=1", 2, -EINVAL, NULL},
+		{"net_af_xdp_p0,iface=a", 2, 0, "net_af_xdp_p0,iface=a,queue_count=2"},
+		{"net_af_xdp_p0,iface=a,start_queue=4,queue_count=8", 8, 0,
+			"net_af_xdp_p0,iface=a,start_queue=4,queue_count=8"},
+		{"net_af_xdp_p0,iface=a,queue_count=2", 3, -EINVAL, NULL},
+		/* Learn it when they are configured. */
+		{"net_tap_p0,iface=a", 4, 0, "net_tap_p0,iface=a"},
+		{"0000:17:00.0", 4, 0, "0000:17:00.0"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char args[64];
+
+		snprintf(args, sizeof(args), "%s", cases[i].args);
+		assert_int_equal(
+			eal_device_queues(args, sizeof(args), cases[i].queues), cases[i].rc);
+		if (cases[i].rc == 0)
+			assert_string_equal(args, cases[i].out);
+	}
+	char tight[] = "net_af_packet_p0,iface=a";
+
+	assert_int_equal(eal_device_queues(tight, sizeof(tight), 2), -ENOSPC);
+}
+
 static void file_write(const char *dir, const char *sub, const char *name, const char *text)
 {
 	char path[256];
@@ -149,6 +185,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(device_strings),
+		cmocka_unit_test(device_queues),
 		cmocka_unit_test(huge_pages),
 		cmocka_unit_test(cpu_lists),
 	};
