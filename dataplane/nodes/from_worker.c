@@ -47,6 +47,6 @@ struct rte_node_register node_from_worker = {
 	.name = "from_worker",
 	.flags = RTE_NODE_SOURCE_F,
 	.process = from_worker_process,
-	.nb_edges = FROM_WORKER_IP6,
-	.next_nodes = {[FROM_WORKER_IP4] = "ip4"},
+	.nb_edges = 2,
+	.next_nodes = {[FROM_WORKER_IP4] = "ip4", [FROM_WORKER_IP6] = "ip6"},
 };

@@ -140,15 +140,12 @@ static int guard_insert(const char *node, const char *guard)
 	return 0;
 }
 
-/* @return -ENOENT if there is no such node. */
 static int source_guard_add(const char *node)
 {
 	char name[RTE_NODE_NAMESIZE];
 	rte_node_t id;
 	int rc;
 
-	if (rte_node_from_name(node) == RTE_NODE_ID_INVALID)
-		return -ENOENT;
 	id = rte_node_clone(node_own_source.id, node);
 	if (id == RTE_NODE_ID_INVALID)
 		return -ENOMEM;
@@ -162,20 +159,13 @@ static int source_guard_add(const char *node)
 /* A lone worker owns everything: its graph stays without guards. */
 static int guards_add(void)
 {
-	const char *ip6 = "ip6";
 	int rc;
 
 	if (n_workers == 1)
 		return 0;
-	if (rte_node_from_name(ip6) != RTE_NODE_ID_INVALID &&
-		rte_node_edge_update(node_from_worker.id, FROM_WORKER_IP6, &ip6, 1) != 1)
-		return -ENOMEM;
 	rc = guard_insert(node_media.name, node_own_flow.name);
-	for (unsigned int i = 0; rc == 0 && i < ARRAY_LEN(source_nodes); i++) {
+	for (unsigned int i = 0; rc == 0 && i < ARRAY_LEN(source_nodes); i++)
 		rc = source_guard_add(source_nodes[i]);
-		if (rc == -ENOENT)
-			rc = 0;
-	}
 	return rc;
 }
 
