@@ -10,6 +10,7 @@
 
 struct flow_action *flow_actions;
 struct stats_flow *flow_live;
+struct flow_run *flow_runs;
 struct flow_private *flow_private;
 uint32_t flow_slots;
 
@@ -31,8 +32,9 @@ int flow_table_init(uint32_t flows, struct stats_flow *live)
 	flow_live = live;
 	flow_slots = flows;
 	flow_private = calloc(flows, sizeof(*flow_private));
+	flow_runs = calloc(flows, sizeof(*flow_runs));
 	flow_actions = rte_zmalloc("flow_actions", sizeof(*flow_actions) * 2 * flows, 64);
-	if (flow_private == NULL || flow_actions == NULL) {
+	if (flow_private == NULL || flow_runs == NULL || flow_actions == NULL) {
 		log_error("not enough memory for %u media flows: lower dataplane.flows or raise "
 			  "dataplane.memory_mib",
 			flows);
@@ -53,6 +55,8 @@ void flow_table_fini(void)
 	rte_free(flow_actions);
 	flow_actions = NULL;
 	free(flow_private);
+	free(flow_runs);
+	flow_runs = NULL;
 	flow_private = NULL;
 	flow_live = NULL;
 }
@@ -133,6 +137,7 @@ void flow_reclaim(void)
 	for (uint32_t f = flow_limbo_first; f != 0; f = next) {
 		next = flow_private[f].chain;
 		memset(&flow_live[f], 0, sizeof(flow_live[f]));
+		flow_runs[f] = (struct flow_run){0};
 		memset(&flow_actions[f * 2], 0, 2 * sizeof(*flow_actions));
 		flow_untake(f);
 	}

@@ -7,6 +7,7 @@
 
 #include <rte_byteorder.h>
 
+#include "flow_owner.h"
 #include "latch.h"
 #include "local.h"
 #include "stats.h"
@@ -35,6 +36,8 @@ static_assert(sizeof(struct flow_action) == 64, "one cache line");
 extern struct flow_action *flow_actions;
 /** Live lines, in the statistics mapping. */
 extern struct stats_flow *flow_live;
+/** By flow, beside its live line; used where there are several workers. */
+extern struct flow_run *flow_runs;
 
 /* --- main thread (stream.c): streams are pairs of flows, see records.h --- */
 

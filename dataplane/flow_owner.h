@@ -31,21 +31,27 @@ static inline uint16_t flow_owner_get(struct stats_flow *live, uint16_t want)
 	return owner;
 }
 
+/** The packets of a flow that came last. Its owner: rw, beside the live line. */
+struct flow_run {
+	uint8_t from;  /* worker + 1 that handed them over; 0: they came by the owner's queue */
+	uint8_t count; /* so many in a row */
+};
+
 /**
  * The owner took a packet of the flow.
  * @param from  worker + 1 that handed it over, 0: it came by the owner's own queue.
  * @return true when the flow had better move to `from`.
  */
-static inline bool flow_owner_note(struct stats_flow *live, uint8_t from)
+static inline bool flow_owner_note(struct flow_run *run, uint8_t from)
 {
-	if (likely(from == live->run_from)) {
-		if (likely(from == 0) || ++live->run < FLOW_OWNER_RUN)
+	if (likely(from == run->from)) {
+		if (likely(from == 0) || ++run->count < FLOW_OWNER_RUN)
 			return false;
-		live->run = 0;
+		run->count = 0;
 		return true;
 	}
-	live->run_from = from;
-	live->run = 1;
+	run->from = from;
+	run->count = 1;
 	return false;
 }
 

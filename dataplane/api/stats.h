@@ -109,8 +109,7 @@ struct stats_flow {
 	uint32_t policed; /* over the signalled rate */
 	uint32_t lost;	  /* of earlier SSRCs, see rtp_quality.h */
 	uint16_t owner;	  /* worker + 1 that writes here; 0: nobody yet (flow_owner.h) */
-	uint8_t run_from; /* worker + 1 that handed over the last packets ... */
-	uint8_t run;	  /* ... which were so many */
+	uint16_t bad_seq; /* that would prove a restart of the sequence, see rtp_measure.h */
 	struct rtp_quality quality;
 };
 static_assert(sizeof(struct stats_flow) == 128, "two cache lines");

@@ -33,7 +33,7 @@ static inline rte_edge_t own_flow_one(struct worker *w, struct rte_mbuf *m)
 		meta->owner = (uint8_t)(owner - 1);
 		return OWN_FLOW_HANDOVER;
 	}
-	if (flow_owner_note(live, meta->from) && p->spread)
+	if (flow_owner_note(&flow_runs[flow], meta->from) && p->spread)
 		give_note(w, flow, meta->from);
 	return OWN_FLOW_MEDIA;
 }
