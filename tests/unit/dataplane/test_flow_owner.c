@@ -67,7 +67,7 @@ static void runs(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct stats_flow live = {.owner = 1};
+		struct flow_run run = {0};
 		unsigned int moves = 0;
 
 		for (size_t s = 0; s < ARRAY_LEN(cases[i].step); s++)
