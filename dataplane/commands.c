@@ -102,6 +102,8 @@ static int check_end(const struct stream_end *e)
 		return -EINVAL;
 	if ((e->remote.addr.family == NET_FAMILY_NONE) != (e->remote.port == 0))
 		return -EINVAL;
+	if (e->clock_hz > API_CLOCK_HZ_MAX)
+		return -EINVAL;
 	if ((e->flags & ~(STREAM_END_RECEIVE | STREAM_END_LEARN_PORT)) != 0)
 		return -EINVAL;
 	/* What arrives at an address has its family. */

@@ -9,6 +9,7 @@
 #include "nexthop.h"
 
 struct flow_action *flow_actions;
+struct latch_policy *flow_policies;
 struct stats_flow *flow_live;
 struct flow_run *flow_runs;
 struct flow_private *flow_private;
@@ -34,7 +35,9 @@ int flow_table_init(uint32_t flows, struct stats_flow *live)
 	flow_private = calloc(flows, sizeof(*flow_private));
 	flow_runs = calloc(flows, sizeof(*flow_runs));
 	flow_actions = rte_zmalloc("flow_actions", sizeof(*flow_actions) * 2 * flows, 64);
-	if (flow_private == NULL || flow_runs == NULL || flow_actions == NULL) {
+	flow_policies = rte_zmalloc("flow_policies", sizeof(*flow_policies) * 2 * flows, 64);
+	if (flow_private == NULL || flow_runs == NULL || flow_actions == NULL ||
+		flow_policies == NULL) {
 		log_error("not enough memory for %u media flows: lower dataplane.flows or raise "
 			  "dataplane.memory_mib",
 			flows);
@@ -54,10 +57,12 @@ void flow_table_fini(void)
 {
 	rte_free(flow_actions);
 	flow_actions = NULL;
+	rte_free(flow_policies);
+	flow_policies = NULL;
 	free(flow_private);
+	flow_private = NULL;
 	free(flow_runs);
 	flow_runs = NULL;
-	flow_private = NULL;
 	flow_live = NULL;
 }
 
@@ -84,18 +89,21 @@ void flow_untake(uint32_t flow)
 	flow_count(-1);
 }
 
-void flow_publish(uint32_t flow, const struct flow_action *action)
+void flow_publish(
+	uint32_t flow, const struct flow_action *action, const struct latch_policy *policy)
 {
 	struct flow_private *p = &flow_private[flow];
-	struct flow_action *now = &flow_actions[flow * 2 + p->version];
-	struct flow_action *next = &flow_actions[flow * 2 + !p->version];
+	uint32_t now = flow * 2 + p->version, next = now ^ 1;
+	uint16_t old_hop = flow_actions[now].nexthop;
 
-	if (p->published && memcmp(now, action, sizeof(*now)) == 0) {
+	if (p->published && memcmp(&flow_actions[now], action, sizeof(*action)) == 0 &&
+		memcmp(&flow_policies[now], policy, sizeof(*policy)) == 0) {
 		nexthop_put(action->nexthop);
 		return;
 	}
 	if (!p->published) {
-		*now = *action;
+		flow_actions[now] = *action;
+		flow_policies[now] = *policy;
 		p->published = true;
 		p->other_free = true;
 		local_slot_write(p->local, p->port, LOCAL_FLOW, flow << 1 | p->version);
@@ -104,12 +112,13 @@ void flow_publish(uint32_t flow, const struct flow_action *action)
 	/* A worker may still read the other copy if it was named a moment ago. */
 	if (!p->other_free)
 		grace_wait(p->stamp);
-	*next = *action;
+	flow_actions[next] = *action;
+	flow_policies[next] = *policy;
 	p->version = !p->version;
 	p->other_free = false;
 	p->stamp = grace_stamp();
 	local_slot_write(p->local, p->port, LOCAL_FLOW, flow << 1 | p->version);
-	nexthop_put(now->nexthop);
+	nexthop_put(old_hop);
 }
 
 void flow_retire(uint32_t flow)
@@ -139,6 +148,7 @@ void flow_reclaim(void)
 		memset(&flow_live[f], 0, sizeof(flow_live[f]));
 		flow_runs[f] = (struct flow_run){0};
 		memset(&flow_actions[f * 2], 0, 2 * sizeof(*flow_actions));
+		memset(&flow_policies[f * 2], 0, 2 * sizeof(*flow_policies));
 		flow_untake(f);
 	}
 	flow_limbo_first = flow_limbo_last = 0;

@@ -1,6 +1,7 @@
 /*
- * Media flows as workers see them: a read-only action line (two copies, switched by
- * one store to the port table) and a live line in the statistics mapping.
+ * Media flows as workers see them: a read-only action line and a latch policy (two copies
+ * of both, switched by one store to the port table) and live lines in the statistics
+ * mapping. A packet from the locked source needs no policy: that is why it stands apart.
  */
 #ifndef SALLYPORT_FLOW_H
 #define SALLYPORT_FLOW_H
@@ -8,6 +9,7 @@
 #include <rte_byteorder.h>
 
 #include "flow_owner.h"
+#include "flow_police.h"
 #include "latch.h"
 #include "local.h"
 #include "stats.h"
@@ -21,19 +23,23 @@ enum flow_flags {
 
 /** What to do with a flow's packets: main: wo (the copy that no slot names), workers: ro. */
 struct flow_action {
-	_Alignas(64) struct latch_policy policy; /* who may send */
-	uint8_t src[16];			 /* new source: ours, at the far side */
-	uint8_t dst[16];			 /* new destination: the far peer */
+	_Alignas(64) uint8_t src[16]; /* new source: ours, at the far side */
+	uint8_t dst[16];	      /* new destination: the far peer */
 	rte_be16_t src_port;
 	rte_be16_t dst_port;
 	uint16_t nexthop; /* index (nexthop.h) */
 	uint8_t flags;	  /* enum flow_flags */
 	uint8_t dscp;	  /* of the realm it leaves to */
+	struct flow_rate rate;
+	uint32_t clock_mult; /* rtp_clock_mult() */
+	uint32_t pad;
 };
 static_assert(sizeof(struct flow_action) == 64, "one cache line");
 
 /** Both copies of each flow's action: index flow * 2 + version, which is the slot's value. */
 extern struct flow_action *flow_actions;
+/** Likewise: who may send. */
+extern struct latch_policy *flow_policies;
 /** Live lines, in the statistics mapping. */
 extern struct stats_flow *flow_live;
 /** By flow, beside its live line; used where there are several workers. */

@@ -33,10 +33,11 @@ uint32_t flow_take(void);
 void flow_untake(uint32_t flow);
 
 /**
- * Make the flow do this from now on, by writing the copy that no slot names and then
+ * Make the flow do this from now on, by writing the copies that no slot names and then
  * the slot. The action's next hop reference moves in; the old one is dropped.
  */
-void flow_publish(uint32_t flow, const struct flow_action *action);
+void flow_publish(
+	uint32_t flow, const struct flow_action *action, const struct latch_policy *policy);
 
 /**
  * No slot names the flow any more: free it after a grace period. A packet that a worker

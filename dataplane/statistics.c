@@ -21,6 +21,7 @@
 #include "nexthop.h"
 #include "ports.h"
 #include "source_table.h"
+#include "stream_priv.h"
 #include "worker.h"
 
 static struct rte_graph_cluster_stats *cluster;
@@ -98,8 +99,7 @@ static void pools_refresh(void)
 		(uint64_t)packet_pool->size * (packet_pool->header_size + packet_pool->elt_size +
 						      packet_pool->trailer_size));
 	pool_set(1, "flow", stats_region->flows, stream_flows_used(),
-		(uint64_t)stats_region->flows *
-			(2 * sizeof(struct flow_action) + sizeof(struct stats_flow)));
+		(uint64_t)stats_region->flows * FLOW_BYTES);
 	pool_set(2, "neighbour", NEXTHOPS_MAX, nexthop_used(),
 		(uint64_t)(NEXTHOPS_MAX + 1) * sizeof(struct nexthop));
 	for (unsigned int i = 0; i < n_workers; i++) {

@@ -5,6 +5,7 @@
 #include "kernel_path.h"
 #include "log.h"
 #include "nexthop.h"
+#include "rtp_measure.h"
 #include "stream_priv.h"
 
 struct stream *streams;
@@ -21,6 +22,7 @@ struct end_plan {
 	uint32_t flow;	/* taken for the restart */
 	uint32_t old;	/* flow that it replaces, 0: none */
 	uint16_t old_local, old_port;
+	uint32_t old_clock_hz;
 };
 
 int stream_init(uint32_t flows, struct stats_flow *live)
@@ -130,16 +132,20 @@ static uint16_t stream_nexthop(const struct net_addr *dst, uint16_t realm)
 }
 
 /* The action of the flow that arrives at this end. */
-static void stream_act(const struct stream *s, unsigned int end, struct flow_action *a)
+static void stream_act(const struct stream *s, unsigned int end, struct flow_action *a,
+	struct latch_policy *policy)
 {
 	const struct stream_end *in = &s->end[end], *out = &s->end[1 - end];
 	struct net_endpoint dst;
 
 	memset(a, 0, sizeof(*a));
-	a->policy.allowed = in->allowed;
-	a->policy.port = in->remote.port;
-	a->policy.prefix_len = in->prefix_len;
-	a->policy.learn_port = (in->flags & STREAM_END_LEARN_PORT) != 0;
+	memset(policy, 0, sizeof(*policy));
+	policy->allowed = in->allowed;
+	policy->port = in->remote.port;
+	policy->prefix_len = in->prefix_len;
+	policy->learn_port = (in->flags & STREAM_END_LEARN_PORT) != 0;
+	a->rate = flow_rate_make(&in->packets, &in->bytes);
+	a->clock_mult = rtp_clock_mult(in->clock_hz);
 	memcpy(a->src, out->local.addr.bytes, sizeof(a->src));
 	a->src_port = rte_cpu_to_be_16(out->local.port);
 	a->dscp = local_realms[out->realm].dscp_media;
@@ -158,10 +164,11 @@ static void stream_act(const struct stream *s, unsigned int end, struct flow_act
 
 static void stream_publish(const struct stream *s, unsigned int end)
 {
+	struct latch_policy policy;
 	struct flow_action a;
 
-	stream_act(s, end, &a);
-	flow_publish(s->flow[end], &a);
+	stream_act(s, end, &a, &policy);
+	flow_publish(s->flow[end], &a, &policy);
 }
 
 void stream_resolve_all(void)
@@ -176,13 +183,26 @@ void stream_resolve_all(void)
 
 /* --- events --- */
 
-static void stream_add_counts(struct stream_counts *c, uint32_t flow)
+/* What a flow counted, onto what the ones before it at this end did. */
+static void stream_add_counts(struct stream_counts *c, uint32_t flow, uint32_t clock_hz)
 {
 	const struct stats_flow *live = &flow_live[flow];
+	struct rtp_quality q = rtp_quality_read(&live->quality);
+	uint32_t jitter_max_us = rtp_quality_jitter_us(q.jitter_max, clock_hz);
 
 	c->packets += __atomic_load_n(&live->packets, __ATOMIC_RELAXED);
 	c->bytes += __atomic_load_n(&live->bytes, __ATOMIC_RELAXED);
 	c->refused += __atomic_load_n(&live->refused, __ATOMIC_RELAXED);
+	c->policed += __atomic_load_n(&live->policed, __ATOMIC_RELAXED);
+	c->lost += __atomic_load_n(&live->lost, __ATOMIC_RELAXED) + rtp_quality_lost(&q);
+	c->duplicates += q.duplicates;
+	c->reordered += q.reordered;
+	c->late_gaps += q.late_gaps;
+	/* The one now is the latest flow's, once that has heard something. */
+	if (q.received != 0)
+		c->jitter_us = rtp_quality_jitter_us(q.jitter, clock_hz);
+	if (jitter_max_us > c->jitter_max_us)
+		c->jitter_max_us = jitter_max_us;
 }
 
 static void stream_tell(const struct stream *s, enum record_type type, struct rec_stream_event *ev)
@@ -201,7 +221,7 @@ static void stream_tell(const struct stream *s, enum record_type type, struct re
 		if (stream_remote(s, i, &remote))
 			ev->end[i].remote = remote;
 		ev->counts[i] = s->carried[i];
-		stream_add_counts(&ev->counts[i], s->flow[i]);
+		stream_add_counts(&ev->counts[i], s->flow[i], s->end[i].clock_hz);
 	}
 }
 
@@ -225,6 +245,15 @@ void stream_latched(uint32_t flow)
 	end = flow_private[flow].end;
 	stream_publish(s, 1 - end);
 	stream_tell(s, REC_STREAM_LATCHED, &ev);
+	ev.latched_end = (uint8_t)end;
+	boundary_event(stream_group(s), &ev, sizeof(ev));
+}
+
+void stream_tell_silent(const struct stream *s, unsigned int end)
+{
+	struct rec_stream_event ev;
+
+	stream_tell(s, REC_STREAM_SILENT, &ev);
 	ev.latched_end = (uint8_t)end;
 	boundary_event(stream_group(s), &ev, sizeof(ev));
 }
@@ -341,7 +370,7 @@ static void stream_drop_old(struct stream *s, unsigned int end, const struct end
 		return;
 	if (plan->old_local != p->local || plan->old_port != p->port)
 		local_flow_del(plan->old_local, plan->old_port);
-	stream_add_counts(&s->carried[end], plan->old);
+	stream_add_counts(&s->carried[end], plan->old, plan->old_clock_hz);
 	flow_retire(plan->old);
 }
 
@@ -376,6 +405,7 @@ int stream_set(const struct rec_stream_set *r, uint32_t epoch, uint8_t group, ui
 		stream_timer_del(i);
 	s = &streams[i];
 	for (unsigned int end = 0; end < 2; end++) {
+		plan[end].old_clock_hz = s->end[end].clock_hz;
 		s->end[end] = r->end[end];
 		if (plan[end].restart)
 			stream_renew(i, end, &r->end[end], &plan[end]);
@@ -384,6 +414,7 @@ int stream_set(const struct rec_stream_set *r, uint32_t epoch, uint8_t group, ui
 	s->epoch = epoch;
 	s->group = group;
 	s->set_ms = stream_clock_ms();
+	s->silence_told[0] = s->silence_told[1] = false;
 	for (unsigned int end = 0; end < 2; end++)
 		stream_publish(s, end);
 	for (unsigned int end = 0; end < 2; end++)

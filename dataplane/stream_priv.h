@@ -20,12 +20,25 @@ struct stream {
 	uint8_t kind;
 	uint8_t group;
 	bool used;
+	bool silence_told[2];	/* that silence of this end has been reported ... */
+	uint32_t silence_ms[2]; /* ... at this time */
 };
+
+/** Memory of one flow: both copies of what workers read, its live lines, and its half of a
+ * stream with its place in the hash. Its slot of the port table is the address's. */
+#define FLOW_BYTES \
+	(sizeof(struct stats_flow) + \
+		2 * (sizeof(struct flow_action) + sizeof(struct latch_policy)) + \
+		sizeof(struct flow_private) + (sizeof(struct stream) + 2 * sizeof(uint32_t)) / 2)
+static_assert(FLOW_BYTES <= 512, "memory a flow");
 
 extern struct stream *streams; /* slot 0 unused */
 
 /** Remove a stream. @param gone  filled for the event. */
 void stream_remove(uint32_t i, enum stream_gone_reason reason, struct rec_stream_event *gone);
+
+/** Report media inactivity of one end. */
+void stream_tell_silent(const struct stream *s, unsigned int end);
 
 /** Who is told about it: the shard that set it, or control's main if that was an earlier control.
  */

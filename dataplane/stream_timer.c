@@ -81,35 +81,75 @@ static bool stream_may_be_silent(const struct stream *s)
 				((s->end[0].flags | s->end[1].flags) & STREAM_END_RECEIVE) == 0);
 }
 
-/* Silent for so long; the clock wraps. */
-static uint32_t stream_silent_ms(const struct stream *s, uint32_t now_ms)
+/* One end's share of it; the clock wraps. */
+static uint32_t end_silent_ms(const struct stream *s, unsigned int end, uint32_t now_ms)
 {
+	const struct stats_flow *live = &flow_live[s->flow[end]];
+	uint32_t last = __atomic_load_n(&live->last_ms, __ATOMIC_RELAXED);
 	uint32_t silent = now_ms - s->set_ms;
 
-	for (unsigned int i = 0; i < 2; i++) {
-		const struct stats_flow *live = &flow_live[s->flow[i]];
-		uint32_t last = __atomic_load_n(&live->last_ms, __ATOMIC_RELAXED);
+	if (__atomic_load_n(&live->packets, __ATOMIC_RELAXED) == 0)
+		return silent;
+	/* A packet of this very moment may carry a later time than ours. */
+	if ((int32_t)(now_ms - last) < 0)
+		return 0;
+	return now_ms - last < silent ? now_ms - last : silent;
+}
 
-		if (__atomic_load_n(&live->packets, __ATOMIC_RELAXED) == 0)
-			continue;
-		/* A packet of this very moment may carry a later time than ours. */
-		if ((int32_t)(now_ms - last) < 0)
-			return 0;
-		if (now_ms - last < silent)
-			silent = now_ms - last;
-	}
-	return silent;
+/* Silent for so long, both ends. */
+static uint32_t stream_silent_ms(const struct stream *s, uint32_t now_ms)
+{
+	uint32_t a = end_silent_ms(s, 0, now_ms), b = end_silent_ms(s, 1, now_ms);
+
+	return a < b ? a : b;
+}
+
+/* After how much silence of this end control is told; 0: never, also while anybody holds. */
+static uint32_t end_report_ms(const struct stream *s, unsigned int end)
+{
+	if (s->kind == STREAM_RTCP || (s->end[0].flags & s->end[1].flags & STREAM_END_RECEIVE) == 0)
+		return 0;
+	return local_realms[s->end[end].realm].media_silent_ms;
+}
+
+/* Tell control of a silence that it was not told of. */
+static void end_report(struct stream *s, unsigned int end, uint32_t now_ms)
+{
+	uint32_t limit = end_report_ms(s, end), silent = end_silent_ms(s, end, now_ms);
+
+	if (limit == 0)
+		return;
+	/* Heard since then: this is another silence. */
+	if (s->silence_told[end] && now_ms - s->silence_ms[end] > silent)
+		s->silence_told[end] = false;
+	if (s->silence_told[end] || silent < limit)
+		return;
+	s->silence_told[end] = true;
+	s->silence_ms[end] = now_ms;
+	stream_tell_silent(s, end);
+}
+
+/* When to look again for the sake of `limit`. */
+static uint32_t recheck_ms(uint32_t limit, uint32_t silent)
+{
+	if (limit == 0)
+		return WHEEL_RECHECK_S * 1000;
+	/* Told already: the next one lasts as long. */
+	return silent < limit ? limit - silent : limit;
 }
 
 void stream_timer_add(uint32_t i, uint32_t now_ms)
 {
-	uint32_t limit = stream_limit_ms(&streams[i]);
-	uint32_t silent = stream_silent_ms(&streams[i], now_ms);
+	const struct stream *s = &streams[i];
+	uint32_t limit = stream_may_be_silent(s) ? 0 : stream_limit_ms(s);
+	uint32_t next = recheck_ms(limit, stream_silent_ms(s, now_ms));
 
-	if (limit == 0 || stream_may_be_silent(&streams[i]))
-		wheel_hang(i, WHEEL_RECHECK_S * 1000);
-	else
-		wheel_hang(i, silent < limit ? limit - silent : 0);
+	for (unsigned int end = 0; end < 2; end++) {
+		uint32_t ms = recheck_ms(end_report_ms(s, end), end_silent_ms(s, end, now_ms));
+
+		next = ms < next ? ms : next;
+	}
+	wheel_hang(i, next);
 }
 
 static void stream_check(uint32_t i, uint32_t now_ms)
@@ -120,6 +160,8 @@ static void stream_check(uint32_t i, uint32_t now_ms)
 	struct rec_stream_event gone;
 
 	if (limit == 0 || stream_may_be_silent(s) || stream_silent_ms(s, now_ms) < limit) {
+		end_report(s, 0, now_ms);
+		end_report(s, 1, now_ms);
 		stream_timer_add(i, now_ms);
 		return;
 	}

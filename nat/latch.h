@@ -3,6 +3,13 @@
  * answers go. Pure decision, no packets, no clock: the caller passes both.
  * Learn only from the signalled address or its mask, lock after the first
  * packets (RFC 7362 section 4, and its section 5 on why narrowly).
+ *
+ * A NAT may give a flow another port or address in the middle of a call, and RFC 7362
+ * section 5 has no better answer to those who send first than to check more than the
+ * source. So a locked flow moves only when all of this is so: the new source is one that
+ * signalling allows, the locked one has fallen silent, the packet continues its RTP stream
+ * (32 bits of SSRC and a number just ahead, which who did not see the stream cannot
+ * know), and the flow has not moved too often.
  */
 #ifndef SALLYPORT_NAT_LATCH_H
 #define SALLYPORT_NAT_LATCH_H
@@ -13,6 +20,13 @@
 #define LATCH_LOCK_PACKETS 3
 /** Learning window from the first accepted packet, milliseconds; then it locks. */
 #define LATCH_WINDOW_MS 2000
+/** The locked source must have been silent that long before another may take over: ten
+ * packets of 20 ms. While it talks nobody can. */
+#define LATCH_MOVE_SILENT_MS 200
+/** Sequence numbers that may be missing in between and one: 5 s of packets of 20 ms. */
+#define LATCH_MOVE_AHEAD_MAX 250
+/** So often in the life of a flow. */
+#define LATCH_MOVES_MAX 4
 
 /** What signalling allows. Written by the flow's owner, read by its worker. */
 struct latch_policy {
@@ -33,8 +47,15 @@ struct latch {
 	struct net_addr source; /* candidate or locked source */
 	uint16_t port;		/* host order */
 	uint8_t phase;		/* enum latch_phase */
-	uint8_t seen;		/* packets in a row from the candidate */
+	uint8_t seen;		/* learning: packets in a row from the candidate; locked: moves */
 	uint32_t first_ms;	/* when learning began, wraps */
+};
+
+/** How a packet compares with what the locked source sent. Zeroed: it cannot be compared. */
+struct latch_claim {
+	bool same_ssrc;	    /* RTP of the SSRC that the locked source sent last */
+	uint16_t ahead;	    /* its sequence number less the highest of that SSRC */
+	uint32_t silent_ms; /* since the locked source's last packet */
 };
 
 enum latch_verdict {
@@ -51,10 +72,12 @@ enum latch_verdict {
  * @param l       this flow's state.
  * @param src     source address, normalised.
  * @param port    source port, host order.
+ * @param claim   for a move after the lock; borrowed for the call.
  * @param now_ms  a monotonic clock, wraps; compared by difference only.
  * @return verdict; refused packets change nothing. Never allocates. Worker thread.
  */
 enum latch_verdict latch_decide(const struct latch_policy *policy, struct latch *l,
-	const struct net_addr *src, uint16_t port, uint32_t now_ms);
+	const struct net_addr *src, uint16_t port, const struct latch_claim *claim,
+	uint32_t now_ms);
 
 #endif

@@ -25,4 +25,7 @@
 	65535 /* one SIP message over the rings, bytes; offsets in it fit 16 bits \
 	       */
 
+/* RTP timestamp clocks, Hz. */
+#define API_CLOCK_HZ_MAX 1000000
+
 #endif

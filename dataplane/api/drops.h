@@ -36,6 +36,7 @@
 	X(MEDIA_SOURCE, "media_source", "media from an address that was not signalled") \
 	X(MEDIA_LOCKED, "media_locked", "media from another source after the flow locked") \
 	X(MEDIA_INACTIVE, "media_inactive", "signalling set this direction to not receive (hold)") \
+	X(MEDIA_RATE, "media_rate", "media above the rate of what signalling agreed on") \
 	X(MEDIA_NO_REMOTE, "media_no_remote", "the far side's address is not known yet") \
 	X(SIP_MALFORMED, "sip_malformed", \
 		"not SIP that can be answered; by reason in `sally show stats`") \

@@ -236,7 +236,8 @@ struct rec_sync {
 enum stream_kind {
 	STREAM_RTP,
 	STREAM_RTCP,
-	STREAM_ANY, /* opaque datagrams (T.38) */
+	STREAM_ANY,	/* opaque datagrams (T.38) */
+	STREAM_RTP_MUX, /* RTP and RTCP on one port (RFC 5761) */
 	STREAM_KIND_COUNT
 };
 

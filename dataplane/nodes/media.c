@@ -1,14 +1,18 @@
 /*
- * media: may this packet of this flow pass? Shape (RFC 3550), direction, source.
- * What it needs is one action line, read only, and one live line, this worker's.
+ * media: may this packet of this flow pass? Shape (RFC 3550), direction, source, rate; and
+ * what RTP passes is measured. What it needs is one action line, read only, and two live
+ * lines, this worker's.
  */
 #include "checksum.h"
 #include "flow.h"
 #include "nodes_priv.h"
+#include "rtp_measure.h"
 
 enum { MEDIA_DROP, MEDIA_REWRITE };
 
 #define MEDIA_OK DROP_COUNT
+
+enum media_shape { SHAPE_BAD, SHAPE_RTP, SHAPE_OTHER };
 
 /* RFC 3550 section 5.1 and 5.3.1: the header with its CSRCs and its extension is there. */
 static inline bool rtp_header_valid(const uint8_t *payload, size_t len)
@@ -26,30 +30,57 @@ static inline bool rtp_header_valid(const uint8_t *payload, size_t len)
 	return len >= need;
 }
 
-static inline bool shape_valid(uint8_t flags, const uint8_t *payload, size_t len)
+/* RFC 3550 section 6.1. */
+static inline bool rtcp_header_valid(const uint8_t *payload, size_t len)
+{
+	return len >= 8 && payload[0] >> 6 == 2;
+}
+
+static inline enum media_shape shape_of(uint8_t flags, const uint8_t *payload, size_t len)
 {
 	switch ((flags >> FLOW_KIND_SHIFT) & 3) {
+	case STREAM_RTP_MUX:
+		/* RFC 5761 section 4: payload types 64 to 95 are RTCP packet types 192 to 223. */
+		if (len >= 2 && (payload[1] & 0x60) == 0x40)
+			return rtcp_header_valid(payload, len) ? SHAPE_OTHER : SHAPE_BAD;
+		return rtp_header_valid(payload, len) ? SHAPE_RTP : SHAPE_BAD;
 	case STREAM_RTP:
-		return rtp_header_valid(payload, len);
-	case STREAM_RTCP: /* RFC 3550 section 6.1 */
-		return len >= 8 && payload[0] >> 6 == 2;
+		return rtp_header_valid(payload, len) ? SHAPE_RTP : SHAPE_BAD;
+	case STREAM_RTCP:
+		return rtcp_header_valid(payload, len) ? SHAPE_OTHER : SHAPE_BAD;
 	default:
-		return true;
+		return SHAPE_OTHER;
 	}
 }
 
-/* Not the locked source: let nat/ decide, and tell main when answers should go elsewhere now. */
-static enum drop_reason source_decide(struct worker *w, const struct flow_action *action,
-	struct stats_flow *live, uint32_t flow, const struct rte_mbuf *m, uint16_t port)
+/* How this packet would continue what the locked source sent. */
+static struct latch_claim claim_of(const struct stats_flow *live, enum media_shape shape,
+	const uint8_t *payload, uint32_t now_ms)
 {
+	struct latch_claim claim = {.silent_ms = now_ms - live->last_ms};
+
+	if (shape == SHAPE_RTP && live->quality.received != 0) {
+		claim.same_ssrc = rtp_load32(payload + 8) == live->quality.ssrc;
+		claim.ahead = (uint16_t)(rtp_load16(payload + 2) - live->quality.max_seq);
+	}
+	return claim;
+}
+
+/* Not the locked source: let nat/ decide, and tell main when answers should go elsewhere now. */
+static enum drop_reason source_decide(struct worker *w, struct stats_flow *live, uint32_t slot,
+	const struct rte_mbuf *m, enum media_shape shape)
+{
+	const struct rte_udp_hdr *udp = pkt_udp(m);
+	struct latch_claim claim = claim_of(live, shape, (const uint8_t *)(udp + 1), w->now_ms);
 	struct net_addr src = pkt_src(m);
 
 	/* A change that main could not hear of must not happen. */
 	if (rte_ring_full(w->latched))
 		return DROP_MEDIA_NO_REMOTE;
-	switch (latch_decide(&action->policy, &live->latch, &src, port, w->now_ms)) {
+	switch (latch_decide(&flow_policies[slot], &live->latch, &src,
+		rte_be_to_cpu_16(udp->src_port), &claim, w->now_ms)) {
 	case LATCH_ACCEPT_NEW:
-		rte_ring_sp_enqueue(w->latched, (void *)(uintptr_t)flow);
+		rte_ring_sp_enqueue(w->latched, (void *)(uintptr_t)(slot >> 1));
 		main_wake();
 		return MEDIA_OK;
 	case LATCH_ACCEPT:
@@ -75,32 +106,49 @@ static inline bool source_locked(const struct latch *l, const struct rte_mbuf *m
 	       load32(l->source.bytes) == rte_pktmbuf_mtod(m, struct rte_ipv4_hdr *)->src_addr;
 }
 
-static inline enum drop_reason media_decide(struct worker *w, const struct flow_action *action,
-	struct stats_flow *live, uint32_t flow, const struct rte_mbuf *m)
+static inline void media_count(struct worker *w, const struct flow_action *action,
+	struct stats_flow *live, enum media_shape shape, const uint8_t *payload, size_t len)
 {
+	bool rtp = shape == SHAPE_RTP;
+
+	if (rtp)
+		rtp_measure(live, payload, action->clock_mult, w->now_ns, w->now_ms);
+	/* RTCP beside RTP is no sign of media, and it would hide a gap. */
+	if (rtp || live->packets == 0 || (action->flags >> FLOW_KIND_SHIFT & 3) != STREAM_RTP_MUX)
+		live->last_ms = w->now_ms;
+	live->packets++;
+	live->bytes += len;
+}
+
+static inline enum drop_reason media_decide(
+	struct worker *w, struct stats_flow *live, uint32_t slot, const struct rte_mbuf *m)
+{
+	const struct flow_action *action = &flow_actions[slot];
 	const struct rte_udp_hdr *udp = pkt_udp(m);
+	const uint8_t *payload = (const uint8_t *)(udp + 1);
 	size_t len = rte_be_to_cpu_16(udp->dgram_len) - sizeof(*udp);
-	uint16_t port = rte_be_to_cpu_16(udp->src_port);
+	enum media_shape shape = shape_of(action->flags, payload, len);
 	enum drop_reason verdict;
 
 	if (unlikely((action->flags & FLOW_RECEIVE) == 0))
 		return DROP_MEDIA_INACTIVE;
-	if (unlikely(!shape_valid(action->flags, (const uint8_t *)(udp + 1), len)))
+	if (unlikely(shape == SHAPE_BAD))
 		return DROP_MEDIA_MALFORMED;
-	if (unlikely(!source_locked(&live->latch, m, port))) {
-		verdict = source_decide(w, action, live, flow, m, port);
+	if (unlikely(!source_locked(&live->latch, m, rte_be_to_cpu_16(udp->src_port)))) {
+		verdict = source_decide(w, live, slot, m, shape);
 		if (verdict != MEDIA_OK)
 			return verdict;
 	}
-	live->packets++;
-	live->bytes += len;
-	live->last_ms = w->now_ms;
+	/* After the source: who may not send here takes nothing from who may. */
+	if (unlikely(!flow_police(&live->quality, &action->rate, (uint32_t)len, w->now_ns)))
+		return DROP_MEDIA_RATE;
+	media_count(w, action, live, shape, payload, len);
 	return (action->flags & FLOW_HAVE_REMOTE) != 0 ? MEDIA_OK : DROP_MEDIA_NO_REMOTE;
 }
 
 static inline bool counts_as_refused(enum drop_reason reason)
 {
-	return reason != MEDIA_OK && reason != DROP_MEDIA_NO_REMOTE;
+	return reason != MEDIA_OK && reason != DROP_MEDIA_NO_REMOTE && reason != DROP_MEDIA_RATE;
 }
 
 static inline void media_chunk(struct worker *w, struct rte_mbuf **m, rte_edge_t *next, uint16_t n)
@@ -108,11 +156,14 @@ static inline void media_chunk(struct worker *w, struct rte_mbuf **m, rte_edge_t
 	for (uint16_t i = 0; i < n; i++) {
 		uint32_t slot = pkt_meta(m[i])->value;
 		struct stats_flow *live = &flow_live[slot >> 1];
-		enum drop_reason verdict =
-			media_decide(w, &flow_actions[slot], live, slot >> 1, m[i]);
+		enum drop_reason verdict = media_decide(w, live, slot, m[i]);
 
+		next[i] = MEDIA_REWRITE;
+		if (likely(verdict == MEDIA_OK))
+			continue;
 		live->refused += counts_as_refused(verdict);
-		next[i] = likely(verdict == MEDIA_OK) ? MEDIA_REWRITE : pkt_drop(m[i], verdict);
+		live->policed += verdict == DROP_MEDIA_RATE;
+		next[i] = pkt_drop(m[i], verdict);
 	}
 }
 

@@ -26,6 +26,7 @@ static inline rte_edge_t udp_one(struct rte_mbuf *m)
 	case LOCAL_FLOW:
 		rte_prefetch0(&flow_actions[meta->value]);
 		rte_prefetch0(&flow_live[meta->value >> 1]);
+		rte_prefetch0(&flow_live[meta->value >> 1].quality);
 		return UDP_MEDIA;
 	case LOCAL_LISTENER:
 		return UDP_SIP;

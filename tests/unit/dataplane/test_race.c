@@ -11,6 +11,7 @@
 #include "doubles.h"
 #include "flow.h"
 #include "nexthop.h"
+#include "rtp_measure.h"
 #include "worker.h"
 
 #define FLOWS 64
@@ -25,17 +26,18 @@ void boundary_event(uint8_t group, void *record, size_t len)
 }
 
 /* What set_stream() below writes into one action belongs together. */
-static bool whole(const struct flow_action *a)
+static bool whole(const struct flow_action *a, const struct latch_policy *p)
 {
 	volatile const struct flow_action *v = a;
+	volatile const struct latch_policy *policy = p;
 	unsigned int kind = v->flags >> FLOW_KIND_SHIFT;
-	uint16_t port = v->policy.port;
+	uint16_t port = policy->port;
 
 	/* Give main time to do wrong. */
 	for (volatile int i = 0; i < 20000; i++)
 		;
-	return v->policy.prefix_len == port % 33 && v->policy.allowed.bytes[3] == (uint8_t)port &&
-	       v->policy.learn_port == (kind == 2) &&
+	return policy->prefix_len == port % 33 && policy->allowed.bytes[3] == (uint8_t)port &&
+	       policy->learn_port == (kind == 2) && v->clock_mult == rtp_clock_mult(kind * 8000u) &&
 	       ((v->flags & FLOW_RECEIVE) != 0) == (kind >= 1);
 }
 
@@ -54,9 +56,9 @@ static void *worker_main(void *arg)
 		uint32_t slot = local_slot(0, 10000);
 
 		if (local_slot_kind(slot) == LOCAL_FLOW) {
-			const struct flow_action *a = &flow_actions[slot & LOCAL_VALUE_MASK];
+			uint32_t i = slot & LOCAL_VALUE_MASK;
 
-			if (!whole(a))
+			if (!whole(&flow_actions[i], &flow_policies[i]))
 				atomic_fetch_add(&torn, 1);
 			atomic_fetch_add_explicit(&looks, 1, memory_order_relaxed);
 		}
@@ -82,6 +84,7 @@ static void set_stream(uint16_t port, uint8_t kind)
 		.flags = (uint8_t)((kind >= 1 ? STREAM_END_RECEIVE : 0) |
 				   (kind == 2 ? STREAM_END_LEARN_PORT : 0))};
 	r.end[0].allowed.bytes[3] = (uint8_t)port;
+	r.end[0].clock_hz = kind * 8000u;
 	r.end[1] = (struct stream_end){.local = test_endpoint("198.51.100.10", 10000), .realm = 1};
 	assert_int_equal(stream_set(&r, 1, 0, flow), 0);
 }

@@ -6,6 +6,7 @@
 #include "doubles.h"
 #include "flow.h"
 #include "nexthop.h"
+#include "rtp_measure.h"
 
 #define FLOWS 16
 #define IDLE_MS 5000
@@ -105,6 +106,12 @@ static uint32_t slot(const char *addr, uint16_t port)
 	return local_slot((uint16_t)local_addr_find(&a), port);
 }
 
+/* Who may send to this endpoint. */
+static const struct latch_policy *policy(const char *addr, uint16_t port)
+{
+	return &flow_policies[slot(addr, port) & LOCAL_VALUE_MASK];
+}
+
 /* The action that a worker finds for a packet to this endpoint. */
 static const struct flow_action *action(const char *addr, uint16_t port)
 {
@@ -125,8 +132,8 @@ static void test_flows_cross_over(void **state)
 	assert_int_equal(slot(ACCESS, 10000) >> 1 & (LOCAL_VALUE_MASK >> 1), flow[0]);
 	a = action(ACCESS, 10000);
 	/* Arrives at the access side from the phone, leaves from the core side to the server. */
-	assert_true(net_addr_eq(&a->policy.allowed, &r.end[0].allowed));
-	assert_int_equal(a->policy.port, 4000);
+	assert_true(net_addr_eq(&policy(ACCESS, 10000)->allowed, &r.end[0].allowed));
+	assert_int_equal(policy(ACCESS, 10000)->port, 4000);
 	assert_memory_equal(a->src, r.end[1].local.addr.bytes, 16);
 	assert_int_equal(rte_be_to_cpu_16(a->src_port), 10000);
 	assert_memory_equal(a->dst, server.addr.bytes, 16);
@@ -167,12 +174,12 @@ static void test_remote_becomes_known(void **state)
 	early.end[1].allowed = (struct net_addr){0};
 	assert_int_equal(set(&early, flow), 0);
 	assert_int_equal(action(ACCESS, 10000)->flags & FLOW_HAVE_REMOTE, 0);
-	assert_int_equal(action(CORE, 10000)->policy.allowed.family, NET_FAMILY_NONE);
+	assert_int_equal(policy(CORE, 10000)->allowed.family, NET_FAMILY_NONE);
 	assert_int_equal(set(&r, later), 0);
 	/* Nobody could have latched before: the flows stay. */
 	assert_memory_equal(flow, later, sizeof(flow));
 	assert_int_not_equal(action(ACCESS, 10000)->flags & FLOW_HAVE_REMOTE, 0);
-	assert_int_equal(action(CORE, 10000)->policy.port, 6000);
+	assert_int_equal(policy(CORE, 10000)->port, 6000);
 }
 
 static void test_hold_and_resume(void **state)
@@ -227,6 +234,62 @@ static void test_changed_remote_restarts_the_latch(void **state)
 	assert_int_equal(gone.counts[0].packets, 15);
 	assert_int_equal(gone.counts[0].bytes, 1720);
 	assert_int_equal(gone.reason, STREAM_GONE_DELETED);
+}
+
+/* All that a flow measured is in its stream's counts, and what earlier flows did. */
+static void test_counts_of_all_flows(void **state)
+{
+	struct rec_stream_set r = stream(7, 10000);
+	struct rec_stream_del d = {.id = 7, .local = r.end[0].local};
+	struct rec_stream_event gone;
+	uint32_t flow[2], now[2];
+	struct stats_flow *live;
+
+	r.end[0].clock_hz = 8000;
+	r.end[0].packets = (struct rate_limit){50, 10};
+	r.end[0].bytes = (struct rate_limit){8000, 800};
+	assert_int_equal(set(&r, flow), 0);
+	assert_int_equal(action(ACCESS, 10000)->clock_mult, rtp_clock_mult(8000));
+	assert_int_equal(action(ACCESS, 10000)->rate.packet_step_ns, 20000000);
+	assert_int_equal(action(ACCESS, 10000)->rate.packet_slack_ns, 180000000);
+	assert_int_equal(action(ACCESS, 10000)->rate.byte_step, 125000 * 256);
+	assert_int_equal(action(CORE, 10000)->rate.packet_step_ns, 0);
+	live = &flow_live[flow[0]];
+	live->packets = 90;
+	live->policed = 7;
+	live->lost = 3; /* of another SSRC */
+	live->quality = (struct rtp_quality){.base_seq = 65536,
+		.max_seq = 65536 + 99,
+		.received = 90,
+		.jitter = 16 * 80,
+		.jitter_max = 16 * 400,
+		.duplicates = 1,
+		.reordered = 2,
+		.late_gaps = 4};
+	/* The peer moves, with another clock: jitter in microseconds stays what it was. */
+	r.end[0].remote.port = 4100;
+	r.end[0].clock_hz = 16000;
+	assert_int_equal(set(&r, now), 0);
+	live = &flow_live[now[0]];
+	live->policed = 10;
+	live->quality = (struct rtp_quality){.base_seq = 1,
+		.max_seq = 2,
+		.received = 1,
+		.jitter = 16 * 16,
+		.jitter_max = 16 * 32,
+		.duplicates = 10,
+		.reordered = 20,
+		.late_gaps = 40};
+	assert_int_equal(stream_del(&d, &gone), 0);
+	assert_int_equal(gone.counts[0].packets, 90);
+	assert_int_equal(gone.counts[0].policed, 17);
+	assert_int_equal(gone.counts[0].lost, 3 + 10 + 1);
+	assert_int_equal(gone.counts[0].duplicates, 11);
+	assert_int_equal(gone.counts[0].reordered, 22);
+	assert_int_equal(gone.counts[0].late_gaps, 44);
+	assert_int_equal(gone.counts[0].jitter_us, 1000);
+	assert_int_equal(gone.counts[0].jitter_max_us, 50000);
+	assert_int_equal(gone.counts[1].lost, 0);
 }
 
 static void test_latched_source_is_the_far_destination(void **state)
@@ -416,6 +479,74 @@ static void test_silence_that_is_no_fault(void **state)
 	assert_int_equal(events[1].ev.id, 1);
 }
 
+#define SILENT_MS 3000
+
+/* Both realms report silence, none removes. */
+static void set_silent_limits(void)
+{
+	for (uint16_t i = 0; i < 2; i++) {
+		struct rec_realm_set r = {
+			.name = "realm", .realm = i, .port = i, .media_silent_ms = SILENT_MS};
+
+		assert_int_equal(local_realm_set(&r, 1), 0);
+	}
+}
+
+static void heard_at(uint32_t flow, uint32_t ms)
+{
+	flow_live[flow].packets++;
+	flow_live[flow].last_ms = ms;
+}
+
+static void test_each_silence_is_told_once(void **state)
+{
+	struct rec_stream_set r = stream(1, 10000);
+	uint32_t flow[2], t = now_ms();
+
+	set_silent_limits();
+	assert_int_equal(stream_set(&r, 1, 2, flow), 0);
+	/* The phone never talks, the server does. */
+	for (unsigned int s = 1; s <= 20; s++) {
+		heard_at(flow[1], t + s * 1000);
+		stream_expire(t + s * 1000);
+		if (s != 4) /* the wheel's second may end a little earlier or later */
+			assert_int_equal(n_events, s > 4);
+	}
+	assert_int_equal(events[0].ev.hdr.type, REC_STREAM_SILENT);
+	assert_int_equal(events[0].ev.id, 1);
+	assert_int_equal(events[0].ev.latched_end, 0);
+	assert_int_equal(events[0].group, 2);
+	/* One packet of it ends that silence; the next one is told again. */
+	heard_at(flow[0], t + 20500);
+	for (unsigned int s = 21; s <= 40; s++) {
+		heard_at(flow[1], t + s * 1000);
+		stream_expire(t + s * 1000);
+	}
+	assert_int_equal(n_events, 2);
+	assert_int_equal(events[1].ev.latched_end, 0);
+	/* Now both. */
+	for (unsigned int s = 41; s <= 60; s++)
+		stream_expire(t + s * 1000);
+	assert_int_equal(n_events, 3);
+	assert_int_equal(events[2].ev.latched_end, 1);
+	assert_int_equal(stats_region->streams, 1);
+}
+
+static void test_hold_is_no_silence(void **state)
+{
+	struct rec_stream_set held = stream(1, 10000), rtcp = stream(2, 10002);
+	uint32_t flow[2], t = now_ms();
+
+	set_silent_limits();
+	held.end[1].flags = 0;
+	rtcp.kind = STREAM_RTCP;
+	assert_int_equal(set(&held, flow), 0);
+	assert_int_equal(set(&rtcp, flow), 0);
+	for (unsigned int s = 1; s < 100; s++)
+		stream_expire(t + s * 1000);
+	assert_int_equal(n_events, 0);
+}
+
 static void test_no_limit_never_expires(void **state)
 {
 	struct rec_realm_set realm = {.name = "realm", .realm = 0, .port = 0};
@@ -533,6 +664,7 @@ int main(void)
 		T(test_remote_becomes_known),
 		T(test_hold_and_resume),
 		T(test_changed_remote_restarts_the_latch),
+		T(test_counts_of_all_flows),
 		T(test_latched_source_is_the_far_destination),
 		T(test_refusals_change_nothing),
 		T(test_moves_to_another_port),
@@ -541,6 +673,8 @@ int main(void)
 			test_many_changes_share_their_waits, setup_many, teardown),
 		T(test_silent_streams_go),
 		T(test_silence_that_is_no_fault),
+		T(test_each_silence_is_told_once),
+		T(test_hold_is_no_silence),
 		T(test_no_limit_never_expires),
 		T(test_routes_change),
 		T(test_gateway_of_the_realm),

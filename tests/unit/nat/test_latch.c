@@ -128,6 +128,47 @@ static const struct scene scenes[] = {
 		STEPS({"192.0.2.1", 0, 0, SRC, LATCH_EMPTY})},
 };
 
+/* Packets after the lock to 198.51.100.7:61000, learned behind NAT. */
+struct move {
+	const char *src;
+	uint16_t port;
+	bool same_ssrc;
+	uint32_t silent_ms;
+	uint16_t ahead;
+	enum latch_verdict verdict;
+};
+
+#define NAT "198.51.100.7"
+#define MOVES(...) \
+	.moves = {__VA_ARGS__}, .n = sizeof((struct move[]){__VA_ARGS__}) / sizeof(struct move)
+
+static const struct {
+	const char *name;
+	const char *allowed;
+	uint8_t prefix_len;
+	struct move moves[8];
+	unsigned int n;
+} move_scenes[] = {
+	{"silent, same SSRC, next number: moves, and the old source is locked out", NAT, 32,
+		MOVES({NAT, 61002, true, 200, 1, NEW}, {NAT, 61002, true, 0, 2, OK},
+			{NAT, 61000, true, 0, 1, LOCK}, {NAT, 61002, true, 0, 1, OK})},
+	{"edges of silence and sequence", NAT, 32,
+		MOVES({NAT, 61002, true, 199, 1, LOCK}, {NAT, 61002, true, 5000, 0, LOCK},
+			{NAT, 61002, true, 5000, 65535, LOCK}, {NAT, 61002, true, 5000, 251, LOCK},
+			{NAT, 61002, true, 0, 1, LOCK}, {NAT, 61002, true, 5000, 250, NEW})},
+	{"another SSRC", NAT, 32, MOVES({NAT, 61002, false, 9000, 1, LOCK})},
+	{"never to a source that signalling does not allow", NAT, 32,
+		MOVES({"198.51.100.8", 61000, true, 9000, 1, SRC}, {NAT, 0, true, 9000, 1, SRC})},
+	{"within the mask the address may move", "198.51.100.0", 24,
+		MOVES({"198.51.100.9", 61000, true, 9000, 1, NEW},
+			{"198.51.101.9", 61000, true, 9000, 1, SRC})},
+	{"so often and no more", NAT, 32,
+		MOVES({NAT, 61001, true, 200, 1, NEW}, {NAT, 61002, true, 200, 1, NEW},
+			{NAT, 61003, true, 200, 1, NEW}, {NAT, 61004, true, 200, 1, NEW},
+			{NAT, 61005, true, 200, 1, LOCK}, {NAT, 61000, true, 9000, 1, LOCK},
+			{NAT, 61004, true, 0, 1, OK})},
+};
+
 static struct net_addr addr(const char *text)
 {
 	struct net_addr a = {0};
@@ -150,8 +191,13 @@ static void test_scenes(void **state)
 		for (unsigned int j = 0; j < s->n; j++) {
 			const struct step *st = &s->steps[j];
 			struct net_addr src = addr(st->src);
+			/* As good as it gets: while it learns, no claim counts. */
+			struct latch_claim claim = {.same_ssrc = l.phase != LATCH_LOCKED,
+				.ahead = 1,
+				.silent_ms = 9000};
 			struct latch before = l;
-			enum latch_verdict v = latch_decide(&policy, &l, &src, st->port, st->at_ms);
+			enum latch_verdict v =
+				latch_decide(&policy, &l, &src, st->port, &claim, st->at_ms);
 
 			if (v != st->verdict || l.phase != st->phase)
 				fail_msg("%s: step %u: verdict %d, phase %d", s->name, j, v,
@@ -166,10 +212,42 @@ static void test_scenes(void **state)
 	}
 }
 
+static void test_moves(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(move_scenes); i++) {
+		struct latch_policy policy = {.allowed = addr(move_scenes[i].allowed),
+			.prefix_len = move_scenes[i].prefix_len,
+			.learn_port = true};
+		struct latch l = {0};
+		struct net_addr src = addr(NAT);
+		struct latch_claim claim = {0};
+
+		for (uint32_t n = 0; n < LATCH_LOCK_PACKETS; n++)
+			latch_decide(&policy, &l, &src, 61000, &claim, n);
+		assert_int_equal(l.phase, LATCH_LOCKED);
+		for (unsigned int j = 0; j < move_scenes[i].n; j++) {
+			const struct move *m = &move_scenes[i].moves[j];
+			struct latch before = l;
+			enum latch_verdict v;
+
+			claim = (struct latch_claim){m->same_ssrc, m->ahead, m->silent_ms};
+			src = addr(m->src);
+			v = latch_decide(&policy, &l, &src, m->port, &claim, 10000 + j);
+			if (v != m->verdict || l.phase != LATCH_LOCKED)
+				fail_msg("%s: move %u: verdict %d", move_scenes[i].name, j, v);
+			if (v == LATCH_ACCEPT_NEW)
+				assert_true(net_addr_eq(&l.source, &src) && l.port == m->port);
+			else
+				assert_memory_equal(&l, &before, sizeof(l));
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_scenes),
+		cmocka_unit_test(test_moves),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
