@@ -4,6 +4,8 @@
 #include "log.h"
 #include "realm_commands.h"
 
+#define COOKIE_PEERS API_REALMS_MAX /* in place of a realm: the entry is of config.peers */
+
 /* The cookie carries the realm and the entry in its list. */
 static uint64_t cookie_make(unsigned int realm, unsigned int entry)
 {
@@ -56,9 +58,9 @@ static size_t realm_fill(
 	rec->port = (uint16_t)port;
 	rec->dscp_sip = r->dscp_sip;
 	rec->dscp_media = r->dscp_media;
-	rec->police.sip.rate = r->sip_rate;
-	rec->police.sip.burst = r->sip_burst;
+	rec->police = r->police;
 	rec->media_idle_ms = r->media_timeout_ms;
+	rec->media_silent_ms = r->media_silent_ms;
 	return sizeof(*rec);
 }
 
@@ -95,7 +97,38 @@ static size_t range_fill(const struct config_realm *r, struct rec_media_range_se
 	return sizeof(*rec);
 }
 
-/* Step 0 is the realm itself, then its addresses, listeners and media range. */
+/* Entries of the lists are counted on: permit, then deny. */
+static size_t list_fill(
+	const struct config_realm *r, unsigned int i, struct rec_source_list_set *rec)
+{
+	bool permit = i < r->n_permit;
+	const struct config_prefix *p = permit ? &r->permit[i] : &r->deny[i - r->n_permit];
+
+	head_fill(&rec->cmd, REC_SOURCE_LIST_SET, r->id, i);
+	rec->addr = p->addr;
+	rec->prefix_len = p->len;
+	rec->realm = r->id;
+	rec->action = permit ? LIST_PERMIT : LIST_DENY;
+	snprintf(rec->name, sizeof(rec->name), "%s", permit ? "permit" : "deny");
+	return sizeof(*rec);
+}
+
+/* A peer sends from other ports than the one that it listens on: its address counts. */
+static size_t peer_fill(const struct config *c, unsigned int i, struct rec_source_list_set *rec)
+{
+	const struct config_peer *p = &c->peers[i];
+
+	head_fill(&rec->cmd, REC_SOURCE_LIST_SET, COOKIE_PEERS, i);
+	rec->addr = p->remote.addr;
+	rec->prefix_len = p->remote.addr.family == NET_FAMILY_V6 ? 128 : 32;
+	rec->realm = p->realm;
+	rec->action = LIST_PEER;
+	rec->limit = p->sip;
+	memcpy(rec->name, p->name, sizeof(rec->name));
+	return sizeof(*rec);
+}
+
+/* Step 0 is the realm itself, then its addresses, listeners, media range and lists. */
 static size_t step_fill(const struct config_realm *r, unsigned int step, const struct stats *stats,
 	union realm_command *cmd)
 {
@@ -108,7 +141,10 @@ static size_t step_fill(const struct config_realm *r, unsigned int step, const s
 	if (step < r->n_listeners)
 		return listener_fill(r, step, &cmd->listener);
 	step -= r->n_listeners;
-	return step == 0 ? range_fill(r, &cmd->range) : 0;
+	if (step == 0)
+		return range_fill(r, &cmd->range);
+	step--;
+	return step < r->n_permit + r->n_deny ? list_fill(r, step, &cmd->list) : 0;
 }
 
 size_t realm_commands_next(struct realm_commands *at, const struct config *c,
@@ -124,11 +160,36 @@ size_t realm_commands_next(struct realm_commands *at, const struct config *c,
 		at->realm++;
 		at->step = 0;
 	}
+	while (at->peer < c->n_peers) {
+		const struct config_peer *p = &c->peers[at->peer++];
+
+		if (!p->same_address && port_find(stats, c->realms[p->realm].port) >= 0)
+			return peer_fill(c, at->peer - 1, &cmd->list);
+	}
 	if (at->synced)
 		return 0;
 	at->synced = true;
 	head_fill(&cmd->cmd, REC_SYNC, 0, 0);
 	return sizeof(cmd->sync);
+}
+
+static void list_describe(
+	const struct config *c, uint64_t realm, unsigned int i, char *buf, size_t size)
+{
+	const struct config_realm *r = realm < c->n_realms ? &c->realms[realm] : NULL;
+	char text[NET_ADDR_STRLEN];
+
+	if (realm == COOKIE_PEERS && i < c->n_peers) {
+		snprintf(buf, size, "rate of peer %s", c->peers[i].name);
+	} else if (r != NULL && i < r->n_permit + r->n_deny) {
+		bool permit = i < r->n_permit;
+		const struct config_prefix *p = permit ? &r->permit[i] : &r->deny[i - r->n_permit];
+
+		snprintf(buf, size, "%s %s/%u of realm %s", permit ? "permit" : "deny",
+			net_addr_format(&p->addr, text), p->len, r->name);
+	} else {
+		snprintf(buf, size, "an entry of a list");
+	}
 }
 
 const char *realm_command_describe(
@@ -151,6 +212,8 @@ const char *realm_command_describe(
 	else if (command == REC_MEDIA_RANGE_SET && r != NULL)
 		snprintf(buf, size, "media ports %u-%u of realm %s", r->media_port_min,
 			r->media_port_max, r->name);
+	else if (command == REC_SOURCE_LIST_SET)
+		list_describe(c, realm, i, buf, size);
 	else if (command == REC_SYNC)
 		snprintf(buf, size, "the end of the configuration");
 	else

@@ -11,6 +11,7 @@
 struct realm_commands {
 	unsigned int realm;
 	unsigned int step; /* within the realm */
+	unsigned int peer;
 	bool synced;
 };
 
@@ -21,12 +22,14 @@ union realm_command {
 	struct rec_address_set address;
 	struct rec_listener_set listener;
 	struct rec_media_range_set range;
+	struct rec_source_list_set list;
 	struct rec_sync sync;
 };
 
 /**
- * The next command: realms with their addresses, listeners and media ranges, then REC_SYNC.
- * A realm whose port the dataplane does not have is logged and left out.
+ * The next command: realms with their addresses, listeners, media ranges, permit and deny lists,
+ * then the peers' addresses and rates, then REC_SYNC. A realm whose port the dataplane does not
+ * have is logged and left out with its peers.
  *
  * @param stats  names the ports. @param cmd  filled, its cookie says what it is about.
  * @return its length, or 0 after the last. Call again with the same state to skip none.

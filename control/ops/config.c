@@ -68,6 +68,11 @@ void config_free(struct config *c)
 
 	if (l == NULL)
 		return;
+	/* Also what a realm that failed half-way had. */
+	for (unsigned int i = 0; c->realms != NULL && i < l->raw->realms_count; i++) {
+		free(c->realms[i].permit);
+		free(c->realms[i].deny);
+	}
 	config_doc_data_free(&config_schema, l->raw);
 	free(c->realms);
 	free(c->peers);

@@ -8,9 +8,11 @@
 #include "addr.h"
 #include "dataplane_config.h"
 #include "api_limits.h"
+#include "records.h"
 
-#define CONFIG_LISTENERS_MAX 16 /* a realm */
-#define CONFIG_ADDRESSES_MAX 16 /* a realm */
+#define CONFIG_LISTENERS_MAX 16	 /* a realm */
+#define CONFIG_ADDRESSES_MAX 16	 /* a realm */
+#define CONFIG_PREFIXES_MAX 1024 /* on a permit or deny list of a realm */
 #define CONFIG_CONTROL_SOCKET_DEFAULT "/run/sallyport/control.sock"
 
 enum config_trust { TRUST_UNTRUSTED, TRUST_TRUSTED };
@@ -23,6 +25,11 @@ enum config_nat {
 
 struct config_listener {
 	struct net_endpoint local; /* UDP */
+};
+
+struct config_prefix {
+	struct net_addr addr; /* bits beyond the length are zero */
+	uint8_t len;
 };
 
 struct config_realm {
@@ -43,10 +50,13 @@ struct config_realm {
 	uint16_t media_port_min; /* even */
 	uint16_t media_port_max; /* odd */
 	uint32_t media_timeout_ms;
-	uint8_t latch_prefix_v4; /* mask on the allowed source, default 32 */
-	uint8_t latch_prefix_v6; /* default 128 */
-	uint32_t sip_rate;	 /* messages a second and source */
-	uint32_t sip_burst;
+	uint32_t media_silent_ms; /* 0: never told */
+	uint8_t latch_prefix_v4;  /* mask on the allowed source, default 32 */
+	uint8_t latch_prefix_v6;  /* default 128 */
+	struct realm_police police;
+	struct config_prefix *permit, *deny;
+	unsigned int n_permit, n_deny;
+	uint32_t trusted_s; /* a call that succeeds makes its source trusted for that long */
 	uint32_t max_calls; /* 0: no limit */
 	uint8_t dscp_sip, dscp_media;
 };
@@ -55,8 +65,10 @@ struct config_peer {
 	char name[API_NAME_MAX];
 	uint16_t realm; /* index */
 	struct net_endpoint remote;
-	uint32_t max_calls;   /* 0: no limit */
-	uint32_t no_answer_s; /* ring time until CANCEL and 408 to the caller; default 180 */
+	struct rate_limit sip; /* of its address, all its ports */
+	bool same_address;     /* as an earlier peer's of its realm: that one's limit counts */
+	uint32_t max_calls;    /* 0: no limit */
+	uint32_t no_answer_s;  /* ring time until CANCEL and 408 to the caller; default 180 */
 };
 
 struct config_route {

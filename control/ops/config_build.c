@@ -9,13 +9,6 @@
 
 #include "log.h"
 
-/* One number: where it stands, its range and its default. */
-struct number {
-	const char *key;
-	uint32_t min, max, fallback;
-	const char *unit;
-};
-
 #define PATH(buf, ...) snprintf((buf), CONFIG_PATH_MAX, __VA_ARGS__)
 
 static int number_build(const struct config_doc *d, const char *at, const struct number *n,
@@ -29,6 +22,12 @@ static int number_build(const struct config_doc *d, const char *at, const struct
 	PATH(path, "%s.%s", at, n->key);
 	return config_doc_fail(d, path, "%u is out of range; %u to %u%s%s (default %u)", *out,
 		n->min, n->max, n->unit[0] != '\0' ? " " : "", n->unit, n->fallback);
+}
+
+int config_number_build(const struct config_doc *d, const char *at, const struct number *n,
+	const uint32_t *given, uint32_t *out)
+{
+	return number_build(d, at, n, given, out);
 }
 
 /* Names end up in ring records, tables and logs. */
@@ -63,6 +62,11 @@ static int family_check(const struct config_doc *d, const char *path, const stru
 		return 0;
 	return config_doc_fail(
 		d, path, "IPv6 is not supported yet; give an IPv4 address such as 192.0.2.1");
+}
+
+int config_family_check(const struct config_doc *d, const char *path, const struct net_addr *a)
+{
+	return family_check(d, path, a);
 }
 
 static int addr_build(
@@ -205,29 +209,26 @@ static int listeners_build(const struct config_doc *d, const char *at, const str
 static int realm_numbers_build(const struct config_doc *d, const char *at,
 	const struct raw_realm *raw, struct config_realm *r)
 {
-	bool trusted = raw->trust == TRUST_TRUSTED;
 	const struct number timeout = {"media_timeout_s", 0, 86400, 60, "seconds"};
 	const struct number latch4 = {"latch_prefix", 8, 32, 32, "bits"};
 	const struct number latch6 = {"latch_prefix_v6", 32, 128, 128, "bits"};
-	const struct number rate = {
-		"limits.sip_rate", 0, 1000000, trusted ? 0 : 50, "messages a second"};
-	const struct number burst = {"limits.sip_burst", 1, 1000000, 100, "messages"};
+	const struct number silent = {"media_silent_s", 0, 86400, 10, "seconds"};
 	const struct number calls = {"limits.calls", 0, 1000000, 0, "calls"};
 	const struct number sip = {"dscp.sip", 0, 63, 24, ""};	   /* CS3 */
 	const struct number media = {"dscp.media", 0, 63, 46, ""}; /* EF, RFC 3246 */
-	uint32_t timeout_s, v4, v6, dscp_sip, dscp_media;
+	uint32_t timeout_s, silent_s, v4, v6, dscp_sip, dscp_media;
 	int err;
 
 	if ((err = number_build(d, at, &timeout, raw->media_timeout_s, &timeout_s)) < 0 ||
 		(err = number_build(d, at, &latch4, raw->latch_prefix, &v4)) < 0 ||
 		(err = number_build(d, at, &latch6, raw->latch_prefix_v6, &v6)) < 0 ||
-		(err = number_build(d, at, &rate, raw->limits.sip_rate, &r->sip_rate)) < 0 ||
-		(err = number_build(d, at, &burst, raw->limits.sip_burst, &r->sip_burst)) < 0 ||
+		(err = number_build(d, at, &silent, raw->media_silent_s, &silent_s)) < 0 ||
 		(err = number_build(d, at, &calls, raw->limits.calls, &r->max_calls)) < 0 ||
 		(err = number_build(d, at, &sip, raw->dscp.sip, &dscp_sip)) < 0 ||
 		(err = number_build(d, at, &media, raw->dscp.media, &dscp_media)) < 0)
 		return err;
 	r->media_timeout_ms = timeout_s * 1000;
+	r->media_silent_ms = silent_s * 1000;
 	r->latch_prefix_v4 = (uint8_t)v4;
 	r->latch_prefix_v6 = (uint8_t)v6;
 	r->dscp_sip = (uint8_t)dscp_sip;
@@ -289,7 +290,9 @@ static int realm_build(const struct config_doc *d, uint16_t id, const struct raw
 	PATH(path, "%s.media.ports", at);
 	if ((err = range_build(d, path, raw->media.ports, r)) < 0)
 		return err;
-	return realm_numbers_build(d, at, raw, r);
+	if ((err = realm_numbers_build(d, at, raw, r)) < 0)
+		return err;
+	return config_limits_build(d, at, raw, r);
 }
 
 /* "there is access, core", for a name that is none of them. */
@@ -354,7 +357,7 @@ static int peer_build(const struct config_doc *d, unsigned int i, const struct r
 		(err = number_build(d, at, &calls, raw->limits.calls, &p->max_calls)) < 0)
 		return err;
 	p->remote.port = (uint16_t)port_value;
-	return 0;
+	return config_peer_limits_build(d, at, &raw->limits, c, p);
 }
 
 static int route_build(const struct config_doc *d, unsigned int i, const struct raw_route *raw,

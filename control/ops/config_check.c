@@ -145,7 +145,8 @@ static int realms_check(const struct config_doc *d, const struct config *c)
 
 		if ((err = port_ref_check(d, c, r)) < 0 || (err = media_check(d, c, r)) < 0 ||
 			(err = addresses_check(d, c, r)) < 0 || (err = gateway_check(d, r)) < 0 ||
-			(err = listeners_check(d, r)) < 0)
+			(err = listeners_check(d, r)) < 0 ||
+			(err = config_lists_check(d, c, r)) < 0)
 			return err;
 	}
 	return 0;
@@ -194,16 +195,22 @@ static int paths_check(const struct config_doc *d, const struct config *c)
 
 int config_check(const struct config_doc *d, const struct config *c)
 {
-	unsigned int addresses = 0;
+	unsigned int addresses = 0, prefixes = c->n_peers;
 	int err;
 
 	if ((err = realms_check(d, c)) < 0 || (err = peers_check(d, c)) < 0 ||
 		(err = paths_check(d, c)) < 0)
 		return err;
-	for (unsigned int i = 0; i < c->n_realms; i++)
+	for (unsigned int i = 0; i < c->n_realms; i++) {
 		addresses += c->realms[i].n_addresses;
+		prefixes += c->realms[i].n_permit + c->realms[i].n_deny;
+	}
 	if (addresses > API_ADDRS_MAX)
 		return config_doc_fail(d, "realms", "%u addresses over all realms; at most %d",
 			addresses, API_ADDRS_MAX);
+	if (prefixes > API_LIST_MAX)
+		return config_doc_fail(d, "realms",
+			"%u peers and entries of permit and deny lists; at most %d", prefixes,
+			API_LIST_MAX);
 	return 0;
 }

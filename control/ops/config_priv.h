@@ -17,10 +17,27 @@ struct raw_media {
 	char *ports;
 };
 
+/* Of a realm, and the first three of a peer. */
 struct raw_limits {
+	uint32_t *calls;
 	uint32_t *sip_rate;
 	uint32_t *sip_burst;
-	uint32_t *calls;
+	uint32_t *address_rate;
+	uint32_t *prefix_rate;
+	uint32_t *untrusted_rate;
+	uint32_t *invite_rate;
+	uint32_t *register_rate;
+	uint32_t *options_rate;
+	uint32_t *other_rate;
+	uint32_t *dialog_rate;
+	uint32_t *tcp_syn_rate;
+	uint32_t *tcp_byte_rate;
+	uint32_t *icmp_rate;
+	uint32_t *burst_s;
+	uint32_t *deny_after;
+	uint32_t *deny_window_s;
+	uint32_t *deny_s;
+	uint32_t *trusted_s;
 };
 
 struct raw_dscp {
@@ -40,9 +57,14 @@ struct raw_realm {
 	unsigned int sip_count;
 	struct raw_media media;
 	uint32_t *media_timeout_s;
+	uint32_t *media_silent_s;
 	uint32_t *latch_prefix;
 	uint32_t *latch_prefix_v6;
 	struct raw_limits limits;
+	char **permit;
+	unsigned int permit_count;
+	char **deny;
+	unsigned int deny_count;
 	struct raw_dscp dscp;
 };
 
@@ -83,6 +105,29 @@ struct raw_config {
 
 /** Schema of the whole file: a pointer to struct raw_config. */
 extern const cyaml_schema_value_t config_schema;
+
+/** One number: where it stands, its range and its default. */
+struct number {
+	const char *key;
+	uint32_t min, max, fallback;
+	const char *unit;
+};
+
+/** @param given  NULL: the default. @return 0, or what config_doc_fail() gave. */
+int config_number_build(const struct config_doc *d, const char *at, const struct number *n,
+	const uint32_t *given, uint32_t *out);
+/** Is this a family that the dataplane forwards? */
+int config_family_check(const struct config_doc *d, const char *path, const struct net_addr *a);
+
+/** Rates, denial and the permit and deny lists of a realm; trust is set (config_limits.c). */
+int config_limits_build(const struct config_doc *d, const char *at, const struct raw_realm *raw,
+	struct config_realm *r);
+/** Rates of a peer; its realm and address are set. @param c  holds the peers before it. */
+int config_peer_limits_build(const struct config_doc *d, const char *at,
+	const struct raw_limits *raw, const struct config *c, struct config_peer *p);
+/** A peer that its realm denies. */
+int config_lists_check(
+	const struct config_doc *d, const struct config *c, const struct config_realm *r);
 
 /** Make the configuration's realms, peers, routes and ops from what was written, checking each. */
 int config_build(const struct config_doc *d, const struct raw_config *raw, struct config *c);

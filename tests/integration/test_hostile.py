@@ -129,7 +129,7 @@ def test_corpus_to_a_media_port(box, phone):
 def test_flood_of_one_source_leaves_others_alone(make_box):
     """One source sends far above its rate: policed and counted, a second one's calls all work."""
     box = make_box({"limits: {sip_rate: 5000, sip_burst: 10000}":
-                    "limits: {sip_rate: 200, sip_burst: 400}"})
+                    "limits: {sip_rate: 200, sip_burst: 400, options_rate: 0, deny_after: 0}"})
     lab = box.lab
     with Endpoint(lab.access, ACCESS_WRONG, 5090) as attacker:
         stop = threading.Event()

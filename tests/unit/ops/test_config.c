@@ -195,6 +195,37 @@ static const struct wrong wrongs[] = {
 	{"peer address twice", "    realm: access\n    address: 192.0.2.9\n    port: 5080",
 		"    realm: core\n    address: 198.51.100.2\n    port: 5060", 34,
 		"peers[1].address", "peer \"softswitch\" already"},
+	{"rate out of range", "sip_burst: 140", "invite_rate: 1000001", 16,
+		"realms[0].limits.invite_rate", "0 to 1000000"},
+	{"bytes out of range", "sip_burst: 140", "tcp_byte_rate: 1000000001", 16,
+		"realms[0].limits.tcp_byte_rate", "0 to 1000000000"},
+	{"burst out of range", "sip_burst: 140", "burst_s: 0", 16, "realms[0].limits.burst_s",
+		"1 to 60"},
+	{"denied too long", "sip_burst: 140", "deny_s: 604801", 16, "realms[0].limits.deny_s",
+		"1 to 604800"},
+	{"denied for no time", "sip_burst: 140", "deny_s: 0", 16, "realms[0].limits.deny_s",
+		"1 to 604800"},
+	{"window out of range", "sip_burst: 140", "deny_window_s: 0", 16,
+		"realms[0].limits.deny_window_s", "1 to 3600"},
+	{"no prefix", "    trust: trusted", "    deny: [example.com]", 19, "realms[1].deny[0]",
+		"ADDRESS/LENGTH"},
+	{"prefix too long", "    trust: trusted", "    deny: [192.0.2.0/33]", 19,
+		"realms[1].deny[0]", "ADDRESS/LENGTH"},
+	{"bits behind the length", "    trust: trusted", "    permit: [10.0.0.0/8, 192.0.2.77/28]",
+		19, "realms[1].permit[1]", "write 192.0.2.64/28"},
+	{"listed twice", "    trust: trusted", "    permit: [10.0.0.1, 10.0.0.1/32]", 19,
+		"realms[1].permit[1]", "listed twice"},
+	{"permitted and denied", "    trust: trusted",
+		"    permit: [10.0.0.0/8]\n    deny: [192.0.2.9, 10.0.0.0/8]", 20,
+		"realms[1].deny[1]", "in permit[0] too"},
+	{"peer denied", "    trust: trusted", "    deny: [198.51.100.2]", 19, "realms[1].deny[0]",
+		"is peer \"softswitch\""},
+	{"rate of a peer", "    port: 5080", "    limits: {sip_rate: 1000001}", 35,
+		"peers[1].limits.sip_rate", "0 to 1000000"},
+	{"two rates for one address", "    realm: access\n    address: 192.0.2.9\n    port: 5080",
+		"    realm: core\n    address: 198.51.100.2\n    limits: {sip_rate: 9}\n"
+		"    port: 5080",
+		35, "peers[1].limits", "peer \"softswitch\" has the same address"},
 	{"long user prefix", "user_prefix: \"1\"",
 		"user_prefix: \"00000000000000000000000000000000\"", 40, "routes[1].user_prefix",
 		"at most 31"},
@@ -281,10 +312,10 @@ static void test_good_configuration(void **state)
 	assert_int_equal(c->realms[0].latch_prefix_v4, 32);
 	assert_int_equal(c->realms[1].latch_prefix_v4, 24);
 	assert_int_equal(c->realms[0].latch_prefix_v6, 128);
-	assert_int_equal(c->realms[0].sip_rate, 70);
-	assert_int_equal(c->realms[0].sip_burst, 140);
+	assert_int_equal(c->realms[0].police.sip.rate, 70);
+	assert_int_equal(c->realms[0].police.sip.burst, 140);
 	assert_int_equal(c->realms[0].max_calls, 9);
-	assert_int_equal(c->realms[1].sip_rate, 0); /* trusted */
+	assert_int_equal(c->realms[1].police.sip.rate, 0); /* trusted */
 	assert_int_equal(c->realms[0].dscp_media, 46);
 	assert_int_equal(c->n_peers, 2);
 	assert_int_equal(c->peers[0].realm, 1);
@@ -304,6 +335,106 @@ static void test_good_configuration(void **state)
 	assert_int_equal(c->ops.shards, 2);
 	assert_int_equal(c->ops.log_level, LOG_LEVEL_DEBUG);
 	assert_int_equal(c->ops.stop_timeout_s, 5);
+	config_free(c);
+}
+
+/* One realm with these lines, and a peer in it. */
+static struct config *realm_load(const char *lines)
+{
+	char error[CONFIG_ERROR_LEN], text[1024];
+	struct config *c;
+
+	snprintf(text, sizeof(text),
+		"dataplane: {ports: [{name: a, device: net_null0}]}\n"
+		"realms:\n"
+		"  - {name: one, port: a, addresses: [192.0.2.1/24], sip: [\"192.0.2.1:5060\"],\n"
+		"     media: {address: 192.0.2.1, ports: 20000-20099}, %s}\n"
+		"peers:\n"
+		"  - {name: first, realm: one, address: 192.0.2.9}\n"
+		"  - {name: second, realm: one, address: 192.0.2.9, port: 5070}\n",
+		lines);
+	c = config_load_data("t.yaml", text, strlen(text), error);
+	if (c == NULL)
+		fail_msg("%s", error);
+	return c;
+}
+
+#define BUCKETS(p) \
+	{ \
+		(p)->sip, (p)->sip_address, (p)->sip_prefix, (p)->sip_untrusted, \
+			(p)->sip_method[POLICE_INVITE], (p)->sip_method[POLICE_REGISTER], \
+			(p)->sip_method[POLICE_OPTIONS], (p)->sip_method[POLICE_OTHER], \
+			(p)->sip_dialog, (p)->tcp_syn, (p)->tcp_bytes, (p)->icmp, \
+	}
+#define N_BUCKETS 12
+
+/* Rates in the order of BUCKETS. */
+static void test_derived_limits(void **state)
+{
+	static const struct {
+		const char *lines;
+		uint32_t rate[N_BUCKETS];
+		uint32_t burst_s; /* of all, when not 0 */
+		uint32_t deny_after, peer;
+	} cases[] = {
+		{"trust: untrusted", {50, 1000, 2000, 10000, 10, 10, 10, 10, 20, 20, 1000000, 20},
+			2, 500, 1000},
+		{"trust: trusted", {0, 0, 0, 0, 0, 0, 0, 0, 100, 1000, 0, 1000}, 0, 0, 0},
+		{"limits: {sip_rate: 5000}",
+			{5000, 100000, 200000, 20000, 1000, 1000, 1000, 1000, 20, 20, 1000000, 20},
+			2, 50000, 100000},
+		{"limits: {sip_rate: 3, burst_s: 5}",
+			{3, 60, 120, 10000, 1, 1, 1, 1, 20, 20, 1000000, 20}, 5, 30, 60},
+		/* No limit of one source is none of its parts, but strangers together have one. */
+		{"limits: {sip_rate: 0}", {0, 0, 0, 10000, 0, 0, 0, 0, 20, 20, 1000000, 20}, 0, 500,
+			0},
+		{"limits: {sip_rate: 1000000}",
+			{1000000, 1000000, 1000000, 1000000, 200000, 200000, 200000, 200000, 20, 20,
+				1000000, 20},
+			0, 1000000, 1000000},
+		{"limits: {address_rate: 0, other_rate: 7, icmp_rate: 1, deny_after: 0}",
+			{50, 0, 2000, 10000, 10, 10, 10, 7, 20, 20, 1000000, 1}, 2, 0, 0},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct config *c = realm_load(cases[i].lines);
+		const struct realm_police *p = &c->realms[0].police;
+		const struct rate_limit got[N_BUCKETS] = BUCKETS(p);
+
+		for (size_t b = 0; b < N_BUCKETS; b++) {
+			if (got[b].rate != cases[i].rate[b])
+				fail_msg("%s: bucket %zu has rate %u", cases[i].lines, b,
+					got[b].rate);
+			if (cases[i].burst_s != 0)
+				assert_int_equal(got[b].burst, got[b].rate * cases[i].burst_s);
+		}
+		assert_int_equal(p->deny_after, cases[i].deny_after);
+		assert_int_equal(p->deny_window_s, 10);
+		assert_int_equal(p->deny_s, 60);
+		assert_int_equal(c->realms[0].trusted_s, 3600);
+		assert_int_equal(c->realms[0].media_silent_ms, 10000);
+		assert_int_equal(c->peers[0].sip.rate, cases[i].peer);
+		assert_false(c->peers[0].same_address);
+		assert_true(c->peers[1].same_address);
+		config_free(c);
+	}
+}
+
+static void test_lists(void **state)
+{
+	struct config *c = realm_load(
+		"permit: [192.0.2.128/28, 0.0.0.0/0], deny: [10.1.2.3], media_silent_s: 0");
+	const struct config_realm *r = &c->realms[0];
+	char text[NET_ADDR_STRLEN];
+
+	assert_int_equal(r->n_permit, 2);
+	assert_string_equal(net_addr_format(&r->permit[0].addr, text), "192.0.2.128");
+	assert_int_equal(r->permit[0].len, 28);
+	assert_int_equal(r->permit[1].len, 0);
+	assert_int_equal(r->n_deny, 1);
+	assert_string_equal(net_addr_format(&r->deny[0].addr, text), "10.1.2.3");
+	assert_int_equal(r->deny[0].len, 32);
+	assert_int_equal(r->media_silent_ms, 0);
 	config_free(c);
 }
 
@@ -384,6 +515,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good_configuration),
 		cmocka_unit_test(test_wrong_configurations),
+		cmocka_unit_test(test_derived_limits),
+		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_truncated),
 		cmocka_unit_test(test_files_that_are_none),
 		cmocka_unit_test(test_samples_load),

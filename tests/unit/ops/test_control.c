@@ -76,8 +76,13 @@ static const char config_text[] =
 	"     gateway: 198.51.100.254, sip: [\"192.0.2.1:5060\"], media_timeout_s: 7,\n"
 	"     media: {address: 192.0.2.1, ports: 20000-20099}}\n"
 	"  - {name: two, port: a, addresses: [203.0.113.1/28],\n"
-	"     sip: [\"203.0.113.1:5060\", \"203.0.113.1:5070\"],\n"
-	"     media: {address: 203.0.113.1, ports: 20000-20099}}\n";
+	"     sip: [\"203.0.113.1:5060\", \"203.0.113.1:5070\"], trust: trusted,\n"
+	"     permit: [203.0.113.8/29], deny: [192.0.2.0/24, 203.0.113.7], media_silent_s: 3,\n"
+	"     media: {address: 203.0.113.1, ports: 20000-20099}}\n"
+	"peers:\n"
+	"  - {name: trunk, realm: one, address: 192.0.2.9, limits: {sip_rate: 30}}\n"
+	"  - {name: same, realm: one, address: 192.0.2.9, port: 5070}\n"
+	"  - {name: soft, realm: two, address: 203.0.113.9}\n";
 
 static struct config *config_get(void)
 {
@@ -87,6 +92,34 @@ static struct config *config_get(void)
 	if (c == NULL)
 		fail_msg("%s", error);
 	return c;
+}
+
+/* The i-th of them. */
+static void check_list(size_t i, const struct rec_source_list_set *rec)
+{
+	static const struct {
+		const char *addr, *name;
+		uint16_t realm;
+		uint8_t len, action;
+		uint32_t rate;
+	} want[] = {
+		{"203.0.113.8", "permit", 1, 29, LIST_PERMIT, 0},
+		{"192.0.2.0", "deny", 1, 24, LIST_DENY, 0},
+		{"203.0.113.7", "deny", 1, 32, LIST_DENY, 0},
+		{"192.0.2.9", "trunk", 0, 32, LIST_PEER, 30},
+		{"203.0.113.9", "soft", 1, 32, LIST_PEER, 0},
+	};
+	char text[NET_ADDR_STRLEN];
+
+	assert_true(i < ARRAY_LEN(want));
+	assert_string_equal(net_addr_format(&rec->addr, text), want[i].addr);
+	assert_string_equal(rec->name, want[i].name);
+	assert_int_equal(rec->realm, want[i].realm);
+	assert_int_equal(rec->prefix_len, want[i].len);
+	assert_int_equal(rec->action, want[i].action);
+	assert_int_equal(rec->port, 0);
+	assert_int_equal(rec->limit.rate, want[i].rate);
+	assert_true(rec->limit.rate == 0 || rec->limit.burst == 2 * want[i].rate);
 }
 
 static void test_realm_commands(void **state)
@@ -105,6 +138,11 @@ static void test_realm_commands(void **state)
 		{REC_LISTENER_SET, "SIP listener 203.0.113.1:5060 of realm two"},
 		{REC_LISTENER_SET, "SIP listener 203.0.113.1:5070 of realm two"},
 		{REC_MEDIA_RANGE_SET, "media ports 20000-20099 of realm two"},
+		{REC_SOURCE_LIST_SET, "permit 203.0.113.8/29 of realm two"},
+		{REC_SOURCE_LIST_SET, "deny 192.0.2.0/24 of realm two"},
+		{REC_SOURCE_LIST_SET, "deny 203.0.113.7/32 of realm two"},
+		{REC_SOURCE_LIST_SET, "rate of peer trunk"},
+		{REC_SOURCE_LIST_SET, "rate of peer soft"},
 		{REC_SYNC, "the end of the configuration"},
 	};
 	struct stats *s = calloc(1, sizeof(*s));
@@ -125,18 +163,26 @@ static void test_realm_commands(void **state)
 		if (i == 0) {
 			assert_int_equal(cmd.realm.port, 3);
 			assert_int_equal(cmd.realm.media_idle_ms, 7000);
+			assert_int_equal(cmd.realm.media_silent_ms, 10000);
+			assert_memory_equal(
+				&cmd.realm.police, &c->realms[0].police, sizeof(cmd.realm.police));
 			assert_string_equal(cmd.realm.name, "one");
 		}
 		if (i == 1)
 			assert_int_equal(cmd.address.gateway.family, NET_FAMILY_NONE);
 		if (i == 2)
 			assert_int_equal(cmd.address.gateway.bytes[3], 254);
+		if (cmd.cmd.hdr.type == REC_SOURCE_LIST_SET)
+			check_list(i - 10, &cmd.list);
 	}
 	assert_int_equal(realm_commands_next(&at, c, s, &cmd), 0);
 	/* A cookie from elsewhere is described without reading outside. */
 	assert_string_equal(
 		realm_command_describe(c, REC_ADDRESS_SET, UINT64_MAX, text, sizeof(text)),
 		"command 4");
+	assert_string_equal(
+		realm_command_describe(c, REC_SOURCE_LIST_SET, UINT64_MAX, text, sizeof(text)),
+		"an entry of a list");
 	config_free(c);
 	free(s);
 }
@@ -158,7 +204,7 @@ static void test_realm_without_its_port_is_left_out(void **state)
 			assert_int_equal(cmd.realm.realm, 1);
 	}
 	assert_int_equal(realms, 1);
-	assert_int_equal(n, 6);
+	assert_int_equal(n, 10); /* with its lists, and the peer that is in it */
 	config_free(c);
 	free(s);
 }
