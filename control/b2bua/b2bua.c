@@ -51,10 +51,10 @@ int b2bua_str_set(char **dst, struct str_view text)
 void b2bua_reply(struct b2bua *b, struct server_txn *txn, unsigned int status)
 {
 	bool options = server_txn_request(txn)->idx.method == SIP_OPTIONS;
-	char tag[LEG_TAG_LEN + 1], extra[256];
+	char tag[TXN_TAG_LEN + 1], extra[256];
 	int n;
 
-	sip_random_token(tag, LEG_TAG_LEN);
+	txn_answer_tag(b->txns, server_txn_request(txn), tag);
 	n = snprintf(extra, sizeof(extra), "Server: %s\r\n", b2bua_product);
 	if ((options && status == 200) || status == 405 || status == 501)
 		n += snprintf(
@@ -64,7 +64,7 @@ void b2bua_reply(struct b2bua *b, struct server_txn *txn, unsigned int status)
 	if (status == 500 || status == 503)
 		n += snprintf(
 			extra + n, sizeof(extra) - (size_t)n, "Retry-After: %d\r\n", RETRY_AFTER_S);
-	(void)server_txn_reply(txn, status, (struct str_view){tag, LEG_TAG_LEN},
+	(void)server_txn_reply(txn, status, (struct str_view){tag, TXN_TAG_LEN},
 		(struct str_view){extra, (size_t)n});
 }
 
@@ -226,6 +226,7 @@ struct b2bua *b2bua_new(const struct b2bua_env *env)
 	if (b == NULL)
 		return NULL;
 	b->env = *env;
+	memcpy(txn_user.lane, env->keys.lane, sizeof(txn_user.lane));
 	b->txns = txn_layer_new(env->timers, env->send, env->send_ctx, &txn_user);
 	if (b->txns == NULL || timer_hold(env->timers, &b->reaper) != 0) {
 		b2bua_free(b);

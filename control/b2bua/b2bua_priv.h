@@ -14,10 +14,10 @@
 #include "media_session.h"
 #include "sip_build.h"
 
-#define LEG_TAG_LEN 16	  /* characters, 80 random bits */
-#define LEG_ROUTES_MAX 16 /* Record-Route entries of a dialog */
-#define LEG_TEXT_MAX 1024 /* a URI or a name-addr that we keep */
-#define LEG_TXNS_MAX 32	  /* INVITE transactions of one leg that still linger */
+#define LEG_TAG_LEN LANE_TOKEN_LEN /* a token of the lane for who gets it */
+#define LEG_ROUTES_MAX 16	   /* Record-Route entries of a dialog */
+#define LEG_TEXT_MAX 1024	   /* a URI or a name-addr that we keep */
+#define LEG_TXNS_MAX 32		   /* INVITE transactions of one leg that still linger */
 #define CALL_NAME_LEN 48
 #define CALL_REASON_LEN 48
 #define CALL_MEDIA_WAIT_MS 100	 /* answer goes on without the dataplane's word after that */
@@ -212,8 +212,13 @@ bool call_admit(struct call *c);
 void call_dismiss(struct call *c);
 
 /* leg.c */
-/** Fresh tag, into the table. @return 0 or -ENOMEM. */
-int leg_init(struct leg *l, struct call *c, enum leg_side side, uint16_t realm, int peer);
+/**
+ * Fresh tag, into the table.
+ * @param to  where the tag goes: what comes from there with it is in the lane.
+ * @return 0 or -ENOMEM.
+ */
+int leg_init(struct leg *l, struct call *c, enum leg_side side, uint16_t realm, int peer,
+	const struct net_addr *to);
 /** Detach transactions, out of the table, release all. */
 void leg_fini(struct leg *l);
 struct leg *leg_other(const struct leg *l);

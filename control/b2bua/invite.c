@@ -19,7 +19,8 @@ static unsigned int make_caller(struct call *c, const struct sip_msg *req)
 	int peer = route_peer_find(b->env.config, realm, &req->path.remote);
 	int rc;
 
-	if (leg_init(&c->leg[SIDE_CALLER], c, SIDE_CALLER, realm, peer) != 0)
+	if (leg_init(&c->leg[SIDE_CALLER], c, SIDE_CALLER, realm, peer, &req->path.remote.addr) !=
+		0)
 		return 500;
 	rc = leg_from_invite(&c->leg[SIDE_CALLER], req);
 	return rc == 0 ? 0 : rc == -ENOMEM ? 500 : 400;
@@ -46,7 +47,8 @@ static unsigned int make_callee(struct call *c, const struct config_route *route
 	struct leg *l = &c->leg[SIDE_CALLEE];
 	const struct net_endpoint *local = b2bua_listener(b, peer->realm, peer->remote.addr.family);
 
-	if (local == NULL || leg_init(l, c, SIDE_CALLEE, peer->realm, route->to_peer) != 0 ||
+	if (local == NULL ||
+		leg_init(l, c, SIDE_CALLEE, peer->realm, route->to_peer, &peer->remote.addr) != 0 ||
 		draw_call_id(b, &l->call_id) != 0)
 		return 500;
 	l->path.local = *local;

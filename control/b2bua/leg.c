@@ -4,7 +4,8 @@
 #include "b2bua_priv.h"
 #include "media_session.h"
 
-int leg_init(struct leg *l, struct call *c, enum leg_side side, uint16_t realm, int peer)
+int leg_init(struct leg *l, struct call *c, enum leg_side side, uint16_t realm, int peer,
+	const struct net_addr *to)
 {
 	struct b2bua *b = c->b;
 
@@ -14,7 +15,7 @@ int leg_init(struct leg *l, struct call *c, enum leg_side side, uint16_t realm, 
 	l->peer = peer;
 	l->state = LEG_EARLY;
 	l->path.realm = b2bua_realm(b, realm)->id;
-	sip_random_token(l->local_tag, LEG_TAG_LEN);
+	sip_lane_token(b->env.keys.lane, to, l->local_tag);
 	HASH_ADD_KEYPTR(hh, b->legs, l->local_tag, LEG_TAG_LEN, l);
 	return l->hh.tbl != NULL ? 0 : -ENOMEM;
 }

@@ -4,13 +4,11 @@
 
 #include "b2bua_priv.h"
 
-#define BRANCH_LEN 20
-
 static void write_via(struct leg *l, struct sip_writer *w)
 {
-	char branch[BRANCH_LEN + 1], here[NET_ENDPOINT_STRLEN];
+	char branch[LANE_TOKEN_LEN + 1], here[NET_ENDPOINT_STRLEN];
 
-	sip_random_token(branch, BRANCH_LEN);
+	sip_lane_token(l->call->b->env.keys.lane, &l->path.remote.addr, branch);
 	/* RFC 3581: rport, should the peer be behind NAT, or we. */
 	sip_write_fmt(w, "Via: SIP/2.0/UDP %s;branch=z9hG4bK%s;rport\r\n",
 		net_endpoint_format(&l->path.local, here), branch);

@@ -392,7 +392,7 @@ int server_txn_reply(
 
 void server_txn_detach(struct server_txn *t)
 {
-	char tag[17];
+	char tag[TXN_TAG_LEN + 1];
 
 	if (t->detached)
 		return;
@@ -401,7 +401,7 @@ void server_txn_detach(struct server_txn *t)
 	if (action(t, EVENT_FAILURE) == NULL)
 		return;
 	/* Nobody is left to answer it. */
-	sip_random_token(tag, sizeof(tag) - 1);
+	txn_answer_tag(t->layer, t->request, tag);
 	if (server_txn_reply(t, 500, (struct str_view){tag, sizeof(tag) - 1},
 		    (struct str_view){NULL, 0}) == -EINVAL)
 		arm_end(t, 0, false);

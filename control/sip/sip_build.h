@@ -6,6 +6,7 @@
 #ifndef SALLYPORT_CONTROL_SIP_BUILD_H
 #define SALLYPORT_CONTROL_SIP_BUILD_H
 
+#include "lane.h"
 #include "sip_msg.h"
 
 struct sip_writer {
@@ -59,5 +60,12 @@ const char *sip_reason_phrase(unsigned int status);
 
 /** n random lower-case base32 characters from the OpenSSL generator. @param out n + 1 bytes. */
 void sip_random_token(char *out, size_t n);
+
+/**
+ * A tag, or what follows the magic cookie of a branch, that this peer will bring back: a token of
+ * the dialog lane with a fresh random nonce (lane.h). 64 bits of it are random, 64 keyed.
+ */
+void sip_lane_token(
+	const uint64_t key[2], const struct net_addr *peer, char out[LANE_TOKEN_LEN + 1]);
 
 #endif

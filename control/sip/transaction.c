@@ -81,15 +81,16 @@ static void write_unsupported(struct sip_writer *w, const struct sip_msg *req)
 		sip_write_raw(w, SV("\r\n"));
 }
 
-/** Section 8.2.7: a stateless answer has the same tag each time. */
-static void stateless_tag(const struct txn_layer *l, const struct sip_msg *req, char tag[14])
+void txn_answer_tag(const struct txn_layer *l, const struct sip_msg *req, char tag[TXN_TAG_LEN + 1])
 {
 	struct txn_key key;
 
+	lane_token_build(
+		l->user.lane, &req->path.remote.addr, txn_key_source(&l->secret, req), tag);
 	txn_key_merge(&l->secret, req, &key);
-	for (unsigned int i = 0; i < 13; i++)
-		tag[i] = "abcdefghijklmnopqrstuvwxyz234567"[key.h[1] >> (5 * i) & 31];
-	tag[13] = '\0';
+	for (unsigned int i = LANE_TOKEN_LEN; i < TXN_TAG_LEN; i++, key.h[1] >>= 5)
+		tag[i] = "abcdefghijklmnopqrstuvwxyz234567"[key.h[1] & 31];
+	tag[TXN_TAG_LEN] = '\0';
 }
 
 /** Answer without a transaction; what a peer could not take apart is not sent. */
@@ -98,10 +99,10 @@ static void refuse(
 {
 	struct sip_path path = sip_response_path(req);
 	struct sip_writer w;
-	char tag[14];
+	char tag[TXN_TAG_LEN + 1];
 	int len;
 
-	stateless_tag(l, req, tag);
+	txn_answer_tag(l, req, tag);
 	sip_writer_init(&w, l->scratch, sizeof(l->scratch) - 1);
 	sip_response_start(&w, req, status, reason, (struct str_view){tag, sizeof(tag) - 1});
 	if (status == 420)
@@ -163,7 +164,7 @@ static void receive_cancel(struct txn_layer *l, struct sip_msg *cancel, const st
 	struct server_txn *invite, *t;
 	struct txn_key invite_key;
 	struct str_view tag;
-	char fresh[17];
+	char fresh[TXN_TAG_LEN + 1];
 
 	invite = txn_key_server(&l->secret, cancel, SV("INVITE"), &invite_key) == 0
 			 ? server_txn_find(l, &invite_key)
@@ -179,7 +180,7 @@ static void receive_cancel(struct txn_layer *l, struct sip_msg *cancel, const st
 	}
 	tag = server_txn_to_tag(invite);
 	if (tag.len == 0) {
-		sip_random_token(fresh, sizeof(fresh) - 1);
+		txn_answer_tag(l, cancel, fresh);
 		tag = (struct str_view){fresh, sizeof(fresh) - 1};
 	}
 	(void)server_txn_reply(t, 200, tag, (struct str_view){NULL, 0});

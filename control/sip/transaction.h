@@ -6,6 +6,7 @@
 #ifndef SALLYPORT_CONTROL_TRANSACTION_H
 #define SALLYPORT_CONTROL_TRANSACTION_H
 
+#include "lane.h"
 #include "sip_msg.h"
 #include "timers.h"
 
@@ -49,6 +50,7 @@ struct txn_user {
 	 */
 	void (*on_stray_response)(void *ctx, struct sip_msg *resp);
 	void *ctx;
+	uint64_t lane[2]; /* key of the tags that the layer makes (lane.h) */
 };
 
 /** Responses and the end of one client transaction. */
@@ -94,6 +96,17 @@ const struct txn_stats *txn_layer_stats(const struct txn_layer *l);
  */
 void txn_receive(struct txn_layer *l, struct sip_msg *msg);
 
+/** Characters of txn_answer_tag(). */
+#define TXN_TAG_LEN (LANE_TOKEN_LEN + 8)
+
+/**
+ * To tag for an answer that makes no dialog: the same each time for the same request (section
+ * 8.2.7), unguessable, and in the dialog lane for its source. All such tags of one source carry
+ * one nonce, so that collecting refusals opens the lane no wider than one dialog does.
+ */
+void txn_answer_tag(
+	const struct txn_layer *l, const struct sip_msg *req, char tag[TXN_TAG_LEN + 1]);
+
 /** The request that began it; borrowed while the transaction lives. */
 struct sip_msg *server_txn_request(const struct server_txn *t);
 void server_txn_set_data(struct server_txn *t, void *data);
@@ -118,7 +131,7 @@ int server_txn_reply(
 
 /**
  * Start a client transaction (not for ACK). The message's topmost Via carries a branch that the
- * caller made by sip_random_token() behind "z9hG4bK"; the layer keys by it and the CSeq method.
+ * caller made by sip_lane_token() behind "z9hG4bK"; the layer keys by it and the CSeq method.
  *
  * @param request  whole message; copied.
  * @param user     copied.

@@ -77,7 +77,7 @@ bool txn_branch_is_unique(struct str_view branch)
 }
 
 /* First byte of what is hashed: one kind of key is never taken for another. */
-enum key_kind { KEY_SERVER, KEY_SERVER_2543, KEY_MERGE, KEY_CLIENT };
+enum key_kind { KEY_SERVER, KEY_SERVER_2543, KEY_MERGE, KEY_CLIENT, KEY_SOURCE };
 
 static void key_init(
 	struct sip_hash *h, const struct txn_secret *s, enum key_kind kind, const struct sip_msg *m)
@@ -135,6 +135,19 @@ void txn_key_merge(const struct txn_secret *s, const struct sip_msg *req, struct
 	hash_number(&h, req->idx.cseq);
 	hash_text(&h, sip_msg_view(req, req->idx.method_text));
 	hash_finish(&h, out);
+}
+
+uint64_t txn_key_source(const struct txn_secret *s, const struct sip_msg *m)
+{
+	const struct net_endpoint *source = &m->path.remote;
+	struct sip_hash h;
+	struct txn_key key;
+
+	key_init(&h, s, KEY_SOURCE, m);
+	hash_text(&h, (struct str_view){(const char *)&source->addr, sizeof(source->addr)});
+	hash_number(&h, source->port);
+	hash_finish(&h, &key);
+	return key.h[0];
 }
 
 int txn_key_client(const struct txn_secret *s, const struct sip_msg *msg, struct txn_key *out)

@@ -40,6 +40,9 @@ int txn_key_server(const struct txn_secret *s, const struct sip_msg *req, struct
 /** Section 8.2.2.2: From tag, Call-ID and CSeq. */
 void txn_key_merge(const struct txn_secret *s, const struct sip_msg *req, struct txn_key *out);
 
+/** A number for this source: the same each time, and nobody else's to choose. */
+uint64_t txn_key_source(const struct txn_secret *s, const struct sip_msg *m);
+
 /** Section 17.1.3: branch and CSeq method. @return 0 or -EBADMSG. */
 int txn_key_client(const struct txn_secret *s, const struct sip_msg *msg, struct txn_key *out);
 

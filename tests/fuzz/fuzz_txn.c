@@ -179,7 +179,13 @@ static void settle(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	const struct txn_user user = {on_request, on_ack, on_cancel, on_server_end, on_stray, NULL};
+	const struct txn_user user = {
+		.on_request = on_request,
+		.on_ack = on_ack,
+		.on_cancel = on_cancel,
+		.on_server_end = on_server_end,
+		.on_stray_response = on_stray,
+	};
 	const char *p = (const char *)data, *end = p + len;
 
 	memset(&f, 0, sizeof(f));

@@ -39,6 +39,25 @@ static void check_leak(const struct lab *l, unsigned int side, const char *text)
 			fail_msg("token %u leaks to side %u in:\n%s", i, side, text);
 }
 
+/* Every branch of ours is in the lane for who gets it, and for nobody else. */
+static void check_branch(const struct sip_path *path, struct str_view msg)
+{
+	static const uint64_t key[2] = {3, 4};
+	static struct sip_index idx;
+	struct net_addr other = path->remote.addr;
+	struct str_view branch;
+
+	assert_int_equal(sip_scan(msg.p, msg.len, &idx), SIP_SCAN_NONE);
+	if (idx.status != 0)
+		return;
+	branch = sip_span_view(msg.p, idx.branch);
+	assert_int_equal(branch.len, 7 + LANE_TOKEN_LEN);
+	branch = (struct str_view){branch.p + 7, branch.len - 7};
+	other.bytes[3] ^= 1;
+	assert_true(lane_token_check(key, &path->remote.addr, branch, NULL));
+	assert_false(lane_token_check(key, &other, branch, NULL));
+}
+
 static int wire_send(void *ctx, const struct sip_path *path, struct str_view msg)
 {
 	struct lab *l = ctx;
@@ -57,6 +76,8 @@ static int wire_send(void *ctx, const struct sip_path *path, struct str_view msg
 	memcpy(m->text, msg.p, msg.len);
 	assert_true(sip_response_is_readable(msg));
 	check_leak(l, m->side, m->text);
+	if (!l->leaks_allowed)
+		check_branch(path, msg);
 	l->busy = false;
 	return 0;
 }

@@ -72,7 +72,15 @@ static int do_send(void *ctx, const struct sip_path *path, struct str_view msg)
 
 void world_init(struct world *w)
 {
-	struct txn_user user = {on_request, on_ack, on_cancel, on_server_end, on_stray_response, w};
+	struct txn_user user = {
+		.on_request = on_request,
+		.on_ack = on_ack,
+		.on_cancel = on_cancel,
+		.on_server_end = on_server_end,
+		.on_stray_response = on_stray_response,
+		.ctx = w,
+		.lane = {1, 2},
+	};
 
 	memset(w, 0, sizeof(*w));
 	timers_init(&w->timers, 0);
