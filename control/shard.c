@@ -339,6 +339,8 @@ json_t *shard_counters(struct shard *s)
 		{"transactions_refused", t->refused},
 		{"transactions_ignored", t->ignored},
 		{"transactions_send_errors", t->send_errors},
+		{"transactions_answers_reduced", t->answers_reduced},
+		{"transactions_answers_withheld", t->answers_withheld},
 		{"media_sessions", m->sessions},
 		{"media_streams", m->streams},
 		{"media_ports_used", m->ports_used},

@@ -23,6 +23,14 @@ static struct net_addr addr_clean(const struct net_addr *a)
 	return a->family == NET_FAMILY_V4 ? net_addr_v4(a->bytes) : net_addr_v6(a->bytes);
 }
 
+/* May the source be forged? Not when the realm or the source is trusted, nor when the message
+ * brings back what only somebody at its address has got. */
+static bool is_unproven(const struct config_realm *r, const struct rec_sip_up *rec)
+{
+	return r->trust != TRUST_TRUSTED && rec->source_class != SOURCE_TRUSTED &&
+	       rec->sip_class != SIP_CLASS_LANE;
+}
+
 /* Check a REC_SIP_UP of len bytes in s->record. @return a new message, or NULL. */
 static struct sip_msg *message_take(struct shard *s, size_t len)
 {
@@ -51,8 +59,10 @@ static struct sip_msg *message_take(struct shard *s, size_t len)
 	path.remote.port = rec.remote.port;
 	path.realm = rec.realm;
 	m = sip_msg_new(&path, &s->index, (const char *)msg, s->index.msg_len);
-	if (m != NULL)
-		m->rx_ms = s->timers.now_ms;
+	if (m == NULL)
+		return NULL;
+	m->rx_ms = s->timers.now_ms;
+	m->unproven = is_unproven(&c->realms[rec.realm], &rec);
 	return m;
 }
 

@@ -83,7 +83,10 @@ unsigned int exchange_send(struct call *c, const struct sip_msg *req)
 	headers_cross(&w, req, ex->from, ex->to);
 	sip_write_body(&w, SV("application/sdp"), sdp);
 	ex->client = leg_request_send(ex->to, &w, SIP_INVITE);
-	return ex->client != NULL ? 0 : 500;
+	if (ex->client == NULL)
+		return 500;
+	server_txn_passed_on(ex->server);
+	return 0;
 }
 
 int exchange_take_sdp(struct call *c, const struct sip_msg *resp)

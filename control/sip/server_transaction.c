@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 
+#include "answer_size.h"
 #include "txn_priv.h"
 
 enum server_event {
@@ -56,10 +57,45 @@ static void arm_retransmit(struct server_txn *t, uint64_t after_ms)
 	(void)timer_arm(t->layer->timers, &t->retransmit, after_ms, on_retransmit, t);
 }
 
+/** @return 100..699, or 0 if it is no response. */
+static unsigned int status_of(struct str_view response);
+
+/* How many bytes may go to this source now. */
+static size_t room(const struct server_txn *t, unsigned int status)
+{
+	if (!t->request->unproven || (t->passed_on && status > 100 && status < 300))
+		return SIZE_MAX;
+	if (t->passed_on)
+		return t->request->len;
+	return t->bytes_in > t->bytes_out ? t->bytes_in - t->bytes_out : 0;
+}
+
+/* The form of it that may be sent now, or at least for a retransmission; p NULL: none. */
+static struct str_view fit(struct server_txn *t, struct str_view response)
+{
+	struct txn_layer *l = t->layer;
+	size_t limit = room(t, status_of(response));
+	struct str_view form;
+
+	if (limit == SIZE_MAX)
+		return response;
+	form = sip_answer_fit(response, limit, l->reduced, sizeof(l->reduced) - 1);
+	if (form.p == NULL)
+		form = sip_answer_fit(
+			response, t->request->len, l->reduced, sizeof(l->reduced) - 1);
+	l->stats.answers_reduced += form.p == l->reduced;
+	return form;
+}
+
 static int send_response(struct server_txn *t, struct str_view response)
 {
 	struct sip_path path = sip_response_path(t->request);
 
+	if (response.p == NULL || response.len > room(t, status_of(response))) {
+		t->layer->stats.answers_withheld++;
+		return 0;
+	}
+	t->bytes_out += response.len;
 	t->send_error = txn_send(t->layer, &path, response);
 	return t->send_error;
 }
@@ -80,16 +116,26 @@ static int repeat_response(struct server_txn *t, struct str_view none)
  */
 static int first_response(struct server_txn *t, struct str_view response)
 {
-	char *copy = malloc(response.len);
+	char *copy;
 
+	response = fit(t, response);
+	copy = response.p != NULL ? malloc(response.len) : NULL;
 	if (copy != NULL)
 		memcpy(copy, response.p, response.len);
 	free(t->response);
 	t->response = copy;
 	t->response_len = copy != NULL ? response.len : 0;
 	timer_cancel(t->layer->timers, &t->retransmit);
-	t->layer->stats.responses_out++;
+	t->layer->stats.responses_out += response.p != NULL;
 	return send_response(t, response);
+}
+
+/* How long a final answer is kept: timers H, J. */
+static uint64_t keep_ms(const struct server_txn *t, struct str_view response)
+{
+	bool harmless = status_of(response) >= 300 || t->request->idx.method == SIP_OPTIONS;
+
+	return t->request->unproven && !t->passed_on && harmless ? TXN_UNPROVEN_MS : TXN_TIMEOUT_MS;
 }
 
 static int provisional(struct server_txn *t, struct str_view response)
@@ -104,7 +150,8 @@ static int final(struct server_txn *t, struct str_view response)
 
 	t->state = SERVER_COMPLETED;
 	rc = first_response(t, response);
-	arm_end(t, txn_linger_ms(&t->request->path, TXN_TIMEOUT_MS), false); /* timer J */
+	/* timer J */
+	arm_end(t, txn_linger_ms(&t->request->path, keep_ms(t, response)), false);
 	return rc;
 }
 
@@ -130,9 +177,10 @@ static int invite_fail(struct server_txn *t, struct str_view response)
 
 	t->state = SERVER_COMPLETED;
 	rc = first_response(t, response);
-	arm_end(t, TXN_TIMEOUT_MS, true); /* timer H */
+	/* Timer H; nobody owes an ACK for what may have gone to a stranger. */
+	arm_end(t, keep_ms(t, response), !t->request->unproven);
 	t->interval_ms = SIP_T1_MS;
-	if (!txn_reliable(&t->request->path))
+	if (!txn_reliable(&t->request->path) && !t->request->unproven)
 		arm_retransmit(t, t->interval_ms); /* timer G */
 	return rc;
 }
@@ -253,6 +301,7 @@ struct server_txn *server_txn_new(
 	t->layer = l;
 	t->key = *key;
 	t->request = sip_msg_get(req);
+	t->bytes_in = req->len;
 	t->invite = req->idx.method == SIP_INVITE;
 	t->state = t->invite ? SERVER_PROCEEDING : SERVER_TRYING;
 	t->detached = internal;
@@ -291,8 +340,9 @@ void server_txn_free(struct server_txn *t)
 	free(t);
 }
 
-void server_txn_retransmitted(struct server_txn *t)
+void server_txn_retransmitted(struct server_txn *t, const struct sip_msg *req)
 {
+	t->bytes_in += req->len;
 	t->layer->stats.retransmits_in++;
 	handle(t, EVENT_REQUEST);
 }
@@ -334,6 +384,11 @@ struct sip_msg *server_txn_request(const struct server_txn *t)
 	return t->request;
 }
 
+void server_txn_passed_on(struct server_txn *t)
+{
+	t->passed_on = true;
+}
+
 void server_txn_set_data(struct server_txn *t, void *data)
 {
 	t->data = data;
@@ -344,7 +399,6 @@ void *server_txn_data(const struct server_txn *t)
 	return t->data;
 }
 
-/** @return 100..699, or 0 if it is no response. */
 static unsigned int status_of(struct str_view response)
 {
 	static const char version[] = "SIP/2.0 ";

@@ -15,6 +15,7 @@ struct sip_msg *sip_msg_new(
 	m->refs = 1;
 	m->path = *path;
 	m->rx_ms = 0;
+	m->unproven = false;
 	memcpy(&m->idx, idx, SIP_INDEX_LEN(idx->n_headers));
 	m->len = len;
 	if (len != 0)

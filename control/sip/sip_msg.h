@@ -20,6 +20,7 @@ struct sip_msg {
 	unsigned int refs;
 	struct sip_path path;
 	uint64_t rx_ms;	      /* shard clock */
+	bool unproven;	      /* its source may be forged: see answer_size.h */
 	struct sip_index idx; /* checked: spans lie in buf */
 	size_t len;	      /* idx.msg_len */
 	char buf[];	      /* a NUL follows for debuggers only */

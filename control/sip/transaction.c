@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 
+#include "answer_size.h"
 #include "txn_priv.h"
 
 struct txn_layer *txn_layer_new(
@@ -98,6 +99,7 @@ static void refuse(
 	struct txn_layer *l, const struct sip_msg *req, unsigned int status, const char *reason)
 {
 	struct sip_path path = sip_response_path(req);
+	struct str_view answer;
 	struct sip_writer w;
 	char tag[TXN_TAG_LEN + 1];
 	int len;
@@ -115,9 +117,18 @@ static void refuse(
 		l->stats.ignored++;
 		return;
 	}
+	answer = (struct str_view){l->scratch, (size_t)len};
+	if (req->unproven) {
+		answer = sip_answer_fit(answer, req->len, l->reduced, sizeof(l->reduced) - 1);
+		l->stats.answers_reduced += answer.p == l->reduced;
+		if (answer.p == NULL) {
+			l->stats.answers_withheld++;
+			return;
+		}
+	}
 	l->stats.refused++;
 	l->stats.responses_out++;
-	(void)txn_send(l, &path, (struct str_view){l->scratch, (size_t)len});
+	(void)txn_send(l, &path, answer);
 }
 
 /** The scan found it faulty. An ACK is never answered, nor is what may not be SIP at all. */
@@ -188,11 +199,16 @@ static void receive_cancel(struct txn_layer *l, struct sip_msg *cancel, const st
 		l->user.on_cancel(l->user.ctx, invite, cancel);
 }
 
-/** New calls leave the last tenth of the room to requests inside dialogs, and to CANCEL. */
+/**
+ * New calls leave the last tenth of the room to requests inside dialogs, and to CANCEL; sources
+ * that may be forged leave half of it to the others.
+ */
 static bool is_full(const struct txn_layer *l, const struct sip_msg *req)
 {
 	bool fresh = !req->idx.has_to_tag && req->idx.method != SIP_CANCEL;
 
+	if (req->unproven && l->stats.servers >= l->max / 2)
+		return true;
 	return l->stats.servers >= (fresh ? l->max - l->max / 10 : l->max);
 }
 
@@ -262,7 +278,7 @@ static void receive_request(struct txn_layer *l, struct sip_msg *req)
 	}
 	t = server_txn_find(l, &key);
 	if (t != NULL)
-		server_txn_retransmitted(t);
+		server_txn_retransmitted(t, req);
 	else
 		receive_new(l, req, &key);
 }

@@ -75,6 +75,8 @@ struct txn_stats {
 	uint64_t refused; /* answered by the layer: 400, 416, 420, 482, 483 ... */
 	uint64_t ignored; /* no match and no answer owed */
 	uint64_t send_errors;
+	uint64_t answers_reduced;  /* made smaller for a source that may be forged */
+	uint64_t answers_withheld; /* not sent: larger than what was received */
 	uint64_t servers, clients; /* alive now */
 };
 
@@ -106,6 +108,13 @@ void txn_receive(struct txn_layer *l, struct sip_msg *msg);
  */
 void txn_answer_tag(
 	const struct txn_layer *l, const struct sip_msg *req, char tag[TXN_TAG_LEN + 1]);
+
+/**
+ * An INVITE has gone on to somebody: from now on its 18x and 2xx may be larger than it. Until then
+ * the answers to a source that may be forged (sip_msg.unproven) are together no larger than what
+ * it sent; refusals, and 100, never are, and its refusals are not retransmitted by timer G.
+ */
+void server_txn_passed_on(struct server_txn *t);
 
 /** The request that began it; borrowed while the transaction lives. */
 struct sip_msg *server_txn_request(const struct server_txn *t);

@@ -25,7 +25,10 @@
 #define TXN_REQUEST_LEN_MAX 63000
 
 #define TXN_TIMEOUT_MS (64 * SIP_T1_MS) /* timers B, F, H, J, L, M; D: "at least 32 s" */
-#define TXN_TRYING_MS 200		/* section 17.2.1: 100 by the layer after that */
+/* An unproven source's refusal is kept only so long: its retransmissions are refused anew. A flood
+ * of 10,000 a second holds 50,000 transactions then, not 320,000. */
+#define TXN_UNPROVEN_MS SIP_T4_MS
+#define TXN_TRYING_MS 200 /* section 17.2.1: 100 by the layer after that */
 
 /* Option tags that the box supports in Require. */
 #define TXN_SUPPORTED ((struct str_view){"", 0})
@@ -62,11 +65,14 @@ struct server_txn {
 	struct timer retransmit; /* G; before the first response: 100 Trying */
 	struct timer end;	 /* H, I, J, L */
 	uint64_t interval_ms;	 /* of timer G */
+	uint64_t bytes_in;	 /* of the request and its retransmissions */
+	uint64_t bytes_out;	 /* of the answers */
 	int send_error;		 /* of the last send, told when `end` fires */
 	uint8_t state;		 /* enum server_state */
 	bool timed_out;		 /* `end` is timer H */
 	bool invite;
-	bool detached; /* no callbacks; CANCEL's own transaction too */
+	bool passed_on; /* somebody behind us has it */
+	bool detached;	/* no callbacks; CANCEL's own transaction too */
 };
 
 struct client_txn {
@@ -97,6 +103,7 @@ struct txn_layer {
 	struct client_txn *clients;
 	size_t max;			   /* TXN_MAX; tests lower it */
 	char scratch[SIP_MSG_LEN_MAX + 1]; /* a message under construction */
+	char reduced[SIP_MSG_LEN_MAX + 1]; /* an answer made to fit */
 };
 
 /** All paths are UDP now. Over a reliable transport timers A, E, G stay off and D, I, J, K are 0.
@@ -124,7 +131,7 @@ struct server_txn *server_txn_new(
 void server_txn_free(struct server_txn *t);
 struct server_txn *server_txn_find(struct txn_layer *l, const struct txn_key *key);
 /** The request again. */
-void server_txn_retransmitted(struct server_txn *t);
+void server_txn_retransmitted(struct server_txn *t, const struct sip_msg *req);
 /** @return false if it acknowledges nothing here, so that it may be one for a 2xx. */
 bool server_txn_acknowledged(struct server_txn *t, const struct sip_msg *ack);
 /** A request with this merge key is being served. */

@@ -70,6 +70,7 @@ static int wire_send(void *ctx, const struct sip_path *path, struct str_view msg
 	m->path = *path;
 	m->at_ms = l->timers.now_ms;
 	m->taken = false;
+	m->len = msg.len;
 	/* No strndup(): under strict_string_checks ASan wants a NUL in what it copies from. */
 	m->text = calloc(1, msg.len + 1);
 	assert_non_null(m->text);
@@ -97,6 +98,7 @@ void lab_feed(struct lab *l, unsigned int side, const char *from, const char *te
 	msg = sip_msg_new(&path, &idx, text, idx.msg_len);
 	l->busy = false;
 	assert_non_null(msg);
+	msg->unproven = l->unproven && side == OUTSIDE;
 	txn_receive(b2bua_txn_layer(l->b2bua), msg);
 	sip_msg_put(msg);
 	lab_run(l, 0);

@@ -36,6 +36,7 @@ struct lab_msg {
 	struct sip_path path;
 	uint64_t at_ms;
 	bool taken;
+	size_t len;
 	char *text;
 };
 
@@ -62,6 +63,7 @@ struct lab {
 	int send_status;    /* what media's send returns: -ENOBUFS is a full ring */
 	bool silent;	    /* commands are taken, not answered */
 	bool busy;	    /* the lab's own code runs, not what is tested */
+	bool unproven;	    /* whoever is outside may have forged its address */
 	bool leaks_allowed; /* fuzz-like input: do not search */
 	json_t *cdr[LAB_CDRS_MAX];
 	unsigned int n_cdrs;

@@ -130,6 +130,7 @@ void world_feed_text(struct world *w, struct str_view text)
 	m = sip_msg_new(&path, &idx, text.p, idx.msg_len);
 	if (m == NULL)
 		return; /* a test that makes allocations fail */
+	m->unproven = w->unproven;
 	txn_receive(w->layer, m);
 	sip_msg_put(m);
 }

@@ -46,6 +46,7 @@ struct world {
 	} events[WORLD_EVENTS_MAX];
 	unsigned int n_events;
 	bool send_fails;
+	bool unproven;		   /* what is fed may come from a forged source */
 	struct server_txn *server; /* last one told of; NULL after its end */
 	/* Called inside the callbacks, if set. */
 	void (*hook)(struct world *w, enum event_kind kind, void *txn);

@@ -1,0 +1,21 @@
+/*
+ * Answers that fit: who has not proven its address is never sent more bytes than it sent
+ * itself, or the box would flood whoever's address is forged (a reflector).
+ */
+#ifndef SALLYPORT_CONTROL_ANSWER_SIZE_H
+#define SALLYPORT_CONTROL_ANSWER_SIZE_H
+
+#include "sip_msg.h"
+
+/**
+ * The largest form of a response of ours that fits into `limit` bytes: as it is (1xx and 2xx
+ * only), without body and headers that its status does not demand, or the bare fields of RFC 3261
+ * section 8.2.6.2 in their compact form.
+ *
+ * @param response  well-formed, of our own making; must not lie in `out`.
+ * @param out       cap bytes for a form other than the first.
+ * @return a view of `response` or of `out`; p NULL when none fits.
+ */
+struct str_view sip_answer_fit(struct str_view response, size_t limit, char *out, size_t cap);
+
+#endif
