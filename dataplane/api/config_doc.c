@@ -178,12 +178,14 @@ static yaml_node_t *sequence_find(const struct config_doc *d, const yaml_node_t 
 	return doc_node(d, seq->data.sequence.items.start[i]);
 }
 
-/* Line of the key at this path, or of the nearest one above it. */
-static unsigned int path_line(const struct config_doc *d, const char *path)
+/* The node at this path, NULL if there is none; *line gets that of the key or of the nearest one
+ * above it. */
+static const yaml_node_t *path_node(
+	const struct config_doc *d, const char *path, unsigned int *line)
 {
 	const yaml_node_t *node = yaml_document_get_root_node((yaml_document_t *)&d->yaml);
-	unsigned int line = node != NULL ? (unsigned int)node->start_mark.line + 1 : 1;
 
+	*line = node != NULL ? (unsigned int)node->start_mark.line + 1 : 1;
 	while (node != NULL && *path != '\0') {
 		if (*path == '[') {
 			char *end;
@@ -191,26 +193,65 @@ static unsigned int path_line(const struct config_doc *d, const char *path)
 
 			node = sequence_find(d, node, i);
 			if (node != NULL)
-				line = (unsigned int)node->start_mark.line + 1;
+				*line = (unsigned int)node->start_mark.line + 1;
 			path = *end == ']' ? end + 1 : "";
 		} else {
 			size_t len;
 
 			path += *path == '.';
 			len = strcspn(path, ".[");
-			node = mapping_find(d, node, (struct str_view){path, len}, &line);
+			node = mapping_find(d, node, (struct str_view){path, len}, line);
 			path += len;
 		}
 	}
-	return line;
+	return node;
 }
 
 int config_doc_fail(const struct config_doc *d, const char *path, const char *fmt, ...)
 {
+	unsigned int line;
 	va_list ap;
 
+	path_node(d, path, &line);
 	va_start(ap, fmt);
-	config_doc_write(d, path_line(d, path), path, fmt, ap);
+	config_doc_write(d, line, path, fmt, ap);
 	va_end(ap);
 	return -EINVAL;
+}
+
+int config_doc_entries(
+	const struct config_doc *d, const char *path, const cyaml_schema_value_t *list)
+{
+	unsigned int line;
+	const yaml_node_t *node = path_node(d, path, &line);
+
+	if (node == NULL)
+		return 0;
+	if (node->type != YAML_SEQUENCE_NODE)
+		return config_doc_check_node(d, node, path, list->sequence.entry) < 0 ? -EINVAL : 1;
+	if (config_doc_check_node(d, node, path, list) < 0)
+		return -EINVAL;
+	return (int)(node->data.sequence.items.top - node->data.sequence.items.start);
+}
+
+void config_doc_entry_path(
+	const struct config_doc *d, const char *path, unsigned int i, char out[CONFIG_PATH_MAX])
+{
+	unsigned int line;
+	const yaml_node_t *node = path_node(d, path, &line);
+
+	if (node != NULL && node->type == YAML_SEQUENCE_NODE)
+		snprintf(out, CONFIG_PATH_MAX, "%s[%u]", path, i);
+	else
+		snprintf(out, CONFIG_PATH_MAX, "%s", path);
+}
+
+const char *config_doc_text(const struct config_doc *d, const char *path)
+{
+	unsigned int line;
+	const yaml_node_t *node = path_node(d, path, &line);
+
+	return node != NULL && node->type == YAML_SCALAR_NODE
+		       ? (const char *)node->data.scalar.value
+		       : "";
 }

@@ -48,6 +48,21 @@ int config_doc_load(const struct config_doc *d, const cyaml_schema_value_t *sche
 void config_doc_data_free(const cyaml_schema_value_t *schema, void *data);
 
 /**
+ * Check a value that may stand alone or as a list of such (CYAML_IGNORE in the schema of the whole
+ * file, since libcyaml has no such type).
+ * @param list  schema of the list; its entries' is that of the value alone.
+ * @return entries: 1 when it stands alone, 0 when the key is absent; or -EINVAL with the line in
+ *         error.
+ */
+int config_doc_entries(
+	const struct config_doc *d, const char *path, const cyaml_schema_value_t *list);
+/** Path of entry i of such a value: "realms[0].media" alone, else "realms[0].media[1]". */
+void config_doc_entry_path(
+	const struct config_doc *d, const char *path, unsigned int i, char out[CONFIG_PATH_MAX]);
+/** The text at this path, "" if there is none. Borrowed until config_doc_fini(). */
+const char *config_doc_text(const struct config_doc *d, const char *path);
+
+/**
  * Write "FILE:LINE: path: what" into the document's error.
  * @param path  "dataplane.ports[1].name"; the line is that of this key or of the nearest one
  *              above it. "" is the file.

@@ -22,5 +22,8 @@ int config_doc_parse(struct config_doc *d);
 
 /** Check keys, types and counts against the schema. @return 0, or -EINVAL with the line written. */
 int config_doc_check(const struct config_doc *d, const cyaml_schema_value_t *schema);
+/** The same for one node, which stands at this path. */
+int config_doc_check_node(const struct config_doc *d, const yaml_node_t *node, const char *path,
+	const cyaml_schema_value_t *schema);
 
 #endif

@@ -256,9 +256,17 @@ static int value_check(struct walk *w, const yaml_node_t *node, const cyaml_sche
 	}
 }
 
-int config_doc_check(const struct config_doc *d, const cyaml_schema_value_t *schema)
+int config_doc_check_node(const struct config_doc *d, const yaml_node_t *node, const char *path,
+	const cyaml_schema_value_t *schema)
 {
 	struct walk w = {.doc = d};
 
-	return value_check(&w, yaml_document_get_root_node((yaml_document_t *)&d->yaml), schema);
+	snprintf(w.path, sizeof(w.path), "%s", path);
+	return value_check(&w, node, schema);
+}
+
+int config_doc_check(const struct config_doc *d, const cyaml_schema_value_t *schema)
+{
+	return config_doc_check_node(
+		d, yaml_document_get_root_node((yaml_document_t *)&d->yaml), "", schema);
 }
