@@ -70,6 +70,7 @@ int identity_name_map(
 	char **dst, struct str_view header, const struct net_endpoint *host, bool uri_only)
 {
 	char uri_text[LEG_TEXT_MAX + 1], where[NET_ENDPOINT_STRLEN];
+	bool plain = host->port == 5060 && !uri_only; /* the default needs no saying in a name */
 	struct sip_name_addr na = {.uri = header};
 	struct sip_uri uri;
 	int n;
@@ -79,10 +80,9 @@ int identity_name_map(
 	n = uri_only ? sip_uri_parse(header, &uri) : name_parse(header, &na, &uri);
 	if (n != 0 || na.uri.len > LEG_TEXT_MAX || !user_is_sane(uri.user))
 		return -EBADMSG;
-	if (host->port == 5060 && !uri_only && host->addr.family == NET_FAMILY_V4)
-		net_addr_format(&host->addr, where);
-	else
-		net_endpoint_format(host, where);
+	net_endpoint_format(host, where);
+	if (plain)
+		*strrchr(where, ':') = '\0';
 	n = snprintf(uri_text, sizeof(uri_text), "sip:%.*s%s%s", SV_ARG(uri.user),
 		uri.user.len > 0 ? "@" : "", where);
 	if (n < 0 || (size_t)n >= sizeof(uri_text))

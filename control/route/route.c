@@ -2,12 +2,13 @@
 
 int route_peer_find(const struct config *c, uint16_t realm, const struct net_endpoint *source)
 {
+	struct net_addr from = net_addr_normalise(&source->addr);
 	int by_addr = ROUTE_PEER_NONE;
 
 	for (unsigned int i = 0; i < c->n_peers; i++) {
 		const struct config_peer *p = &c->peers[i];
 
-		if (p->realm != realm || !net_addr_eq(&p->remote.addr, &source->addr))
+		if (p->realm != realm || !net_addr_eq(&p->remote.addr, &from))
 			continue;
 		if (p->remote.port == source->port)
 			return (int)i;

@@ -178,6 +178,57 @@ static void test_top_via_tells_where_it_came_from(void **state)
 	}
 }
 
+/* RFC 3261 section 25.1: sent-by has brackets, received has none; RFC 5118 section 4.5: those who
+ * write brackets there are read all the same. */
+static void test_via_in_ipv6(void **state)
+{
+	static const struct {
+		const char *via;
+		const char *expected;
+		unsigned int port; /* where the response goes */
+	} cases[] = {
+		{"[2001:db8::9:1];branch=z9hG4bK1", "[2001:db8::9:1];branch=z9hG4bK1\r\n", 5060},
+		{"[2001:DB8:0:0::9:1]:5099;branch=z9hG4bK1",
+			"[2001:DB8:0:0::9:1]:5099;branch=z9hG4bK1\r\n", 5099},
+		{"[2001:db8::9:1]:5099;rport;branch=z9hG4bK1",
+			"[2001:db8::9:1]:5099;branch=z9hG4bK1;received=2001:db8::9:1;rport="
+			"5070\r\n",
+			5070},
+		{"[2001:db8::9:2];branch=z9hG4bK1",
+			"[2001:db8::9:2];branch=z9hG4bK1;received=2001:db8::9:1\r\n", 5070},
+		{"192.0.2.1;branch=z9hG4bK1",
+			"192.0.2.1;branch=z9hG4bK1;received=2001:db8::9:1\r\n", 5070},
+		{"[2001:db8::9:2];received=[2001:db8::9:255];branch=z9hG4bK1",
+			"[2001:db8::9:2];branch=z9hG4bK1;received=2001:db8::9:1\r\n", 5070},
+		{"[2001:db8::9:2];received=2001:db8::9:255;branch=z9hG4bK1",
+			"[2001:db8::9:2];branch=z9hG4bK1;received=2001:db8::9:1\r\n", 5070},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char text[1024], buf[1024];
+		struct sip_writer w = writer(buf, sizeof(buf));
+		struct sip_msg *req;
+		struct sip_path path;
+		int len;
+
+		snprintf(text, sizeof(text),
+			"OPTIONS sip:c@[2001:db8::1] SIP/2.0\r\nVia: SIP/2.0/UDP %s\r\n" REST,
+			cases[i].via);
+		req = message(text);
+		assert_int_equal(net_addr_parse(SV("2001:db8::9:1"), &req->path.remote.addr), 0);
+		sip_response_start(&w, req, 200, NULL, SV("ours"));
+		path = sip_response_path(req);
+		assert_true(net_addr_eq(&path.remote.addr, &req->path.remote.addr));
+		sip_msg_put(req);
+		len = sip_writer_finish(&w);
+		assert_true(len > 0 && (size_t)len < sizeof(buf));
+		buf[len] = '\0';
+		if (strstr(buf, cases[i].expected) == NULL || path.remote.port != cases[i].port)
+			fail_msg("case %zu: want %s and port %u in %s, port %u", i,
+				cases[i].expected, cases[i].port, buf, path.remote.port);
+	}
+}
+
 /* RFC 3261 section 18.2.2: the port of the Via, but for rport (RFC 3581), and but for NAT. */
 static void test_where_a_response_goes(void **state)
 {
@@ -284,6 +335,7 @@ int main(void)
 		cmocka_unit_test(test_an_empty_body_has_no_type),
 		cmocka_unit_test(test_tokens_are_random_base32),
 		cmocka_unit_test(test_top_via_tells_where_it_came_from),
+		cmocka_unit_test(test_via_in_ipv6),
 		cmocka_unit_test(test_where_a_response_goes),
 		cmocka_unit_test(test_to_gets_our_tag_once),
 		cmocka_unit_test(test_a_quoted_nul_is_echoed),
