@@ -166,9 +166,10 @@ static void banner(const struct control *c)
 		for (unsigned int j = 0; j < r->n_listeners; j++)
 			log_info("SIP over UDP realm=%s port=%s listener=%s", r->name, r->port,
 				net_endpoint_format(&r->listeners[j].local, text));
-		log_info("media realm=%s address=%s ports=%u-%u", r->name,
-			net_addr_format(&r->media_addr, text), r->media_port_min,
-			r->media_port_max);
+		for (unsigned int j = 0; j < r->n_media; j++)
+			log_info("media realm=%s address=%s ports=%u-%u", r->name,
+				net_addr_format(&r->media[j].addr, text), r->media[j].port_min,
+				r->media[j].port_max);
 	}
 	log_info("control socket=%s cdr=%s dataplane=%s", c->config->ops.control_socket,
 		c->config->ops.cdr_file[0] != '\0' ? c->config->ops.cdr_file : "none",

@@ -56,6 +56,7 @@ static size_t realm_fill(
 	memcpy(rec->name, r->name, sizeof(rec->name));
 	rec->realm = r->id;
 	rec->port = (uint16_t)port;
+	rec->vlan = r->vlan;
 	rec->dscp_sip = r->dscp_sip;
 	rec->dscp_media = r->dscp_media;
 	rec->police = r->police;
@@ -71,10 +72,13 @@ static size_t address_fill(
 	rec->addr = r->addresses[i].addr;
 	rec->prefix_len = r->addresses[i].prefix_len;
 	rec->realm = r->id;
-	/* One address carries the default route: the one whose network the gateway is in. */
-	if (r->gateway.family != NET_FAMILY_NONE &&
-		net_addr_in_prefix(&r->gateway, &rec->addr, rec->prefix_len))
-		rec->gateway = r->gateway;
+	/* The address whose network the gateway is in carries the default route; for a link-local
+	 * one any address of its family does. */
+	for (unsigned int g = 0; g < r->n_gateways; g++)
+		if (net_addr_in_prefix(&r->gateways[g], &rec->addr, rec->prefix_len) ||
+			(r->gateways[g].family == rec->addr.family &&
+				net_addr_class(&r->gateways[g]) == NET_CLASS_LINK_LOCAL))
+			rec->gateway = r->gateways[g];
 	return sizeof(*rec);
 }
 
@@ -87,13 +91,14 @@ static size_t listener_fill(
 	return sizeof(*rec);
 }
 
-static size_t range_fill(const struct config_realm *r, struct rec_media_range_set *rec)
+static size_t range_fill(
+	const struct config_realm *r, unsigned int i, struct rec_media_range_set *rec)
 {
-	head_fill(&rec->cmd, REC_MEDIA_RANGE_SET, r->id, 0);
-	rec->addr = r->media_addr;
+	head_fill(&rec->cmd, REC_MEDIA_RANGE_SET, r->id, i);
+	rec->addr = r->media[i].addr;
 	rec->realm = r->id;
-	rec->port_min = r->media_port_min;
-	rec->port_max = r->media_port_max;
+	rec->port_min = r->media[i].port_min;
+	rec->port_max = r->media[i].port_max;
 	return sizeof(*rec);
 }
 
@@ -128,7 +133,7 @@ static size_t peer_fill(const struct config *c, unsigned int i, struct rec_sourc
 	return sizeof(*rec);
 }
 
-/* Step 0 is the realm itself, then its addresses, listeners, media range and lists. */
+/* Step 0 is the realm itself, then its addresses, listeners, media ranges and lists. */
 static size_t step_fill(const struct config_realm *r, unsigned int step, const struct stats *stats,
 	union realm_command *cmd)
 {
@@ -141,9 +146,9 @@ static size_t step_fill(const struct config_realm *r, unsigned int step, const s
 	if (step < r->n_listeners)
 		return listener_fill(r, step, &cmd->listener);
 	step -= r->n_listeners;
-	if (step == 0)
-		return range_fill(r, &cmd->range);
-	step--;
+	if (step < r->n_media)
+		return range_fill(r, step, &cmd->range);
+	step -= r->n_media;
 	return step < r->n_permit + r->n_deny ? list_fill(r, step, &cmd->list) : 0;
 }
 
@@ -209,9 +214,9 @@ const char *realm_command_describe(
 	else if (command == REC_LISTENER_SET && r != NULL && i < r->n_listeners)
 		snprintf(buf, size, "SIP listener %s of realm %s",
 			net_endpoint_format(&r->listeners[i].local, text), r->name);
-	else if (command == REC_MEDIA_RANGE_SET && r != NULL)
-		snprintf(buf, size, "media ports %u-%u of realm %s", r->media_port_min,
-			r->media_port_max, r->name);
+	else if (command == REC_MEDIA_RANGE_SET && r != NULL && i < r->n_media)
+		snprintf(buf, size, "media ports %u-%u at %s of realm %s", r->media[i].port_min,
+			r->media[i].port_max, net_addr_format(&r->media[i].addr, text), r->name);
 	else if (command == REC_SOURCE_LIST_SET)
 		list_describe(c, realm, i, buf, size);
 	else if (command == REC_SYNC)

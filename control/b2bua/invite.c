@@ -58,9 +58,12 @@ static unsigned int make_callee(struct call *c, const struct config_route *route
 
 static unsigned int make_media(struct call *c)
 {
-	uint16_t realms[2] = {c->leg[SIDE_CALLER].realm, c->leg[SIDE_CALLEE].realm};
+	struct media_side sides[SIDE_COUNT];
 
-	c->media = media_session_new(c->b->env.media, c->id, realms);
+	for (unsigned int side = 0; side < SIDE_COUNT; side++)
+		sides[side] = (struct media_side){
+			.realm = c->leg[side].realm, .family = c->leg[side].path.local.addr.family};
+	c->media = media_session_new(c->b->env.media, c->id, sides);
 	return c->media != NULL ? 0 : 500;
 }
 

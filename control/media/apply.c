@@ -7,8 +7,9 @@ bool media_addr_is_own(const struct config *c, const struct net_addr *a)
 	for (unsigned int r = 0; r < c->n_realms; r++) {
 		const struct config_realm *realm = &c->realms[r];
 
-		if (net_addr_eq(&realm->media_addr, a))
-			return true;
+		for (unsigned int i = 0; i < realm->n_media; i++)
+			if (net_addr_eq(&realm->media[i].addr, a))
+				return true;
 		for (unsigned int i = 0; i < realm->n_addresses; i++)
 			if (net_addr_eq(&realm->addresses[i].addr, a))
 				return true;
@@ -39,13 +40,27 @@ static void set_rtcp(const struct config *c, const struct sdp_media *line, bool 
 	out->rtcp.port = (uint16_t)port;
 }
 
+/* The family of our end of a line: a line keeps the address that its side was told, a new one gets
+ * what is signalled. @return NET_FAMILY_NONE when this side has no such address. */
+static unsigned int own_family(const struct media_session *s, unsigned int side,
+	const struct media_line *ours, const struct net_addr *signalled)
+{
+	if (ours != NULL && ours->port[side] != 0)
+		return ours->pool[side]->addr.family;
+	return media_pools_have(&s->media->pools[s->side[side].realm], signalled->family)
+		       ? signalled->family
+		       : NET_FAMILY_NONE;
+}
+
 int media_remote_from_sdp(const struct media_session *s, unsigned int side,
-	const struct sdp_media *line, const struct net_addr *source, struct media_remote *out)
+	const struct media_line *ours, const struct sdp_media *line, const struct net_addr *source,
+	struct media_remote *out)
 {
 	const struct config *c = s->media->env.config;
-	const struct config_realm *realm = &c->realms[s->realm[side]];
+	const struct config_realm *realm = &c->realms[s->side[side].realm];
 	struct net_addr addr = line->addr, from = net_addr_normalise(source);
 	bool learn = realm->nat == NAT_AUTO;
+	unsigned int family;
 
 	memset(out, 0, sizeof(*out));
 	out->direction = line->direction;
@@ -53,21 +68,23 @@ int media_remote_from_sdp(const struct media_session *s, unsigned int side,
 		return 0;
 	if (addr.family == NET_FAMILY_NONE)
 		return -EADDRNOTAVAIL;
+	family = own_family(s, side, ours, &addr);
 	out->learn_port = learn;
 	if (sdp_addr_is_hold(&addr)) {
 		/* Nothing may be sent there; behind NAT it may still play music to us. */
-		out->wanted = true;
-		if (learn && from.family == realm->media_addr.family)
+		out->wanted = family != NET_FAMILY_NONE;
+		if (learn && from.family == family)
 			out->allowed = from;
 	} else {
 		if (!addr_may_get_media(c, &addr))
 			return -EADDRNOTAVAIL;
 		/* The signalled address is not where signalling comes from: it stands behind NAT,
-		 * or wants media sent to somebody else. Only the source of signalling counts. */
+		 * or wants media sent to somebody else. Only the source of signalling counts, and
+		 * it says nothing of the other family. */
+		if (addr.family != family || (learn && from.family != family))
+			return 0;
 		if (learn && !net_addr_eq(&addr, &from))
 			addr = from;
-		if (addr.family != realm->media_addr.family)
-			return 0;
 		out->wanted = true;
 		out->rtp = (struct net_endpoint){.addr = addr, .port = line->port};
 		set_rtcp(c, line, !learn, out);
@@ -96,14 +113,14 @@ static void fill_end(const struct media_session *s, const struct media_line *lin
 {
 	const struct media_remote *r = &line->remote[side];
 
-	e->local.addr = s->media->env.config->realms[s->realm[side]].media_addr;
+	e->local.addr = line->pool[side]->addr;
 	e->local.port = (uint16_t)(line->port[side] + rtcp);
 	e->remote = rtcp ? r->rtcp : r->rtp;
 	e->allowed = r->allowed;
 	/* RTCP of its own address (RFC 3605) is heard from there. */
 	if (rtcp && r->rtcp.addr.family != NET_FAMILY_NONE)
 		e->allowed = r->rtcp.addr;
-	e->realm = s->realm[side];
+	e->realm = s->side[side].realm;
 	e->prefix_len = r->prefix_len;
 	if (e->allowed.family != NET_FAMILY_NONE && (rtcp || may_send(line, side)))
 		e->flags |= STREAM_END_RECEIVE;

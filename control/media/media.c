@@ -19,9 +19,7 @@ struct media *media_new(const struct media_env *env)
 		goto fail;
 	m->id_high = (uint64_t)high << 32;
 	for (unsigned int r = 0; r < c->n_realms; r++)
-		if (port_pool_init(&m->pools[r], c->realms[r].media_port_min,
-			    c->realms[r].media_port_max, env->shard, env->shards,
-			    &m->stats.ports_used) != 0)
+		if (media_pools_init(m, &c->realms[r], &m->pools[r]) != 0)
 			goto fail;
 	return m;
 fail:
@@ -36,7 +34,7 @@ void media_free(struct media *m)
 	while (m->sessions != NULL)
 		media_session_discard(m->sessions);
 	for (unsigned int r = 0; m->pools != NULL && r < m->env.config->n_realms; r++)
-		port_pool_fini(&m->pools[r]);
+		media_pools_fini(&m->pools[r]);
 	free(m->pools);
 	free(m);
 }
@@ -125,7 +123,8 @@ void media_on_attach(struct media *m)
 void media_on_detach(struct media *m)
 {
 	for (unsigned int r = 0; r < m->env.config->n_realms; r++)
-		port_pool_orphan_clear(&m->pools[r]);
+		for (unsigned int i = 0; i < m->pools[r].n; i++)
+			port_pool_orphan_clear(&m->pools[r].pool[i]);
 }
 
 void media_flush(struct media *m)
@@ -147,10 +146,7 @@ void media_flush(struct media *m)
 
 static struct port_pool *pool_of(struct media *m, uint16_t realm, const struct net_endpoint *local)
 {
-	if (realm >= m->env.config->n_realms ||
-		!net_addr_eq(&m->env.config->realms[realm].media_addr, &local->addr))
-		return NULL;
-	return &m->pools[realm];
+	return realm < m->env.config->n_realms ? media_pools_find(&m->pools[realm], local) : NULL;
 }
 
 void media_orphan_add(struct media *m, uint16_t realm, const struct net_endpoint *local)

@@ -5,15 +5,15 @@ static const char *endpoint_text(const struct net_endpoint *e, char buf[NET_ENDP
 	return e->addr.family == NET_FAMILY_NONE ? "" : net_endpoint_format(e, buf);
 }
 
-static json_t *side_json(
-	const struct media_session *s, const struct media_line *line, unsigned int side)
+static json_t *side_json(const struct media_line *line, unsigned int side)
 {
 	struct net_endpoint local = {.port = line->port[side]};
 	const struct stream_counts *rtp = &line->stream[0].counts[side];
 	const struct stream_counts *rtcp = &line->stream[1].counts[side];
 	char here[NET_ENDPOINT_STRLEN], there[NET_ENDPOINT_STRLEN];
 
-	local.addr = s->media->env.config->realms[s->realm[side]].media_addr;
+	if (local.port != 0)
+		local.addr = line->pool[side]->addr;
 	return json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I}", "local",
 		local.port ? net_endpoint_format(&local, here) : "", "remote",
 		endpoint_text(&line->remote[side].rtp, there), "direction",
@@ -35,7 +35,7 @@ json_t *media_session_json(const struct media_session *s)
 		json_array_append_new(
 			lines, json_pack("{s:s,s:s,s:b,s:o,s:o}", "media", line->type, "kind",
 				       kinds[line->kind], "active", on, "caller",
-				       side_json(s, line, 0), "callee", side_json(s, line, 1)));
+				       side_json(line, 0), "callee", side_json(line, 1)));
 	}
 	return lines;
 }

@@ -48,6 +48,7 @@ struct media_line {
 	struct media_session *session;
 	enum sdp_kind kind; /* as last answered */
 	enum sdp_kind offered_kind;
+	struct port_pool *pool[2];     /* that port[] is of; its address is ours on that side */
 	uint16_t port[2];	       /* ours towards each side; 0: none taken yet */
 	struct media_remote remote[2]; /* in force */
 	struct media_remote offered;   /* of the unanswered offer */
@@ -58,8 +59,9 @@ struct media_line {
 struct media_session {
 	struct media *media;
 	uint64_t call_id;
-	uint16_t realm[2];
-	bool offering; /* an offer of offer_side may be answered */
+	struct media_side side[2];
+	struct net_addr origin[2]; /* of our o= line; family 0: nothing described yet */
+	bool offering;		   /* an offer of offer_side may be answered */
 	unsigned int offer_side;
 	unsigned int n_offered; /* m= lines of that offer */
 	unsigned int n_agreed;	/* m= lines of the last answer: an offer may not have fewer */
@@ -72,17 +74,40 @@ struct media_session {
 	struct media_line *line[SDP_MEDIA_MAX]; /* n_lines of them */
 };
 
+/* The port ranges of one realm: the next call begins with the next one. */
+struct media_pools {
+	struct port_pool pool[CONFIG_MEDIA_MAX];
+	unsigned int n;
+	unsigned int next;
+};
+
 struct media {
 	struct media_env env;
 	struct media_user user;
 	struct media_stats stats;
-	struct port_pool *pools; /* by realm */
+	struct media_pools *pools; /* by realm */
 	struct media_session *sessions;
 	struct media_stream *streams; /* hash by id */
 	uint64_t id_high;	      /* random: unique over restarts */
 	uint32_t id_low;
 	bool dirty; /* some stream is */
 };
+
+/* pools.c */
+/** The pools of a realm. @return 0 or -ENOMEM; release with media_pools_fini() either way. */
+int media_pools_init(struct media *m, const struct config_realm *r, struct media_pools *p);
+void media_pools_fini(struct media_pools *p);
+/** Is there an address of this family (enum net_family)? */
+bool media_pools_have(const struct media_pools *p, unsigned int family);
+/**
+ * A pair of ports at an address of this family, of `prefer` if it has one left.
+ * @param prefer  pool of the same session, or NULL.
+ * @return the even port with *pool set, or 0: none left.
+ */
+uint16_t media_pools_take(struct media_pools *p, unsigned int family, struct port_pool *prefer,
+	struct port_pool **pool);
+/** The pool that a local endpoint is of, or NULL. */
+struct port_pool *media_pools_find(struct media_pools *p, const struct net_endpoint *local);
 
 /* stream.c */
 /** Bring this stream to what `want` says (id and command head are filled in). @return 0 or -ENOMEM.
@@ -104,9 +129,14 @@ void media_session_check(struct media_session *s);
 void media_session_discard(struct media_session *s);
 
 /* apply.c */
-/** Where `line` of a description wants its media. @return 0 or -EADDRNOTAVAIL. */
+/**
+ * Where an m= line of a description wants its media. Not wanted when that is of a family that
+ * this side has no address of, or has another one than the line's port.
+ * @param ours  our line, NULL when it is new. @return 0 or -EADDRNOTAVAIL.
+ */
 int media_remote_from_sdp(const struct media_session *s, unsigned int side,
-	const struct sdp_media *line, const struct net_addr *source, struct media_remote *out);
+	const struct media_line *ours, const struct sdp_media *line, const struct net_addr *source,
+	struct media_remote *out);
 /** Set or delete the streams of this m= line by what both sides want now. @return 0 or -ENOMEM. */
 int media_line_apply(struct media_session *s, struct media_line *line);
 

@@ -13,6 +13,12 @@
 
 struct media_session;
 
+/** One side of a call. */
+struct media_side {
+	uint16_t realm; /* index */
+	uint8_t family; /* enum net_family of its signalling: what it is offered first */
+};
+
 /** What media reports, by the call's id (the call may be gone by then). */
 struct media_user {
 	/** Every command of this session has been answered: packets flow. */
@@ -32,11 +38,11 @@ bool media_addr_is_own(const struct config *c, const struct net_addr *a);
 
 /**
  * @param call_id  for the callbacks.
- * @param realms   of side 0 and side 1.
+ * @param sides    the caller's and the callee's.
  * @return a session without streams, or NULL (out of memory). Ends with media_session_end().
  */
 struct media_session *media_session_new(
-	struct media *m, uint64_t call_id, const uint16_t realms[2]);
+	struct media *m, uint64_t call_id, const struct media_side sides[2]);
 
 /**
  * An offer from `side` (0 or 1): make the offer for the far side. Takes ports; streams do not

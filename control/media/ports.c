@@ -5,12 +5,13 @@
 
 enum port_flags { PORT_USED = 1, PORT_ORPHAN_EVEN = 2, PORT_ORPHAN_ODD = 4 };
 
-int port_pool_init(struct port_pool *p, uint16_t min, uint16_t max, unsigned int shard,
-	unsigned int shards, uint64_t *total)
+int port_pool_init(struct port_pool *p, const struct net_addr *addr, uint16_t min, uint16_t max,
+	unsigned int shard, unsigned int shards, uint64_t *total)
 {
 	unsigned int pairs = max > min ? (unsigned int)(max - min + 1) / 2 : 0;
 
-	*p = (struct port_pool){.min = min, .shard = shard, .shards = shards, .total = total};
+	*p = (struct port_pool){
+		.addr = *addr, .min = min, .shard = shard, .shards = shards, .total = total};
 	if (pairs > shard)
 		p->n = (pairs - shard + shards - 1) / shards;
 	p->flags = calloc(p->n ? p->n : 1, sizeof(p->flags[0]));
@@ -34,6 +35,13 @@ static bool find(const struct port_pool *p, uint16_t port, unsigned int *index)
 	pair = (unsigned int)(port - p->min) / 2;
 	*index = pair / p->shards;
 	return pair % p->shards == p->shard && *index < p->n;
+}
+
+bool port_pool_has(const struct port_pool *p, uint16_t port)
+{
+	unsigned int index;
+
+	return find(p, port, &index);
 }
 
 static void set(struct port_pool *p, unsigned int index, uint8_t flags)

@@ -67,9 +67,10 @@ bool sdp_addr_is_hold(const struct net_addr *a);
 struct sdp_rewrite {
 	uint64_t session_id;
 	uint64_t version;
-	struct net_addr addr;	      /* ours */
-	uint16_t port[SDP_MEDIA_MAX]; /* ours for each m= line; 0: refuse it */
-	unsigned int n_media;	      /* m= lines to write; in->n_media or fewer */
+	struct net_addr origin;		     /* ours, in o= */
+	struct net_addr addr[SDP_MEDIA_MAX]; /* ours for each m= line that is not refused */
+	uint16_t port[SDP_MEDIA_MAX];	     /* ours for each m= line; 0: refuse it */
+	unsigned int n_media;		     /* m= lines to write; in->n_media or fewer */
 };
 
 /**

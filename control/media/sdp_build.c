@@ -109,26 +109,42 @@ static enum sdp_direction direction_out(const struct sdp_media *m)
 									    : SDP_INACTIVE;
 }
 
+/* The session's c=, which stands for every m= line that has none of its own. */
+static const struct net_addr *session_addr(const struct sdp_rewrite *rw)
+{
+	for (unsigned int i = 0; i < rw->n_media; i++)
+		if (rw->port[i] != 0)
+			return &rw->addr[i];
+	return &rw->origin;
+}
+
+static void put_media(
+	struct out *o, const struct sdp_media *m, const struct sdp_rewrite *rw, unsigned int i)
+{
+	put(o, "m=%.*s %u %.*s %.*s\r\n", SV_ARG(m->type), rw->port[i], SV_ARG(m->proto),
+		SV_ARG(m->formats));
+	if (rw->port[i] == 0)
+		return;
+	if (!net_addr_eq(&rw->addr[i], session_addr(rw))) {
+		put(o, "c=");
+		put_connection(o, &rw->addr[i]);
+	}
+	put_lines(o, m->lines, 'b');
+	put_lines(o, m->lines, 'a');
+	put(o, "a=%s\r\n", sdp_direction_name(direction_out(m)));
+}
+
 int sdp_build(const struct sdp *in, const struct sdp_rewrite *rw, char *buf, size_t cap)
 {
 	struct out o = {.buf = buf, .cap = cap, .failed = cap == 0};
 
 	put(&o, "v=0\r\no=- %" PRIu64 " %" PRIu64 " ", rw->session_id, rw->version);
-	put_connection(&o, &rw->addr);
+	put_connection(&o, &rw->origin);
 	put(&o, "s=-\r\nc=");
-	put_connection(&o, &rw->addr);
+	put_connection(&o, session_addr(rw));
 	put_lines(&o, in->lines, 'b');
 	put(&o, "t=0 0\r\n");
-	for (unsigned int i = 0; i < rw->n_media && i < in->n_media; i++) {
-		const struct sdp_media *m = &in->media[i];
-
-		put(&o, "m=%.*s %u %.*s %.*s\r\n", SV_ARG(m->type), rw->port[i], SV_ARG(m->proto),
-			SV_ARG(m->formats));
-		if (rw->port[i] == 0)
-			continue;
-		put_lines(&o, m->lines, 'b');
-		put_lines(&o, m->lines, 'a');
-		put(&o, "a=%s\r\n", sdp_direction_name(direction_out(m)));
-	}
+	for (unsigned int i = 0; i < rw->n_media && i < in->n_media; i++)
+		put_media(&o, &in->media[i], rw, i);
 	return o.failed ? -EMSGSIZE : (int)o.len;
 }

@@ -4,7 +4,8 @@
 
 #include "media_priv.h"
 
-struct media_session *media_session_new(struct media *m, uint64_t call_id, const uint16_t realms[2])
+struct media_session *media_session_new(
+	struct media *m, uint64_t call_id, const struct media_side sides[2])
 {
 	struct media_session *s = calloc(1, sizeof(*s));
 	uint64_t random[2];
@@ -16,7 +17,7 @@ struct media_session *media_session_new(struct media *m, uint64_t call_id, const
 	s->media = m;
 	s->call_id = call_id;
 	for (unsigned int side = 0; side < 2; side++) {
-		s->realm[side] = realms[side];
+		s->side[side] = sides[side];
 		s->sdp_session_id[side] = random[side] >> 2; /* fits a signed 63-bit reader */
 		s->sdp_version[side] = 1;
 	}
@@ -25,16 +26,20 @@ struct media_session *media_session_new(struct media *m, uint64_t call_id, const
 	return s;
 }
 
+static void line_free(struct media_line *line)
+{
+	for (unsigned int side = 0; side < 2; side++)
+		if (line->port[side] != 0)
+			port_pool_put(line->pool[side], line->port[side]);
+	free(line);
+}
+
 static void session_free(struct media_session *s)
 {
 	struct media *m = s->media;
 
-	for (unsigned int i = 0; i < s->n_lines; i++) {
-		for (unsigned int side = 0; side < 2; side++)
-			if (s->line[i]->port[side] != 0)
-				port_pool_put(&m->pools[s->realm[side]], s->line[i]->port[side]);
-		free(s->line[i]);
-	}
+	for (unsigned int i = 0; i < s->n_lines; i++)
+		line_free(s->line[i]);
 	free(s->sdp_sent[0]);
 	free(s->sdp_sent[1]);
 	DL_DELETE(m->sessions, s);
@@ -42,11 +47,38 @@ static void session_free(struct media_session *s)
 	free(s);
 }
 
-/* Lines and ports for an offer of n m= lines; what is there is used again. */
-static int lines_take(struct media_session *s, const struct sdp *sdp)
+/* The family in which `side` is offered a stream: that of its signalling, else what there is. */
+static unsigned int family_to_offer(const struct media_session *s, unsigned int side)
+{
+	const struct media_pools *p = &s->media->pools[s->side[side].realm];
+	unsigned int family = s->side[side].family;
+
+	if (media_pools_have(p, family))
+		return family;
+	return family == NET_FAMILY_V6 ? NET_FAMILY_V4 : NET_FAMILY_V6;
+}
+
+static int port_take(
+	struct media_session *s, struct media_line *line, unsigned int side, unsigned int family)
 {
 	struct media *m = s->media;
+	struct port_pool *near = s->n_lines > 0 ? s->line[0]->pool[side] : NULL;
 
+	if (line->port[side] != 0)
+		return 0;
+	line->port[side] =
+		media_pools_take(&m->pools[s->side[side].realm], family, near, &line->pool[side]);
+	if (line->port[side] != 0)
+		return 0;
+	m->stats.ports_exhausted++;
+	return -ENOSPC;
+}
+
+/* Lines for an offer of `from`, and ports on both sides for those that it wants; what is there is
+ * used again. */
+static int lines_take(struct media_session *s, unsigned int from, const struct sdp *sdp,
+	const struct media_remote *remote)
+{
 	for (unsigned int i = 0; i < sdp->n_media; i++) {
 		struct media_line *line;
 
@@ -59,16 +91,11 @@ static int lines_take(struct media_session *s, const struct sdp *sdp)
 			s->line[s->n_lines++] = line;
 		}
 		line = s->line[i];
-		if (sdp->media[i].kind == SDP_KIND_REFUSED || sdp->media[i].port == 0)
+		if (!remote[i].wanted)
 			continue;
-		for (unsigned int side = 0; side < 2; side++) {
-			if (line->port[side] == 0)
-				line->port[side] = port_pool_take(&m->pools[s->realm[side]]);
-			if (line->port[side] == 0) {
-				m->stats.ports_exhausted++;
-				return -ENOSPC;
-			}
-		}
+		if (port_take(s, line, from, sdp->media[i].addr.family) != 0 ||
+			port_take(s, line, !from, family_to_offer(s, !from)) != 0)
+			return -ENOSPC;
 	}
 	return 0;
 }
@@ -77,14 +104,28 @@ static int lines_take(struct media_session *s, const struct sdp *sdp)
 static void lines_drop(struct media_session *s, unsigned int keep)
 {
 	while (s->n_lines > keep) {
-		struct media_line *line = s->line[--s->n_lines];
-
-		for (unsigned int side = 0; side < 2; side++)
-			if (line->port[side] != 0)
-				port_pool_put(&s->media->pools[s->realm[side]], line->port[side]);
-		free(line);
+		line_free(s->line[--s->n_lines]);
 		s->line[s->n_lines] = NULL;
 	}
+}
+
+/* Our addresses in a description for `side`. That of the o= line stays what it was at first (RFC
+ * 3264 section 8); a description without streams has one all the same. */
+static void addresses_fill(struct media_session *s, unsigned int side, struct sdp_rewrite *rw)
+{
+	const struct media_pools *p = &s->media->pools[s->side[side].realm];
+
+	for (unsigned int i = 0; i < rw->n_media; i++) {
+		if (rw->port[i] == 0)
+			continue;
+		rw->addr[i] = s->line[i]->pool[side]->addr;
+		if (s->origin[side].family == NET_FAMILY_NONE)
+			s->origin[side] = rw->addr[i];
+	}
+	for (unsigned int i = 0; i < p->n && s->origin[side].family == NET_FAMILY_NONE; i++)
+		if (p->pool[i].addr.family == family_to_offer(s, side))
+			s->origin[side] = p->pool[i].addr;
+	rw->origin = s->origin[side];
 }
 
 /* Our description for `side`: the version goes up when it differs from the last one sent
@@ -94,7 +135,7 @@ static int describe(struct media_session *s, unsigned int side, const struct sdp
 {
 	int len;
 
-	rw->addr = s->media->env.config->realms[s->realm[side]].media_addr;
+	addresses_fill(s, side, rw);
 	rw->session_id = s->sdp_session_id[side];
 	rw->version = s->sdp_version[side];
 	len = sdp_build(in, rw, out, cap);
@@ -139,7 +180,8 @@ static int read_sdp(const struct media_session *s, unsigned int side, struct str
 	int rc = sdp_parse(text, sdp);
 
 	for (unsigned int i = 0; rc == 0 && i < sdp->n_media; i++)
-		rc = media_remote_from_sdp(s, side, &sdp->media[i], source, &remote[i]);
+		rc = media_remote_from_sdp(s, side, i < s->n_lines ? s->line[i] : NULL,
+			&sdp->media[i], source, &remote[i]);
 	return rc == 0 ? check_usable(sdp, remote) : rc;
 }
 
@@ -157,7 +199,7 @@ int media_session_offer(struct media_session *s, unsigned int side, struct str_v
 		return rc;
 	if (sdp.n_media < s->n_agreed)
 		return -ENOTSUP; /* RFC 3264 section 8: m= lines never go away */
-	rc = lines_take(s, &sdp);
+	rc = lines_take(s, side, &sdp, remote);
 	if (rc != 0)
 		goto undo;
 	rw.n_media = sdp.n_media;

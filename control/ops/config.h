@@ -12,6 +12,8 @@
 
 #define CONFIG_LISTENERS_MAX 16	 /* a realm */
 #define CONFIG_ADDRESSES_MAX 16	 /* a realm */
+#define CONFIG_MEDIA_MAX 16	 /* media ranges of a realm */
+#define CONFIG_GATEWAYS_MAX 2	 /* one a family */
 #define CONFIG_PREFIXES_MAX 1024 /* on a permit or deny list of a realm */
 #define CONFIG_CONTROL_SOCKET_DEFAULT "/run/sallyport/control.sock"
 
@@ -32,10 +34,18 @@ struct config_prefix {
 	uint8_t len;
 };
 
+/** UDP ports of one address that carry media. */
+struct config_media {
+	struct net_addr addr;
+	uint16_t port_min; /* even */
+	uint16_t port_max; /* odd */
+};
+
 struct config_realm {
 	char name[API_NAME_MAX];
 	uint16_t id;		 /* index in config.realms, and the id in ring records */
 	char port[API_NAME_MAX]; /* name of a dataplane port */
+	uint16_t vlan;		 /* 802.1Q id on it; 0: untagged */
 	enum config_trust trust;
 	enum config_nat nat;
 	struct {
@@ -43,12 +53,12 @@ struct config_realm {
 		uint8_t prefix_len;
 	} addresses[CONFIG_ADDRESSES_MAX];
 	unsigned int n_addresses;
-	struct net_addr gateway; /* family 0: none */
+	struct net_addr gateways[CONFIG_GATEWAYS_MAX]; /* at most one a family */
+	unsigned int n_gateways;
 	struct config_listener listeners[CONFIG_LISTENERS_MAX];
 	unsigned int n_listeners;
-	struct net_addr media_addr;
-	uint16_t media_port_min; /* even */
-	uint16_t media_port_max; /* odd */
+	struct config_media media[CONFIG_MEDIA_MAX];
+	unsigned int n_media;
 	uint32_t media_timeout_ms;
 	uint32_t media_silent_ms; /* 0: never told */
 	uint8_t latch_prefix_v4;  /* mask on the allowed source, default 32 */

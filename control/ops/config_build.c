@@ -55,18 +55,21 @@ static struct str_view view(const char *text)
 	return (struct str_view){text, strlen(text)};
 }
 
-/* The dataplane forwards IPv4 only so far; this is the one place that says so. */
-static int family_check(const struct config_doc *d, const char *path, const struct net_addr *a)
+/* On the wire and in SDP it is the IPv4 address; two writings of one would not compare equal. */
+static int mapped_check(const struct config_doc *d, const char *path, const struct net_addr *a)
 {
-	if (a->family == NET_FAMILY_V4)
+	struct net_addr plain = net_addr_normalise(a);
+	char text[NET_ADDR_STRLEN];
+
+	if (plain.family == a->family)
 		return 0;
-	return config_doc_fail(
-		d, path, "IPv6 is not supported yet; give an IPv4 address such as 192.0.2.1");
+	return config_doc_fail(d, path, "an IPv4 address written as IPv6; write it as %s",
+		net_addr_format(&plain, text));
 }
 
-int config_family_check(const struct config_doc *d, const char *path, const struct net_addr *a)
+int config_mapped_check(const struct config_doc *d, const char *path, const struct net_addr *a)
 {
-	return family_check(d, path, a);
+	return mapped_check(d, path, a);
 }
 
 static int addr_build(
@@ -74,9 +77,10 @@ static int addr_build(
 {
 	if (net_addr_parse(view(given), out) < 0)
 		return config_doc_fail(d, path,
-			"\"%.60s\" is not an IP address; write it in full, such as 192.0.2.1",
+			"\"%.60s\" is not an IP address; write it in full, such as 192.0.2.1 or "
+			"2001:db8::1",
 			given);
-	return family_check(d, path, out);
+	return mapped_check(d, path, out);
 }
 
 /* An address that packets may come from and go to, ours or a peer's. */
@@ -96,6 +100,15 @@ static int unicast_check(const struct config_doc *d, const char *path, const str
 		return 0;
 	return config_doc_fail(d, path, "%s is %s address; give a global or private unicast one",
 		net_addr_format(a, text), classes[class] != NULL ? classes[class] : "an unusable");
+}
+
+/* An IPv6 router is often known by its link-local address alone (RFC 4861 section 6.3.4). */
+static int gateway_class_check(
+	const struct config_doc *d, const char *path, const struct net_addr *a)
+{
+	if (a->family == NET_FAMILY_V6 && net_addr_class(a) == NET_CLASS_LINK_LOCAL)
+		return 0;
+	return unicast_check(d, path, a);
 }
 
 /* Decimal digits of text[0..len) up to max. @return 0 or -EINVAL. */
@@ -127,17 +140,19 @@ static int endpoint_build(
 	if (colon == NULL || net_addr_parse(host, &out->addr) < 0 ||
 		(out->addr.family == NET_FAMILY_V6 && given[0] != '['))
 		return config_doc_fail(d, path,
-			"\"%.60s\" is not ADDRESS:PORT; write it such as 192.0.2.1:5060", given);
+			"\"%.60s\" is not ADDRESS:PORT; write it such as 192.0.2.1:5060 or "
+			"[2001:db8::1]:5060",
+			given);
 	if (port_parse(colon + 1, strlen(colon + 1), &port) < 0)
 		return config_doc_fail(
 			d, path, "\"%.20s\" is not a UDP port; 1 to 65535", colon + 1);
 	out->port = (uint16_t)port;
 	out->pad = 0;
-	return family_check(d, path, &out->addr);
+	return mapped_check(d, path, &out->addr);
 }
 
 static int range_build(
-	const struct config_doc *d, const char *path, const char *given, struct config_realm *r)
+	const struct config_doc *d, const char *path, const char *given, struct config_media *m)
 {
 	const char *dash = strchr(given, '-');
 	uint32_t min, max;
@@ -160,8 +175,8 @@ static int range_build(
 			"one, "
 			"such as %u-%u",
 			min, max, min + min % 2, max - (max % 2 == 0));
-	r->media_port_min = (uint16_t)min;
-	r->media_port_max = (uint16_t)max;
+	m->port_min = (uint16_t)min;
+	m->port_max = (uint16_t)max;
 	return 0;
 }
 
@@ -177,9 +192,10 @@ static int addresses_build(const struct config_doc *d, const char *at, const str
 		PATH(path, "%s.addresses[%u]", at, i);
 		if (net_prefix_parse(view(raw->addresses[i]), a, &r->addresses[i].prefix_len) < 0)
 			return config_doc_fail(d, path,
-				"\"%.60s\" is not ADDRESS/LENGTH; write it such as 192.0.2.1/24",
+				"\"%.60s\" is not ADDRESS/LENGTH; write it such as 192.0.2.1/24 or "
+				"2001:db8::1/64",
 				raw->addresses[i]);
-		if ((err = family_check(d, path, a)) < 0 || (err = unicast_check(d, path, a)) < 0)
+		if ((err = mapped_check(d, path, a)) < 0 || (err = unicast_check(d, path, a)) < 0)
 			return err;
 		if (r->addresses[i].prefix_len == 0)
 			return config_doc_fail(
@@ -206,9 +222,55 @@ static int listeners_build(const struct config_doc *d, const char *at, const str
 	return 0;
 }
 
+/* One router, or one a family. */
+static int gateways_build(const struct config_doc *d, const char *at, struct config_realm *r)
+{
+	char list[CONFIG_PATH_MAX], path[CONFIG_PATH_MAX];
+	int n, err;
+
+	PATH(list, "%s.gateway", at);
+	n = config_doc_entries(d, list, &config_gateway_schema);
+	for (int i = 0; i < n; i++) {
+		struct net_addr *a = &r->gateways[i];
+
+		config_doc_entry_path(d, list, (unsigned int)i, path);
+		if ((err = addr_build(d, path, config_doc_text(d, path), a)) < 0 ||
+			(err = gateway_class_check(d, path, a)) < 0)
+			return err;
+		if (i > 0 && a->family == r->gateways[0].family)
+			return config_doc_fail(d, path,
+				"two routers of one family; give one IPv4 and one IPv6 router");
+		r->n_gateways = (unsigned int)i + 1;
+	}
+	return n < 0 ? n : 0;
+}
+
+static int media_build(const struct config_doc *d, const char *at, struct config_realm *r)
+{
+	char list[CONFIG_PATH_MAX], entry[CONFIG_PATH_MAX], path[CONFIG_PATH_MAX + 16];
+	int n, err;
+
+	PATH(list, "%s.media", at);
+	n = config_doc_entries(d, list, &config_media_schema);
+	for (int i = 0; i < n; i++) {
+		config_doc_entry_path(d, list, (unsigned int)i, entry);
+		snprintf(path, sizeof(path), "%s.address", entry);
+		err = addr_build(d, path, config_doc_text(d, path), &r->media[i].addr);
+		if (err < 0)
+			return err;
+		snprintf(path, sizeof(path), "%s.ports", entry);
+		err = range_build(d, path, config_doc_text(d, path), &r->media[i]);
+		if (err < 0)
+			return err;
+		r->n_media = (unsigned int)i + 1;
+	}
+	return n < 0 ? n : 0;
+}
+
 static int realm_numbers_build(const struct config_doc *d, const char *at,
 	const struct raw_realm *raw, struct config_realm *r)
 {
+	const struct number vlan = {"vlan", 0, 4094, 0, "(0: untagged)"};
 	const struct number timeout = {"media_timeout_s", 0, 86400, 60, "seconds"};
 	const struct number latch4 = {"latch_prefix", 8, 32, 32, "bits"};
 	const struct number latch6 = {"latch_prefix_v6", 32, 128, 128, "bits"};
@@ -216,10 +278,11 @@ static int realm_numbers_build(const struct config_doc *d, const char *at,
 	const struct number calls = {"limits.calls", 0, 1000000, 0, "calls"};
 	const struct number sip = {"dscp.sip", 0, 63, 24, ""};	   /* CS3 */
 	const struct number media = {"dscp.media", 0, 63, 46, ""}; /* EF, RFC 3246 */
-	uint32_t timeout_s, silent_s, v4, v6, dscp_sip, dscp_media;
+	uint32_t vlan_id, timeout_s, silent_s, v4, v6, dscp_sip, dscp_media;
 	int err;
 
-	if ((err = number_build(d, at, &timeout, raw->media_timeout_s, &timeout_s)) < 0 ||
+	if ((err = number_build(d, at, &vlan, raw->vlan, &vlan_id)) < 0 ||
+		(err = number_build(d, at, &timeout, raw->media_timeout_s, &timeout_s)) < 0 ||
 		(err = number_build(d, at, &latch4, raw->latch_prefix, &v4)) < 0 ||
 		(err = number_build(d, at, &latch6, raw->latch_prefix_v6, &v6)) < 0 ||
 		(err = number_build(d, at, &silent, raw->media_silent_s, &silent_s)) < 0 ||
@@ -227,6 +290,7 @@ static int realm_numbers_build(const struct config_doc *d, const char *at,
 		(err = number_build(d, at, &sip, raw->dscp.sip, &dscp_sip)) < 0 ||
 		(err = number_build(d, at, &media, raw->dscp.media, &dscp_media)) < 0)
 		return err;
+	r->vlan = (uint16_t)vlan_id;
 	r->media_timeout_ms = timeout_s * 1000;
 	r->media_silent_ms = silent_s * 1000;
 	r->latch_prefix_v4 = (uint8_t)v4;
@@ -278,17 +342,8 @@ static int realm_build(const struct config_doc *d, uint16_t id, const struct raw
 	if ((err = name_build(d, path, raw->port, r->port)) < 0)
 		return err;
 	if ((err = addresses_build(d, at, raw, r)) < 0 ||
-		(err = listeners_build(d, at, raw, r)) < 0)
-		return err;
-	PATH(path, "%s.gateway", at);
-	if (raw->gateway != NULL && ((err = addr_build(d, path, raw->gateway, &r->gateway)) < 0 ||
-					    (err = unicast_check(d, path, &r->gateway)) < 0))
-		return err;
-	PATH(path, "%s.media.address", at);
-	if ((err = addr_build(d, path, raw->media.address, &r->media_addr)) < 0)
-		return err;
-	PATH(path, "%s.media.ports", at);
-	if ((err = range_build(d, path, raw->media.ports, r)) < 0)
+		(err = listeners_build(d, at, raw, r)) < 0 ||
+		(err = gateways_build(d, at, r)) < 0 || (err = media_build(d, at, r)) < 0)
 		return err;
 	if ((err = realm_numbers_build(d, at, raw, r)) < 0)
 		return err;

@@ -64,28 +64,61 @@ static int addresses_check(
 	return 0;
 }
 
-static int gateway_check(const struct config_doc *d, const struct config_realm *r)
+/* A router on one of the realm's networks; a link-local one is on any link of its family. */
+static bool gateway_reached(const struct config_realm *r, const struct net_addr *gateway)
 {
-	char path[CONFIG_PATH_MAX], text[NET_ADDR_STRLEN];
+	for (unsigned int i = 0; i < r->n_addresses; i++) {
+		const struct net_addr *a = &r->addresses[i].addr;
 
-	if (r->gateway.family == NET_FAMILY_NONE)
-		return 0;
-	PATH(path, "realms[%u].gateway", r->id);
-	net_addr_format(&r->gateway, text);
-	if (realm_has_addr(r, &r->gateway))
-		return config_doc_fail(
-			d, path, "%s is this realm's own address; give the router's address", text);
-	for (unsigned int i = 0; i < r->n_addresses; i++)
-		if (net_addr_in_prefix(
-			    &r->gateway, &r->addresses[i].addr, r->addresses[i].prefix_len))
-			return 0;
-	return config_doc_fail(d, path,
-		"%s is in none of the realm's networks; give a router on its own network", text);
+		if (net_addr_in_prefix(gateway, a, r->addresses[i].prefix_len) ||
+			(a->family == gateway->family &&
+				net_addr_class(gateway) == NET_CLASS_LINK_LOCAL))
+			return true;
+	}
+	return false;
+}
+
+static int gateways_check(const struct config_doc *d, const struct config_realm *r)
+{
+	char list[CONFIG_PATH_MAX], path[CONFIG_PATH_MAX], text[NET_ADDR_STRLEN];
+
+	PATH(list, "realms[%u].gateway", r->id);
+	for (unsigned int i = 0; i < r->n_gateways; i++) {
+		const struct net_addr *g = &r->gateways[i];
+
+		config_doc_entry_path(d, list, i, path);
+		net_addr_format(g, text);
+		if (realm_has_addr(r, g))
+			return config_doc_fail(d, path,
+				"%s is this realm's own address; give the router's address", text);
+		if (!gateway_reached(r, g))
+			return config_doc_fail(d, path,
+				"%s is in none of the realm's networks; give a router on its own "
+				"network",
+				text);
+	}
+	return 0;
+}
+
+static int listener_media_check(const struct config_doc *d, const char *path,
+	const struct config_realm *r, const struct net_endpoint *l)
+{
+	for (unsigned int i = 0; i < r->n_media; i++) {
+		const struct config_media *m = &r->media[i];
+
+		if (net_addr_eq(&l->addr, &m->addr) && l->port >= m->port_min &&
+			l->port <= m->port_max)
+			return config_doc_fail(d, path,
+				"port %u lies in this address's media ports %u-%u; use one outside",
+				l->port, m->port_min, m->port_max);
+	}
+	return 0;
 }
 
 static int listeners_check(const struct config_doc *d, const struct config_realm *r)
 {
 	char path[CONFIG_PATH_MAX], text[NET_ENDPOINT_STRLEN];
+	int err;
 
 	for (unsigned int i = 0; i < r->n_listeners; i++) {
 		const struct net_endpoint *l = &r->listeners[i].local;
@@ -100,40 +133,88 @@ static int listeners_check(const struct config_doc *d, const struct config_realm
 			if (net_endpoint_eq(l, &r->listeners[j].local))
 				return config_doc_fail(
 					d, path, "%s is listed twice; keep one", text);
-		if (net_addr_eq(&l->addr, &r->media_addr) && l->port >= r->media_port_min &&
-			l->port <= r->media_port_max)
-			return config_doc_fail(d, path,
-				"port %u lies in this address's media ports %u-%u; use one outside",
-				l->port, r->media_port_min, r->media_port_max);
+		if ((err = listener_media_check(d, path, r, l)) < 0)
+			return err;
 	}
 	return 0;
+}
+
+static const char *family_name(const struct net_addr *a)
+{
+	return a->family == NET_FAMILY_V6 ? "IPv6" : "IPv4";
+}
+
+/* With nat: auto media comes from where SIP comes from, so each family of SIP needs its own. */
+static int media_families_check(const struct config_doc *d, const struct config_realm *r)
+{
+	char path[CONFIG_PATH_MAX], text[NET_ENDPOINT_STRLEN];
+
+	PATH(path, "realms[%u].media", r->id);
+	for (unsigned int i = 0; r->nat == NAT_AUTO && i < r->n_listeners; i++) {
+		const struct net_endpoint *l = &r->listeners[i].local;
+		unsigned int j = 0;
+
+		while (j < r->n_media && r->media[j].addr.family != l->addr.family)
+			j++;
+		if (j == r->n_media)
+			return config_doc_fail(d, path,
+				"no %s address, but SIP is taken at %s; add one for its media",
+				family_name(&l->addr), net_endpoint_format(l, text));
+	}
+	return 0;
+}
+
+/* Does a range of realm `o` take ports of m at the same address? Those of m's own realm up to
+ * `end` only. */
+static const struct config_media *overlap_find(
+	const struct config_realm *o, unsigned int end, const struct config_media *m)
+{
+	for (unsigned int i = 0; i < end; i++)
+		if (net_addr_eq(&o->media[i].addr, &m->addr) &&
+			m->port_min <= o->media[i].port_max && o->media[i].port_min <= m->port_max)
+			return &o->media[i];
+	return NULL;
+}
+
+static int media_entry_check(const struct config_doc *d, const struct config *c,
+	const struct config_realm *r, unsigned int i)
+{
+	char list[CONFIG_PATH_MAX], entry[CONFIG_PATH_MAX], path[CONFIG_PATH_MAX + 16];
+	const struct config_media *m = &r->media[i];
+	char text[NET_ADDR_STRLEN];
+
+	PATH(list, "realms[%u].media", r->id);
+	config_doc_entry_path(d, list, i, entry);
+	snprintf(path, sizeof(path), "%s.ports", entry);
+	for (unsigned int j = 0; j <= r->id; j++) {
+		const struct config_realm *o = &c->realms[j];
+		const struct config_media *other = overlap_find(o, o == r ? i : o->n_media, m);
+
+		if (other != NULL)
+			return config_doc_fail(d, path,
+				"%u-%u overlaps %u-%u of realm \"%s\" at the same address; give "
+				"each "
+				"realm its own address",
+				m->port_min, m->port_max, other->port_min, other->port_max,
+				o->name);
+	}
+	if (realm_has_addr(r, &m->addr))
+		return 0;
+	snprintf(path, sizeof(path), "%s.address", entry);
+	return config_doc_fail(d, path,
+		"%s is not one of the realm's addresses; list it in addresses",
+		net_addr_format(&m->addr, text));
 }
 
 static int media_check(
 	const struct config_doc *d, const struct config *c, const struct config_realm *r)
 {
-	char path[CONFIG_PATH_MAX], text[NET_ADDR_STRLEN];
+	int err;
 
-	PATH(path, "realms[%u].media.ports", r->id);
-	for (unsigned int j = 0; j < r->id; j++) {
-		const struct config_realm *o = &c->realms[j];
-
-		if (net_addr_eq(&o->media_addr, &r->media_addr) &&
-			r->media_port_min <= o->media_port_max &&
-			o->media_port_min <= r->media_port_max)
-			return config_doc_fail(d, path,
-				"%u-%u overlaps %u-%u of realm \"%s\" at the same address; give "
-				"each "
-				"realm its own address",
-				r->media_port_min, r->media_port_max, o->media_port_min,
-				o->media_port_max, o->name);
-	}
-	if (realm_has_addr(r, &r->media_addr))
-		return 0;
-	PATH(path, "realms[%u].media.address", r->id);
-	return config_doc_fail(d, path,
-		"%s is not one of the realm's addresses; list it in addresses",
-		net_addr_format(&r->media_addr, text));
+	for (unsigned int i = 0; i < r->n_media; i++)
+		if ((err = media_entry_check(d, c, r, i)) < 0)
+			return err;
+	return media_families_check(d, r);
 }
 
 static int realms_check(const struct config_doc *d, const struct config *c)
@@ -144,7 +225,7 @@ static int realms_check(const struct config_doc *d, const struct config *c)
 		const struct config_realm *r = &c->realms[i];
 
 		if ((err = port_ref_check(d, c, r)) < 0 || (err = media_check(d, c, r)) < 0 ||
-			(err = addresses_check(d, c, r)) < 0 || (err = gateway_check(d, r)) < 0 ||
+			(err = addresses_check(d, c, r)) < 0 || (err = gateways_check(d, r)) < 0 ||
 			(err = listeners_check(d, r)) < 0 ||
 			(err = config_lists_check(d, c, r)) < 0)
 			return err;
@@ -152,9 +233,25 @@ static int realms_check(const struct config_doc *d, const struct config *c)
 	return 0;
 }
 
+/* Calls to it leave from a listener of its family. */
+static int peer_family_check(const struct config_doc *d, const char *path, const struct config *c,
+	const struct config_peer *p)
+{
+	const struct config_realm *r = &c->realms[p->realm];
+
+	for (unsigned int i = 0; i < r->n_listeners; i++)
+		if (r->listeners[i].local.addr.family == p->remote.addr.family)
+			return 0;
+	return config_doc_fail(d, path,
+		"an %s address, but realm \"%s\" takes no SIP over %s; add such an address to its "
+		"sip",
+		family_name(&p->remote.addr), r->name, family_name(&p->remote.addr));
+}
+
 static int peers_check(const struct config_doc *d, const struct config *c)
 {
 	char path[CONFIG_PATH_MAX], text[NET_ENDPOINT_STRLEN];
+	int err;
 
 	for (unsigned int i = 0; i < c->n_peers; i++) {
 		const struct config_peer *p = &c->peers[i];
@@ -174,6 +271,8 @@ static int peers_check(const struct config_doc *d, const struct config *c)
 				return config_doc_fail(d, path,
 					"%s is our own address in realm \"%s\"; give the peer's",
 					net_addr_format(&p->remote.addr, text), c->realms[j].name);
+		if ((err = peer_family_check(d, path, c, p)) < 0)
+			return err;
 	}
 	return 0;
 }

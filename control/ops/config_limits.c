@@ -162,7 +162,7 @@ static int prefix_build(
 			"\"%.60s\" is not ADDRESS or ADDRESS/LENGTH; write it such as "
 			"203.0.113.0/24",
 			text);
-	if ((err = config_family_check(d, path, &out->addr)) < 0)
+	if ((err = config_mapped_check(d, path, &out->addr)) < 0)
 		return err;
 	base = prefix_base(out);
 	if (!net_addr_eq(&base, &out->addr))

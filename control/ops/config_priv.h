@@ -11,7 +11,8 @@
 #define CONFIG_PEERS_MAX 4096
 #define CONFIG_ROUTES_MAX 4096
 
-/* As written. Pointers to numbers are NULL where the key is absent. */
+/* As written. Pointers to numbers are NULL where the key is absent. gateway and media, alone or a
+ * list, are read from the document (config_doc_entries()). */
 struct raw_media {
 	char *address;
 	char *ports;
@@ -48,14 +49,13 @@ struct raw_dscp {
 struct raw_realm {
 	char *name;
 	char *port;
+	uint32_t *vlan;
 	enum config_trust trust;
 	enum config_nat nat;
 	char **addresses;
 	unsigned int addresses_count;
-	char *gateway;
 	char **sip;
 	unsigned int sip_count;
-	struct raw_media media;
 	uint32_t *media_timeout_s;
 	uint32_t *media_silent_s;
 	uint32_t *latch_prefix;
@@ -105,6 +105,8 @@ struct raw_config {
 
 /** Schema of the whole file: a pointer to struct raw_config. */
 extern const cyaml_schema_value_t config_schema;
+/** Lists whose entry may also stand alone. */
+extern const cyaml_schema_value_t config_media_schema, config_gateway_schema;
 
 /** One number: where it stands, its range and its default. */
 struct number {
@@ -116,8 +118,8 @@ struct number {
 /** @param given  NULL: the default. @return 0, or what config_doc_fail() gave. */
 int config_number_build(const struct config_doc *d, const char *at, const struct number *n,
 	const uint32_t *given, uint32_t *out);
-/** Is this a family that the dataplane forwards? */
-int config_family_check(const struct config_doc *d, const char *path, const struct net_addr *a);
+/** An IPv4 address written as IPv6 is refused: two writings of one would not compare equal. */
+int config_mapped_check(const struct config_doc *d, const char *path, const struct net_addr *a);
 
 /** Rates, denial and the permit and deny lists of a realm; trust is set (config_limits.c). */
 int config_limits_build(const struct config_doc *d, const char *at, const struct raw_realm *raw,

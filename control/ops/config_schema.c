@@ -40,6 +40,19 @@ static const cyaml_schema_field_t media_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_value_t media_entry = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_media, media_fields),
+};
+
+const cyaml_schema_value_t config_media_schema = {
+	CYAML_VALUE_SEQUENCE(
+		CYAML_FLAG_POINTER, struct raw_media, &media_entry, 1, CONFIG_MEDIA_MAX),
+};
+
+const cyaml_schema_value_t config_gateway_schema = {
+	CYAML_VALUE_SEQUENCE(CYAML_FLAG_POINTER, char *, &string_entry, 1, CONFIG_GATEWAYS_MAX),
+};
+
 static const cyaml_schema_field_t realm_limits_fields[] = {
 	CYAML_FIELD_UINT_PTR("sip_rate", OPTIONAL, struct raw_limits, sip_rate),
 	CYAML_FIELD_UINT_PTR("sip_burst", OPTIONAL, struct raw_limits, sip_burst),
@@ -79,16 +92,16 @@ static const cyaml_schema_field_t dscp_fields[] = {
 static const cyaml_schema_field_t realm_fields[] = {
 	CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, struct raw_realm, name, 1, STR_MAX),
 	CYAML_FIELD_STRING_PTR("port", CYAML_FLAG_POINTER, struct raw_realm, port, 1, STR_MAX),
+	CYAML_FIELD_UINT_PTR("vlan", OPTIONAL, struct raw_realm, vlan),
 	CYAML_FIELD_ENUM(
 		"trust", STRICT, struct raw_realm, trust, trust_names, ARRAY_LEN(trust_names)),
 	CYAML_FIELD_ENUM("nat", STRICT, struct raw_realm, nat, nat_names, ARRAY_LEN(nat_names)),
 	CYAML_FIELD_SEQUENCE("addresses", CYAML_FLAG_POINTER, struct raw_realm, addresses,
 		&string_entry, 1, CONFIG_ADDRESSES_MAX),
-	CYAML_FIELD_STRING_PTR(
-		"gateway", CYAML_FLAG_POINTER | OPTIONAL, struct raw_realm, gateway, 1, STR_MAX),
+	CYAML_FIELD_IGNORE("gateway", OPTIONAL),
 	CYAML_FIELD_SEQUENCE("sip", CYAML_FLAG_POINTER, struct raw_realm, sip, &string_entry, 1,
 		CONFIG_LISTENERS_MAX),
-	CYAML_FIELD_MAPPING("media", CYAML_FLAG_DEFAULT, struct raw_realm, media, media_fields),
+	CYAML_FIELD_IGNORE("media", CYAML_FLAG_DEFAULT),
 	CYAML_FIELD_UINT_PTR("media_timeout_s", OPTIONAL, struct raw_realm, media_timeout_s),
 	CYAML_FIELD_UINT_PTR("media_silent_s", OPTIONAL, struct raw_realm, media_silent_s),
 	CYAML_FIELD_UINT_PTR("latch_prefix", OPTIONAL, struct raw_realm, latch_prefix),

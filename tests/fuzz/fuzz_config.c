@@ -35,8 +35,11 @@ static void loaded(const struct config *c)
 		const struct config_realm *r = &c->realms[i];
 
 		MUST(r->id == i && r->name[0] != '\0' && r->n_addresses >= 1);
-		MUST(r->media_port_min % 2 == 0 && r->media_port_max % 2 == 1);
-		MUST(r->media_port_min < r->media_port_max && r->n_listeners >= 1);
+		MUST(r->n_listeners >= 1 && r->n_media >= 1 && r->n_media <= CONFIG_MEDIA_MAX);
+		MUST(r->vlan < 4095 && r->n_gateways <= CONFIG_GATEWAYS_MAX);
+		for (unsigned int m = 0; m < r->n_media; m++)
+			MUST(r->media[m].port_min % 2 == 0 && r->media[m].port_max % 2 == 1 &&
+				r->media[m].port_min < r->media[m].port_max);
 	}
 	for (unsigned int i = 0; i < c->n_peers; i++)
 		MUST(c->peers[i].realm < c->n_realms &&

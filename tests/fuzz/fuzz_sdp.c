@@ -33,15 +33,19 @@ static void check(const struct sdp *sdp, struct str_view text)
 	}
 }
 
+static bool begins(const char *p, const char *end, struct str_view with)
+{
+	return (size_t)(end - p) >= with.len && memcmp(p, with.p, with.len) == 0;
+}
+
 /* Nothing of the sender's own: no address but ours, no control character. */
 static void check_written(struct str_view text)
 {
-	static const char ours[] = "IN IP4 203.0.113.7\r\n";
 	const char *end = text.p + text.len;
 
 	for (const char *p = text.p; (p = memmem(p, (size_t)(end - p), "\nc=", 3)) != NULL; p++)
-		MUST((size_t)(end - p) > sizeof(ours) + 2 &&
-			memcmp(p + 3, ours, sizeof(ours) - 1) == 0);
+		MUST(begins(p + 3, end, SV("IN IP4 203.0.113.7\r\n")) ||
+			begins(p + 3, end, SV("IN IP6 2001:db8::7\r\n")));
 	for (const char *p = text.p; p < end; p++)
 		MUST((*p >= ' ' && *p <= '~') || *p == '\r' || *p == '\n');
 }
@@ -56,11 +60,15 @@ static void round_trip(struct str_view text)
 	if (sdp_parse(text, &sdp) != 0)
 		return;
 	check(&sdp, text);
-	MUST(net_addr_parse(SV("203.0.113.7"), &rw.addr) == 0);
+	MUST(net_addr_parse(SV("203.0.113.7"), &rw.origin) == 0);
 	rw.n_media = sdp.n_media;
 	for (unsigned int i = 0; i < sdp.n_media; i++)
 		if (sdp.media[i].kind != SDP_KIND_REFUSED && sdp.media[i].port != 0)
 			rw.port[i] = (uint16_t)(20000 + 2 * i);
+	/* An address for each m= line, every other one IPv6. */
+	for (unsigned int i = 0; i < sdp.n_media; i++)
+		MUST(net_addr_parse(
+			     i % 2 == 0 ? SV("203.0.113.7") : SV("2001:db8::7"), &rw.addr[i]) == 0);
 	written = sdp_build(&sdp, &rw, out, sizeof(out));
 	MUST(written > 0);
 	check_written((struct str_view){out, (size_t)written});

@@ -27,14 +27,14 @@ static unsigned int side_of(const struct sip_path *path)
 
 static void check_leak(const struct lab *l, unsigned int side, const char *text)
 {
-	static const char *const secret[2][3] = {
-		{"10.0.0.", "inside", " 3 3 IN"}, /* not for the outside */
-		{"192.0.2.", "outside", " 7 7 IN"},
+	static const char *const secret[2][4] = {
+		{"10.0.0.", "inside", " 3 3 IN", "2001:db8:2:"}, /* not for the outside */
+		{"192.0.2.", "outside", " 7 7 IN", "2001:db8:1:"},
 	};
 
 	if (l->leaks_allowed || text == NULL)
 		return;
-	for (unsigned int i = 0; i < 3; i++)
+	for (unsigned int i = 0; i < ARRAY_LEN(secret[0]); i++)
 		if (strstr(text, secret[side][i]) != NULL)
 			fail_msg("token %u leaks to side %u in:\n%s", i, side, text);
 }
@@ -86,7 +86,7 @@ static int wire_send(void *ctx, const struct sip_path *path, struct str_view msg
 void lab_feed(struct lab *l, unsigned int side, const char *from, const char *text, size_t len)
 {
 	struct sip_path path = {
-		.local = l->realms[side].listeners[0].local,
+		.local = l->realms[side].listeners[from[0] == '['].local,
 		.remote = endpoint(from),
 		.realm = (uint16_t)side,
 	};
@@ -306,7 +306,8 @@ const char *lab_cdr_text(const struct lab *l, unsigned int i, const char *key)
 
 /* --- life --- */
 
-static void make_realm(struct lab *l, unsigned int i, const char *name, const char *addr)
+static void make_realm(
+	struct lab *l, unsigned int i, const char *name, const char *addr, const char *addr6)
 {
 	struct config_realm *r = &l->realms[i];
 	char text[64];
@@ -315,10 +316,16 @@ static void make_realm(struct lab *l, unsigned int i, const char *name, const ch
 	r->id = (uint16_t)i;
 	snprintf(text, sizeof(text), "%s:5060", addr);
 	r->listeners[0].local = endpoint(text);
-	r->n_listeners = 1;
-	r->media_addr = r->listeners[0].local.addr;
-	r->media_port_min = (uint16_t)(20000 + 10000 * i);
-	r->media_port_max = (uint16_t)(r->media_port_min + 99);
+	snprintf(text, sizeof(text), "[%s]:5060", addr6);
+	r->listeners[1].local = endpoint(text);
+	r->n_listeners = 2;
+	for (unsigned int m = 0; m < 3; m++) {
+		r->media[m].addr = r->listeners[m > 0].local.addr;
+		r->media[m].port_min = (uint16_t)(20000 + 10000 * i);
+		r->media[m].port_max = (uint16_t)(r->media[m].port_min + 99);
+	}
+	r->media[2].addr.bytes[15] = 3; /* a second one in IPv6 */
+	r->n_media = 3;
 	r->latch_prefix_v4 = 32;
 	r->latch_prefix_v6 = 128;
 	r->trust = i == INSIDE ? TRUST_TRUSTED : TRUST_UNTRUSTED;
@@ -341,21 +348,25 @@ void lab_init(struct lab *l)
 	};
 
 	memset(l, 0, sizeof(*l));
-	make_realm(l, OUTSIDE, "access", "192.0.2.1");
-	make_realm(l, INSIDE, "core", "10.0.0.1");
+	make_realm(l, OUTSIDE, "access", "192.0.2.1", "2001:db8:1::1");
+	make_realm(l, INSIDE, "core", "10.0.0.1", "2001:db8:2::1");
 	l->peers[0] = (struct config_peer){.name = "server", .realm = INSIDE, .no_answer_s = 60};
 	l->peers[0].remote = endpoint("10.0.0.10:5060");
 	l->peers[1] = (struct config_peer){.name = "phone", .realm = OUTSIDE, .no_answer_s = 60};
 	l->peers[1].remote = endpoint("192.0.2.66:5060");
+	l->peers[2] = (struct config_peer){.name = "server6", .realm = INSIDE, .no_answer_s = 60};
+	l->peers[2].remote = endpoint("[2001:db8:2::10]:5060");
 	l->routes[0] = (struct config_route){
 		.from_realm = OUTSIDE, .from_peer = -1, .user_prefix = "bo", .to_peer = 0};
 	l->routes[1] = (struct config_route){.from_realm = INSIDE, .from_peer = 0, .to_peer = 1};
+	l->routes[2] = (struct config_route){
+		.from_realm = OUTSIDE, .from_peer = -1, .user_prefix = "six", .to_peer = 2};
 	l->config.realms = l->realms;
 	l->config.n_realms = 2;
 	l->config.peers = l->peers;
-	l->config.n_peers = 2;
+	l->config.n_peers = ARRAY_LEN(l->peers);
 	l->config.routes = l->routes;
-	l->config.n_routes = 2;
+	l->config.n_routes = ARRAY_LEN(l->routes);
 	timers_init(&l->timers, CLOCK_START_MS);
 	l->media = media_new(&media_env);
 	assert_non_null(l->media);

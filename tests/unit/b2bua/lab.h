@@ -1,8 +1,9 @@
 /*
  * A B2BUA between two phones in one process: virtual clock, a wire that keeps what
  * was sent, a dataplane that answers commands. "outside" is the caller's side (realm 0,
- * 192.0.2.0/24), "inside" the callee's (realm 1, 10.0.0.0/24). Whatever is sent to one side is
- * searched for tokens of the other.
+ * 192.0.2.0/24, 2001:db8:1::/64), "inside" the callee's (realm 1, 10.0.0.0/24,
+ * 2001:db8:2::/64). Calls go to the IPv4 server, those to "six..." to the IPv6 one. Whatever is
+ * sent to one side is searched for tokens of the other.
  */
 #ifndef SALLYPORT_TEST_B2BUA_LAB_H
 #define SALLYPORT_TEST_B2BUA_LAB_H
@@ -31,6 +32,15 @@
 	"v=0\r\no=bob 3 3 IN IP4 10.0.0.10\r\ns=inside\r\nc=IN IP4 10.0.0.10\r\nt=0 0\r\n" \
 	"m=audio 50000 RTP/AVP 0\r\na=ptime:20\r\n"
 
+#define OUTSIDE6_SDP \
+	"v=0\r\no=alice 7 7 IN IP6 2001:db8:1::66\r\ns=outside\r\nc=IN IP6 2001:db8:1::66\r\n" \
+	"t=0 0\r\nm=audio 40000 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n" \
+	"a=rtcp:40011 IN IP6 2001:db8:1::66\r\na=sendrecv\r\n"
+#define INSIDE6_SDP \
+	"v=0\r\no=bob 3 3 IN IP6 2001:db8:2::10\r\ns=inside\r\nc=IN IP6 2001:db8:2::10\r\nt=0 " \
+	"0\r\n" \
+	"m=audio 50000 RTP/AVP 0\r\na=rtcp:50011 IN IP6 2001:db8:2::11\r\na=ptime:20\r\n"
+
 struct lab_msg {
 	unsigned int side;
 	struct sip_path path;
@@ -49,8 +59,8 @@ struct lab_stream {
 struct lab {
 	struct config config;
 	struct config_realm realms[2];
-	struct config_peer peers[2];
-	struct config_route routes[2];
+	struct config_peer peers[3];
+	struct config_route routes[3];
 	struct timers timers;
 	struct media *media;
 	struct b2bua *b2bua;
@@ -73,7 +83,7 @@ struct lab {
 struct ua {
 	struct lab *lab;
 	unsigned int side;
-	char addr[64]; /* "192.0.2.66:5060" */
+	char addr[64]; /* "192.0.2.66:5060" or "[2001:db8:1::66]:5060" */
 	char call_id[128];
 	char tag[64];
 	char remote_tag[64];
@@ -114,6 +124,8 @@ const char *lab_cdr_text(const struct lab *l, unsigned int i, const char *key);
 
 /** The caller, ready to call `user`. */
 struct ua ua_caller(struct lab *l, const char *user);
+/** The caller at its IPv6 address. */
+struct ua ua_caller6(struct lab *l, const char *user);
 /** The callee as this INVITE makes it. */
 struct ua ua_callee(struct lab *l, const char *invite);
 /** A request in or outside of the dialog. */

@@ -47,19 +47,29 @@ static void uri_of(const char *value, char out[256])
 	snprintf(out, 256, "%.*s", (int)strcspn(lt + 1, ">"), lt + 1);
 }
 
-struct ua ua_caller(struct lab *l, const char *user)
+static struct ua caller_at(struct lab *l, const char *user, const char *here, const char *box)
 {
 	static unsigned int serial;
 	struct ua u = {.lab = l, .side = OUTSIDE, .cseq = 1};
 
 	serial++;
-	snprintf(u.addr, sizeof(u.addr), "192.0.2.66:5060");
-	snprintf(u.call_id, sizeof(u.call_id), "outside-call-%u@192.0.2.66", serial);
+	snprintf(u.addr, sizeof(u.addr), "%s:5060", here);
+	snprintf(u.call_id, sizeof(u.call_id), "outside-call-%u@%s", serial, here);
 	snprintf(u.tag, sizeof(u.tag), "outside-tag-%u", serial);
-	snprintf(u.target, sizeof(u.target), "sip:%s@192.0.2.1", user);
-	snprintf(u.from, sizeof(u.from), "\"Alice A.\" <sip:alice@192.0.2.66>");
-	snprintf(u.to, sizeof(u.to), "<sip:%s@192.0.2.1>", user);
+	snprintf(u.target, sizeof(u.target), "sip:%s@%s", user, box);
+	snprintf(u.from, sizeof(u.from), "\"Alice A.\" <sip:alice@%s>", here);
+	snprintf(u.to, sizeof(u.to), "<sip:%s@%s>", user, box);
 	return u;
+}
+
+struct ua ua_caller(struct lab *l, const char *user)
+{
+	return caller_at(l, user, "192.0.2.66", "192.0.2.1");
+}
+
+struct ua ua_caller6(struct lab *l, const char *user)
+{
+	return caller_at(l, user, "[2001:db8:1::66]", "[2001:db8:1::1]");
 }
 
 struct ua ua_callee(struct lab *l, const char *invite)
@@ -68,7 +78,9 @@ struct ua ua_callee(struct lab *l, const char *invite)
 	struct ua u = {.lab = l, .side = INSIDE, .cseq = 100};
 
 	serial++;
-	snprintf(u.addr, sizeof(u.addr), "10.0.0.10:5060");
+	snprintf(u.addr, sizeof(u.addr), "%s",
+		strstr(lab_header(invite, "To"), "@[") ? "[2001:db8:2::10]:5060"
+						       : "10.0.0.10:5060");
 	snprintf(u.call_id, sizeof(u.call_id), "%s", lab_header(invite, "Call-ID"));
 	snprintf(u.tag, sizeof(u.tag), "inside-tag-%u", serial);
 	snprintf(u.remote_tag, sizeof(u.remote_tag), "%s", lab_tag(lab_header(invite, "From")));

@@ -93,7 +93,7 @@ static void test_streams(void **state)
 	lab_establish(&lab, &caller, &callee);
 	e = lab_stream(&lab, STREAM_RTP)->set.end;
 	assert_memory_equal(
-		&e[0].local.addr, &lab.realms[OUTSIDE].media_addr, sizeof(e[0].local.addr));
+		&e[0].local.addr, &lab.realms[OUTSIDE].media[0].addr, sizeof(e[0].local.addr));
 	assert_true(
 		e[0].local.port >= 20000 && e[0].local.port <= 20098 && e[0].local.port % 2 == 0);
 	assert_true(

@@ -190,7 +190,7 @@ static void test_ports_exhausted(void **state)
 
 	for (unsigned int i = 2; i < 100; i++) {
 		struct net_endpoint e = {
-			.addr = lab.realms[INSIDE].media_addr, .port = (uint16_t)(30000 + i)};
+			.addr = lab.realms[INSIDE].media[0].addr, .port = (uint16_t)(30000 + i)};
 
 		media_orphan_add(lab.media, INSIDE, &e);
 	}
@@ -205,7 +205,7 @@ static void test_ports_exhausted(void **state)
 	ua_respond(&callee, invite, 486, NULL, NULL);
 	for (unsigned int i = 2; i < 100; i++) {
 		struct net_endpoint e = {
-			.addr = lab.realms[INSIDE].media_addr, .port = (uint16_t)(30000 + i)};
+			.addr = lab.realms[INSIDE].media[0].addr, .port = (uint16_t)(30000 + i)};
 
 		media_orphan_del(lab.media, INSIDE, &e);
 	}
@@ -351,10 +351,10 @@ static void test_orphans(void **state)
 
 	ev.end[0].realm = OUTSIDE;
 	ev.end[0].local =
-		(struct net_endpoint){.addr = lab.realms[OUTSIDE].media_addr, .port = 20010};
+		(struct net_endpoint){.addr = lab.realms[OUTSIDE].media[0].addr, .port = 20010};
 	ev.end[1].realm = INSIDE;
 	ev.end[1].local =
-		(struct net_endpoint){.addr = lab.realms[INSIDE].media_addr, .port = 30010};
+		(struct net_endpoint){.addr = lab.realms[INSIDE].media[0].addr, .port = 30010};
 	lab_event(&lab, &ev, sizeof(ev));
 	assert_int_equal(media_get_stats(lab.media)->ports_used, 2);
 	/* A dataplane that dies takes them along. */

@@ -8,6 +8,8 @@
 
 #include "ports.h"
 
+static const struct net_addr addr = {.bytes = {192, 0, 2, 1}, .family = NET_FAMILY_V4};
+
 static void test_all_once(void **state)
 {
 	bool seen[100] = {false};
@@ -16,7 +18,7 @@ static void test_all_once(void **state)
 	bool in_order = true;
 	uint16_t last = 0;
 
-	assert_int_equal(port_pool_init(&p, 20000, 20199, 0, 1, &total), 0);
+	assert_int_equal(port_pool_init(&p, &addr, 20000, 20199, 0, 1, &total), 0);
 	for (unsigned int i = 0; i < 100; i++) {
 		uint16_t port = port_pool_take(&p);
 
@@ -50,7 +52,7 @@ static void test_shards_apart(void **state)
 		struct port_pool p;
 		uint16_t port;
 
-		assert_int_equal(port_pool_init(&p, 30000, 30019, shard, 3, &total), 0);
+		assert_int_equal(port_pool_init(&p, &addr, 30000, 30019, shard, 3, &total), 0);
 		assert_int_equal(p.n, shard == 0 ? 4 : 3);
 		while ((port = port_pool_take(&p)) != 0) {
 			assert_int_equal((port - 30000) / 2 % 3, shard);
@@ -68,7 +70,7 @@ static void test_orphans(void **state)
 	struct port_pool p;
 	uint64_t total = 0;
 
-	assert_int_equal(port_pool_init(&p, 20000, 20003, 0, 1, &total), 0);
+	assert_int_equal(port_pool_init(&p, &addr, 20000, 20003, 0, 1, &total), 0);
 	port_pool_orphan_add(&p, 20000);
 	port_pool_orphan_add(&p, 20000); /* twice is once */
 	port_pool_orphan_add(&p, 20001);
@@ -92,11 +94,11 @@ static void test_empty(void **state)
 	struct port_pool p;
 	uint64_t total = 0;
 
-	assert_int_equal(port_pool_init(&p, 20000, 20001, 1, 2, &total), 0);
+	assert_int_equal(port_pool_init(&p, &addr, 20000, 20001, 1, 2, &total), 0);
 	assert_int_equal(p.n, 0);
 	assert_int_equal(port_pool_take(&p), 0);
 	port_pool_fini(&p);
-	assert_int_equal(port_pool_init(&p, 0, 0, 0, 1, &total), 0);
+	assert_int_equal(port_pool_init(&p, &addr, 0, 0, 0, 1, &total), 0);
 	assert_int_equal(port_pool_take(&p), 0);
 	port_pool_fini(&p);
 }

@@ -69,6 +69,16 @@ static void test_accepted(void **state)
 			SDP_KIND_RTP, SDP_SENDRECV},
 		{HEAD_NO_C "c=IN IP6 ::ffff:192.0.2.5\r\n" AUDIO, 1, "192.0.2.5", 40000, 0,
 			SDP_KIND_RTP, SDP_SENDRECV},
+		{HEAD_NO_C "c=IN IP6 ::\r\n" AUDIO, 1, "::", 40000, 0, SDP_KIND_RTP, SDP_SENDRECV},
+		{HEAD_NO_C "c=IN IP6 192.0.2.5\r\n" AUDIO, 1, "", 40000, 0, SDP_KIND_RTP,
+			SDP_SENDRECV},
+		{HEAD_NO_C "c=IN IP6 fe80::1%eth0\r\n" AUDIO, 1, "", 40000, 0, SDP_KIND_RTP,
+			SDP_SENDRECV},
+		{HEAD_NO_C "c=IN IP6 FF1E:03AD::7F2E:172A:1E24/3\r\n" AUDIO, 1, "", 40000, 0,
+			SDP_KIND_RTP, SDP_SENDRECV},
+		{HEAD_NO_C "c=IN IP6 2001:db8::1\r\n" AUDIO
+			   "c=IN IP6 2001:db8::2\r\na=rtcp:53020 IN IP6 2001:db8::3\r\n",
+			1, "2001:db8::2", 40000, 53020, SDP_KIND_RTP, SDP_SENDRECV},
 		{HEAD, 0, "", 0, 0, SDP_KIND_REFUSED, SDP_SENDRECV},
 		{HEAD AUDIO "\r\n\r\n", 1, "192.0.2.66", 40000, 0, SDP_KIND_RTP, SDP_SENDRECV},
 	};
@@ -188,8 +198,10 @@ static void test_written(void **state)
 		int len;
 
 		print_message("case %zu\n", i);
-		assert_int_equal(net_addr_parse(SV("10.0.0.1"), &rw.addr), 0);
+		assert_int_equal(net_addr_parse(SV("10.0.0.1"), &rw.origin), 0);
 		assert_int_equal(sdp_parse(text_of(cases[i].in), &sdp), 0);
+		for (unsigned int m = 0; m < sdp.n_media; m++)
+			rw.addr[m] = rw.origin;
 		rw.n_media = sdp.n_media;
 		memcpy(rw.port, cases[i].port, sizeof(cases[i].port));
 		len = sdp_build(&sdp, &rw, out, sizeof(out));
@@ -198,6 +210,47 @@ static void test_written(void **state)
 		/* Every shorter buffer is refused, none overrun. */
 		for (int cap = 0; cap <= len; cap++)
 			assert_int_equal(sdp_build(&sdp, &rw, out, (size_t)cap), -EMSGSIZE);
+	}
+}
+
+/* Ours in IPv6, and streams of one session at several addresses. */
+static void test_written_addresses(void **state)
+{
+	static const struct {
+		const char *origin, *addr[2];
+		uint16_t port[2];
+		const char *out;
+	} cases[] = {
+		{"2001:db8::1", {"2001:db8::1", "2001:db8::1"}, {30000, 30002},
+			"v=0\r\no=- 77 5 IN IP6 2001:db8::1\r\ns=-\r\nc=IN IP6 2001:db8::1\r\n"
+			"t=0 0\r\nm=audio 30000 RTP/AVP 0\r\na=sendrecv\r\n"
+			"m=audio 30002 RTP/AVP 0\r\na=sendrecv\r\n"},
+		{"2001:db8::1", {"2001:db8::1", "2001:db8::2"}, {30000, 30002},
+			"v=0\r\no=- 77 5 IN IP6 2001:db8::1\r\ns=-\r\nc=IN IP6 2001:db8::1\r\n"
+			"t=0 0\r\nm=audio 30000 RTP/AVP 0\r\na=sendrecv\r\n"
+			"m=audio 30002 RTP/AVP 0\r\nc=IN IP6 2001:db8::2\r\na=sendrecv\r\n"},
+		{"10.0.0.1", {"10.0.0.1", "2001:db8::2"}, {0, 30002},
+			"v=0\r\no=- 77 5 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP6 2001:db8::2\r\n"
+			"t=0 0\r\nm=audio 0 RTP/AVP 0\r\n"
+			"m=audio 30002 RTP/AVP 0\r\na=sendrecv\r\n"},
+		{"2001:db8::1", {"10.0.0.1", "10.0.0.1"}, {0, 0},
+			"v=0\r\no=- 77 5 IN IP6 2001:db8::1\r\ns=-\r\nc=IN IP6 2001:db8::1\r\n"
+			"t=0 0\r\nm=audio 0 RTP/AVP 0\r\nm=audio 0 RTP/AVP 0\r\n"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct sdp_rewrite rw = {.session_id = 77, .version = 5, .n_media = 2};
+		char out[2048];
+		struct sdp sdp;
+
+		assert_int_equal(sdp_parse(text_of(HEAD AUDIO AUDIO), &sdp), 0);
+		assert_int_equal(net_addr_parse(text_of(cases[i].origin), &rw.origin), 0);
+		for (unsigned int m = 0; m < 2; m++) {
+			assert_int_equal(net_addr_parse(text_of(cases[i].addr[m]), &rw.addr[m]), 0);
+			rw.port[m] = cases[i].port[m];
+		}
+		assert_true(sdp_build(&sdp, &rw, out, sizeof(out)) > 0);
+		assert_string_equal(out, cases[i].out);
 	}
 }
 
@@ -229,7 +282,9 @@ static void round_trip(const struct sdp *sdp)
 	struct sdp again;
 	int len;
 
-	assert_int_equal(net_addr_parse(SV("10.0.0.1"), &rw.addr), 0);
+	assert_int_equal(net_addr_parse(SV("10.0.0.1"), &rw.origin), 0);
+	for (unsigned int i = 0; i < sdp->n_media; i++)
+		rw.addr[i] = rw.origin;
 	for (unsigned int i = 0; i < sdp->n_media; i++)
 		rw.port[i] = sdp->media[i].kind == SDP_KIND_REFUSED || sdp->media[i].port == 0
 				     ? 0
@@ -314,6 +369,7 @@ int main(void)
 		cmocka_unit_test(test_accepted),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_written),
+		cmocka_unit_test(test_written_addresses),
 		cmocka_unit_test(test_corpus),
 	};
 	DIR *dir;

@@ -148,7 +148,7 @@ static const struct wrong wrongs[] = {
 	{"host name", "    address: 198.51.100.2", "    address: example.com", 31,
 		"peers[0].address", "not an IP address"},
 	{"IPv6", "    address: 198.51.100.2", "    address: \"2001:db8::2\"", 31,
-		"peers[0].address", "IPv6 is not supported yet"},
+		"peers[0].address", "takes no SIP over IPv6"},
 	{"address without a length", "[198.51.100.1/24]", "[198.51.100.1]", 21,
 		"realms[1].addresses[0]", "ADDRESS/LENGTH"},
 	{"length out of range", "[198.51.100.1/24]", "[198.51.100.1/33]", 21,
@@ -300,13 +300,13 @@ static void test_good_configuration(void **state)
 	assert_int_equal(c->realms[1].nat, NAT_NEVER);
 	assert_int_equal(c->realms[0].n_addresses, 2);
 	assert_int_equal(c->realms[0].addresses[1].prefix_len, 24);
-	assert_string_equal(net_addr_format(&c->realms[0].gateway, text), "192.0.2.254");
-	assert_int_equal(c->realms[1].gateway.family, NET_FAMILY_NONE);
+	assert_string_equal(net_addr_format(&c->realms[0].gateways[0], text), "192.0.2.254");
+	assert_int_equal(c->realms[1].n_gateways, 0);
 	assert_string_equal(
 		net_endpoint_format(&c->realms[0].listeners[0].local, text), "192.0.2.1:5060");
-	assert_string_equal(net_addr_format(&c->realms[0].media_addr, text), "192.0.2.2");
-	assert_int_equal(c->realms[1].media_port_min, 30000);
-	assert_int_equal(c->realms[1].media_port_max, 39999);
+	assert_string_equal(net_addr_format(&c->realms[0].media[0].addr, text), "192.0.2.2");
+	assert_int_equal(c->realms[1].media[0].port_min, 30000);
+	assert_int_equal(c->realms[1].media[0].port_max, 39999);
 	assert_int_equal(c->realms[0].media_timeout_ms, 60000);
 	assert_int_equal(c->realms[1].media_timeout_ms, 30000);
 	assert_int_equal(c->realms[0].latch_prefix_v4, 32);

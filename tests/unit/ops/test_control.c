@@ -75,10 +75,12 @@ static const char config_text[] =
 	"  - {name: one, port: b, addresses: [192.0.2.1/24, 198.51.100.1/24],\n"
 	"     gateway: 198.51.100.254, sip: [\"192.0.2.1:5060\"], media_timeout_s: 7,\n"
 	"     media: {address: 192.0.2.1, ports: 20000-20099}}\n"
-	"  - {name: two, port: a, addresses: [203.0.113.1/28],\n"
-	"     sip: [\"203.0.113.1:5060\", \"203.0.113.1:5070\"], trust: trusted,\n"
+	"  - {name: two, port: a, vlan: 100, addresses: [203.0.113.1/28, 2001:db8::1/64],\n"
+	"     gateway: [203.0.113.14, fe80::1], nat: never, trust: trusted,\n"
+	"     sip: [\"203.0.113.1:5060\", \"203.0.113.1:5070\", \"[2001:db8::1]:5060\"],\n"
 	"     permit: [203.0.113.8/29], deny: [192.0.2.0/24, 203.0.113.7], media_silent_s: 3,\n"
-	"     media: {address: 203.0.113.1, ports: 20000-20099}}\n"
+	"     media: [{address: 203.0.113.1, ports: 20000-20099},\n"
+	"             {address: \"2001:db8::1\", ports: 30000-30099}]}\n"
 	"peers:\n"
 	"  - {name: trunk, realm: one, address: 192.0.2.9, limits: {sip_rate: 30}}\n"
 	"  - {name: same, realm: one, address: 192.0.2.9, port: 5070}\n"
@@ -132,12 +134,15 @@ static void test_realm_commands(void **state)
 		{REC_ADDRESS_SET, "address 192.0.2.1/24 of realm one"},
 		{REC_ADDRESS_SET, "address 198.51.100.1/24 of realm one"},
 		{REC_LISTENER_SET, "SIP listener 192.0.2.1:5060 of realm one"},
-		{REC_MEDIA_RANGE_SET, "media ports 20000-20099 of realm one"},
+		{REC_MEDIA_RANGE_SET, "media ports 20000-20099 at 192.0.2.1 of realm one"},
 		{REC_REALM_SET, "realm two"},
 		{REC_ADDRESS_SET, "address 203.0.113.1/28 of realm two"},
+		{REC_ADDRESS_SET, "address 2001:db8::1/64 of realm two"},
 		{REC_LISTENER_SET, "SIP listener 203.0.113.1:5060 of realm two"},
 		{REC_LISTENER_SET, "SIP listener 203.0.113.1:5070 of realm two"},
-		{REC_MEDIA_RANGE_SET, "media ports 20000-20099 of realm two"},
+		{REC_LISTENER_SET, "SIP listener [2001:db8::1]:5060 of realm two"},
+		{REC_MEDIA_RANGE_SET, "media ports 20000-20099 at 203.0.113.1 of realm two"},
+		{REC_MEDIA_RANGE_SET, "media ports 30000-30099 at 2001:db8::1 of realm two"},
 		{REC_SOURCE_LIST_SET, "permit 203.0.113.8/29 of realm two"},
 		{REC_SOURCE_LIST_SET, "deny 192.0.2.0/24 of realm two"},
 		{REC_SOURCE_LIST_SET, "deny 203.0.113.7/32 of realm two"},
@@ -162,6 +167,7 @@ static void test_realm_commands(void **state)
 			want[i].describes);
 		if (i == 0) {
 			assert_int_equal(cmd.realm.port, 3);
+			assert_int_equal(cmd.realm.vlan, 0);
 			assert_int_equal(cmd.realm.media_idle_ms, 7000);
 			assert_int_equal(cmd.realm.media_silent_ms, 10000);
 			assert_memory_equal(
@@ -173,7 +179,15 @@ static void test_realm_commands(void **state)
 		if (i == 2)
 			assert_int_equal(cmd.address.gateway.bytes[3], 254);
 		if (cmd.cmd.hdr.type == REC_SOURCE_LIST_SET)
-			check_list(i - 10, &cmd.list);
+			check_list(i - 13, &cmd.list);
+		if (i == 5)
+			assert_int_equal(cmd.realm.vlan, 100);
+		if (i == 6)
+			assert_int_equal(cmd.address.gateway.bytes[3], 14);
+		if (i == 7) /* a link-local router is on the network of any address */
+			assert_int_equal(cmd.address.gateway.bytes[0], 0xfe);
+		if (cmd.cmd.hdr.type == REC_MEDIA_RANGE_SET && cmd.range.addr.family != 4)
+			assert_int_equal(cmd.range.port_min, 30000);
 	}
 	assert_int_equal(realm_commands_next(&at, c, s, &cmd), 0);
 	/* A cookie from elsewhere is described without reading outside. */
@@ -204,7 +218,7 @@ static void test_realm_without_its_port_is_left_out(void **state)
 			assert_int_equal(cmd.realm.realm, 1);
 	}
 	assert_int_equal(realms, 1);
-	assert_int_equal(n, 10); /* with its lists, and the peer that is in it */
+	assert_int_equal(n, 13); /* with its lists, and the peer that is in it */
 	config_free(c);
 	free(s);
 }
