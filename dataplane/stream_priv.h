@@ -29,7 +29,8 @@ struct stream {
 #define FLOW_BYTES \
 	(sizeof(struct stats_flow) + \
 		2 * (sizeof(struct flow_action) + sizeof(struct latch_policy)) + \
-		sizeof(struct flow_private) + (sizeof(struct stream) + 2 * sizeof(uint32_t)) / 2)
+		sizeof(struct flow_private) + sizeof(struct flow_run) + \
+		(sizeof(struct stream) + 2 * sizeof(uint32_t)) / 2)
 static_assert(FLOW_BYTES <= 512, "memory a flow");
 
 extern struct stream *streams; /* slot 0 unused */

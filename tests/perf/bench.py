@@ -1,0 +1,106 @@
+#!/usr/bin/python3
+"""The performance table: `make bench`. Rounds alternate between all figures, medians count."""
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+import time
+
+from sallyport_bench import flows, latency, relay, sip, veth
+from sallyport_bench.dataplane import node_table
+from sallyport_bench.rows import Results, store, table
+from sallyport_bench.system import Failed, Hugepages, Machine, Skip
+
+ROWS = relay.ROWS + veth.ROWS + latency.ROWS + sip.ROWS + flows.ROWS
+SPARE_MIB = 64
+
+
+def rows_chosen(wanted):
+    """Rows whose names begin with one of the words; all without any."""
+    words = wanted.replace(",", " ").split()
+    rows = [row for row in ROWS if not words or any(row.name.startswith(w) for w in words)]
+    if not rows:
+        sys.exit(f"bench: no row begins with {wanted}; there are "
+                 + " ".join(row.name for row in ROWS))
+    return rows
+
+
+def figures_of(rows):
+    """Each once; a row's baseline runs right before it."""
+    seen = {}
+    for row in rows:
+        for figure in filter(None, (row.base, row.figure)):
+            seen.setdefault(figure.name, figure)
+    return list(seen.values())
+
+
+def measure(machine, results, figure, number):
+    if figure.name in results.skipped or figure.name in results.failed:
+        return
+    start = time.monotonic()
+    try:
+        with machine.alone():
+            sample = figure.measure(machine)
+    except Skip as why:
+        results.skipped[figure.name] = str(why)
+        print(f"round {number}: {figure.name}: skipped: {why}", flush=True)
+        return
+    except Failed as why:
+        results.failed[figure.name] = str(why)
+        print(f"round {number}: {figure.name}: failed: {why}", flush=True)
+        return
+    results.samples.setdefault(figure.name, []).append(sample)
+    text = ", ".join(f"{key} {value:,.2f}".removesuffix(".00") for key, value in sample.items())
+    print(f"round {number}: {figure.name}: {text.removeprefix('value ')} "
+          f"({time.monotonic() - start:.0f} s)", flush=True)
+
+
+def run(args, rows, folder):
+    results = Results()
+    machine = Machine(args.build, folder, args.seconds, args.lock)
+    try:
+        for number in range(1, args.rounds + 1):
+            for figure in figures_of(rows):
+                measure(machine, results, figure, number)
+    finally:
+        machine.close()
+    return results, machine.notes
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--build", default="build", help="meson's build folder")
+    parser.add_argument("--json", default=None, help="result file (BUILD/bench.json)")
+    parser.add_argument("--rows", default="", help="beginnings of rows' names; all without")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=3, help="of measuring, a round and figure")
+    parser.add_argument("--lock", default=None,
+                        help="a file to lock during each measurement, where others measure too")
+    args = parser.parse_args()
+    if os.geteuid() != 0:
+        sys.exit("bench: run as root: it makes network namespaces and TAP interfaces")
+    if shutil.which("dpdk-testpmd") is None:
+        sys.exit("bench: dpdk-testpmd is missing: install the package dpdk")
+    rows = rows_chosen(args.rows)
+    folder = tempfile.mkdtemp(prefix="sallyport-bench-")
+    pages = Hugepages((max(f.memory_mib for f in figures_of(rows)) + SPARE_MIB) // 2)
+    try:
+        results, notes = run(args, rows, folder)
+    finally:
+        pages.restore()
+        shutil.rmtree(folder, ignore_errors=True)
+    entries = [results.row(row) for row in rows]
+    store(args.json or os.path.join(args.build, "bench.json"), entries,
+          [row.name for row in ROWS])
+    for name, result in notes.items():
+        print(f"\nwhere the cycles of {name} went (last round, TSC cycles):")
+        print("\n".join(node_table(result)))
+    print()
+    print("\n".join(table(entries)))
+    return 1 if results.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
