@@ -60,6 +60,8 @@ void format_status(const struct cli *cli, const json_t *r)
 		{"CORE", "lcore", COLUMN_NUMBER},
 		{"BUSY %", "busy_percent", COLUMN_TENTHS},
 		{"SLEEPS", "sleeps", COLUMN_NUMBER},
+		{"HANDED OVER", "handed_over", COLUMN_NUMBER},
+		{"TAKEN OVER", "taken_over", COLUMN_NUMBER},
 		{"HEARTBEAT MS AGO", "heartbeat_age_ms", COLUMN_NUMBER},
 	};
 	const json_t *calls = get(r, "calls");
@@ -90,6 +92,7 @@ void format_ports(const struct cli *cli, const json_t *r)
 	static const struct column columns[] = {
 		{"PORT", "name", COLUMN_TEXT},
 		{"LINK", "link", COLUMN_TEXT},
+		{"QUEUES", "queues", COLUMN_NUMBER},
 		{"RX PACKETS", "rx_packets", COLUMN_NUMBER},
 		{"TX PACKETS", "tx_packets", COLUMN_NUMBER},
 		{"RX", "rx_bytes", COLUMN_BYTES},

@@ -38,22 +38,28 @@ json_t *show_dataplane(const struct stats *s, uint64_t now_ms)
 		number(s->flows_used), "flows", number(s->flows));
 }
 
+/* One worker: `worker`, `lcore` and what it did since its start. */
+static json_t *worker_json(const struct stats_worker *w, unsigned int index, uint64_t now_ms)
+{
+	uint64_t beat = w->heartbeat_ms, loops = w->loops, busy = w->busy_loops, sip = 0;
+
+	for (unsigned int c = 0; c < SIP_CLASS_COUNT; c++)
+		sip += w->sip_class[c];
+	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:f, s:o, s:o, s:o, s:o}", "worker",
+		(int)index, "lcore", number(w->lcore), "heartbeat_age_ms",
+		number(now_ms > beat ? now_ms - beat : 0), "loops", number(loops), "busy_loops",
+		number(busy), "sleeps", number(w->sleeps), "busy_percent",
+		loops > 0 ? 100.0 * (double)busy / (double)loops : 0.0, "sip_up", number(sip),
+		"handed_over", number(w->handed_over), "taken_over", number(w->taken_over),
+		"flows_given", number(w->flows_given));
+}
+
 json_t *show_workers(const struct stats *s, uint64_t now_ms)
 {
 	json_t *list = json_array();
 
-	for (unsigned int i = 0; i < worker_count(s); i++) {
-		const struct stats_worker *w = &s->worker[i];
-		uint64_t beat = w->heartbeat_ms, loops = w->loops, busy = w->busy_loops;
-
-		json_array_append_new(
-			list, json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:f}", "worker", (int)i,
-				      "lcore", number(w->lcore), "heartbeat_age_ms",
-				      number(now_ms > beat ? now_ms - beat : 0), "loops",
-				      number(loops), "busy_loops", number(busy), "sleeps",
-				      number(w->sleeps), "busy_percent",
-				      loops > 0 ? 100.0 * (double)busy / (double)loops : 0.0));
-	}
+	for (unsigned int i = 0; i < worker_count(s); i++)
+		json_array_append_new(list, worker_json(&s->worker[i], i, now_ms));
 	return list;
 }
 
@@ -244,6 +250,21 @@ static void flat_port(json_t *o, const struct stats *s, unsigned int i)
 }
 
 /* Malformed SIP by reason, whether dropped or answered 400. */
+/* Between workers: the sums of handed_over and taken_over differ by what is under way. */
+static void flat_handover(json_t *o, const struct stats *s)
+{
+	uint64_t handed = 0, taken = 0, given = 0;
+
+	for (unsigned int w = 0; w < worker_count(s); w++) {
+		handed += s->worker[w].handed_over;
+		taken += s->worker[w].taken_over;
+		given += s->worker[w].flows_given;
+	}
+	flat_add(o, "dataplane", "", "handed_over", handed);
+	flat_add(o, "dataplane", "", "taken_over", taken);
+	flat_add(o, "dataplane", "", "flows_given", given);
+}
+
 static void flat_sip_errors(json_t *o, const struct stats *s)
 {
 	for (unsigned int e = SIP_SCAN_NONE + 1; e < SIP_SCAN_COUNT; e++) {
@@ -282,6 +303,7 @@ json_t *show_flat(const struct stats *s)
 	flat_add(o, "dataplane", "", "loops", loops);
 	flat_add(o, "dataplane", "", "busy_loops", busy);
 	flat_add(o, "dataplane", "", "sleeps", sleeps);
+	flat_handover(o, s);
 	for (unsigned int i = 0; i < API_PORTS_MAX; i++)
 		if (s->port[i].name[0] != '\0')
 			flat_port(o, s, i);
