@@ -39,7 +39,9 @@ struct flow_run {
 
 /**
  * The owner took a packet of the flow.
- * @param from  worker + 1 that handed it over, 0: it came by the owner's own queue.
+ * @param from  worker + 1 by whose queue it came, 0: by the owner's own. Not the worker that
+ *              handed it over last, or a queue of packets that were late for a change of owner
+ *              would change it back.
  * @return true when the flow had better move to `from`.
  */
 static inline bool flow_owner_note(struct flow_run *run, uint8_t from)

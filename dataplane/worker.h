@@ -150,7 +150,7 @@ struct pkt_meta {
 	uint32_t value2; /* index into worker.scans, local index, netif to glean by */
 	uint16_t netif;	 /* where it entered, port and VLAN (netif.h) */
 	uint8_t owner;	 /* worker that it is to be handed to */
-	uint8_t from;	 /* worker + 1 that handed it over; 0: came by a queue of this one's */
+	uint8_t from;	 /* worker + 1 by whose queue it came; 0: this one's, not handed over */
 };
 static_assert(sizeof(struct pkt_meta) == 16, "one store");
 enum pkt_origin { PKT_WIRE, PKT_TWIN, PKT_CONTROL };

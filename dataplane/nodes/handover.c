@@ -16,7 +16,9 @@ static inline uint16_t packets_of(
 
 		if (meta->owner != owner)
 			continue;
-		meta->from = from;
+		/* The first worker stays: it is its queue that the flow is to follow. */
+		if (meta->from == 0)
+			meta->from = from;
 		to[count++] = m[i];
 	}
 	return count;

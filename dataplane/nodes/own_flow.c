@@ -28,13 +28,16 @@ static inline rte_edge_t own_flow_one(struct worker *w, struct rte_mbuf *m)
 	uint32_t flow = meta->value >> 1;
 	struct stats_flow *live = &flow_live[flow];
 	uint16_t owner = flow_owner_get(live, owner_wanted(w, p, flow));
+	uint8_t from;
 
 	if (owner != w->index + 1) {
 		meta->owner = (uint8_t)(owner - 1);
 		return OWN_FLOW_HANDOVER;
 	}
-	if (flow_owner_note(&flow_runs[flow], meta->from) && p->spread)
-		give_note(w, flow, meta->from);
+	/* It may have come by here before, to look for an owner that had just changed. */
+	from = meta->from == owner ? 0 : meta->from;
+	if (flow_owner_note(&flow_runs[flow], from) && p->spread)
+		give_note(w, flow, from);
 	return OWN_FLOW_MEDIA;
 }
 

@@ -89,7 +89,7 @@ static void runs(void **state)
 static_assert(SLOTS > WORKERS * PACKETS, "never full");
 
 struct queue {
-	_Atomic uint32_t *slot; /* flow + 1 */
+	_Atomic uint32_t *slot; /* flow + 1, and above it by whose queue it came */
 	uint32_t head;		/* consumer's */
 	uint32_t tail;		/* producer's */
 };
@@ -106,19 +106,21 @@ struct player {
 	uint64_t handed, given;
 };
 
-static void queue_put(struct queue *q, uint32_t flow)
+static void queue_put(struct queue *q, uint32_t flow, uint8_t from)
 {
-	atomic_store_explicit(&q->slot[q->tail++ % SLOTS], flow + 1, memory_order_relaxed);
+	atomic_store_explicit(&q->slot[q->tail++ % SLOTS], (flow + 1) | (uint32_t)from << 16,
+		memory_order_relaxed);
 }
 
-static bool queue_get(struct queue *q, uint32_t *flow)
+static bool queue_get(struct queue *q, uint32_t *flow, uint8_t *from)
 {
 	uint32_t v = atomic_exchange_explicit(&q->slot[q->head % SLOTS], 0, memory_order_relaxed);
 
 	if (v == 0)
 		return false;
 	q->head++;
-	*flow = v - 1;
+	*flow = (v & 0xffff) - 1;
+	*from = (uint8_t)(v >> 16);
 	return true;
 }
 
@@ -129,10 +131,11 @@ static void packet(struct player *p, uint32_t flow, uint8_t from)
 	uint16_t owner = flow_owner_get(live, self);
 
 	if (owner != self) {
-		queue_put(&queues[p->index][owner - 1], flow);
+		queue_put(&queues[p->index][owner - 1], flow, from != 0 ? from : (uint8_t)self);
 		p->handed++;
 		return;
 	}
+	from = from == self ? 0 : from;
 	if (flow_owner_note(&runs_of[flow], from))
 		p->give[flow] = from;
 	/* What media does: several fields, none of them atomic. */
@@ -155,15 +158,16 @@ static void *play(void *arg)
 {
 	struct player *p = arg;
 	uint32_t own = 0, flow;
+	uint8_t by;
 
 	pthread_barrier_wait(&begin);
 	while (atomic_load_explicit(&finished, memory_order_relaxed) < WORKERS * PACKETS) {
 		gives(p);
 		for (unsigned int from = 0; from < WORKERS; from++) {
 			for (unsigned int n = 0; n < 32; n++) {
-				if (!queue_get(&queues[from][p->index], &flow))
+				if (!queue_get(&queues[from][p->index], &flow, &by))
 					break;
-				packet(p, flow, (uint8_t)(from + 1));
+				packet(p, flow, by);
 			}
 		}
 		for (unsigned int n = 0; n < 32 && own < PACKETS; n++, own++)
