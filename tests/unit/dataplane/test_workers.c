@@ -422,6 +422,38 @@ static void slots_change_hands(void **state)
 	assert_true(out[0].packets + out[1].packets > before);
 }
 
+/* --- by hand, after the workers stopped --- */
+
+static void walk(unsigned int worker)
+{
+	RTE_PER_LCORE(worker_self) = &workers[worker];
+	rte_graph_walk(workers[worker].graph);
+}
+
+/* The flow that a packet had when it was handed over is another stream's when it arrives. */
+static void late_packets_are_looked_up_again(void **state)
+{
+	uint32_t flow = stream_make(0);
+
+	worker_stop();
+	begin();
+	flow_live[flow].owner = 2;
+	for (unsigned int i = 0; i < 10; i++)
+		assert_int_equal(rte_ring_enqueue(rx[0][0], packet(0)), 0);
+	walk(0);
+	assert_int_equal(rte_ring_count(workers[1].handover), 10);
+	stream_unmake(0);
+	stream_unmake(1);
+	stream_expire(0);
+	assert_int_equal(stream_flows_used(), 0);
+	stream_make(1);
+	flow_live[stream_make(0)].owner = 2;
+	walk(1);
+	collect();
+	assert_int_equal(out[0].packets, 10);
+	assert_int_equal(out[0].misled + out[0].disordered, 0);
+}
+
 /* A worker that does not take what it is given costs a bounded number of packets, and counted. */
 static void full_ring_drops(void **state)
 {
@@ -430,13 +462,11 @@ static void full_ring_drops(void **state)
 	const unsigned int extra = 500;
 	unsigned int room;
 
-	worker_stop();
 	room = rte_ring_get_capacity(workers[1].handover);
 	flow_live[flow].owner = 2;
-	RTE_PER_LCORE(worker_self) = &workers[0];
 	for (unsigned int i = 0; i < room + extra; i++) {
 		assert_int_equal(rte_ring_enqueue(rx[0][0], packet(0)), 0);
-		rte_graph_walk(workers[0].graph);
+		walk(0);
 	}
 	stats_port_sum(stats_region, 0, &c);
 	assert_int_equal(c.drops[DROP_HANDOVER_FULL], extra);
@@ -452,6 +482,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(follows_the_queue),
 		cmocka_unit_test(exact_on_any_queue),
 		cmocka_unit_test(slots_change_hands),
+		cmocka_unit_test(late_packets_are_looked_up_again),
 		cmocka_unit_test(full_ring_drops),
 	};
 
