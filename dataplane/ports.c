@@ -141,8 +141,9 @@ static int port_init(unsigned int i, const struct dataplane_port_config *c)
 	if (rc == 0)
 		rc = rte_eth_macaddr_get(p->eth_id, &p->mac);
 	if (rc < 0) {
-		log_error("port %s: device '%s' does not start: %s", c->name, c->device,
-			strerror(-rc));
+		log_error("port %s: device '%s' does not start: %s%s", c->name, c->device,
+			strerror(-rc),
+			rc == -ENOMEM ? "; raise dataplane.mbufs or lower queues" : "");
 		return rc;
 	}
 	netdev_keep_quiet(c->device);
