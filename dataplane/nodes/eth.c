@@ -1,9 +1,43 @@
 /*
- * eth: is the frame for us, and what is in it. Takes the Ethernet header off IPv4.
+ * eth: is the frame for us, on which network interface did it come (its VLAN, IEEE 802.1Q),
+ * and what is in it. Takes the frame's header, tag included, off IP packets.
  */
+#include "netif.h"
 #include "nodes_priv.h"
 
-enum { ETH_DROP, ETH_PUNT, ETH_IP4 };
+enum { ETH_DROP, ETH_PUNT, ETH_IP4, ETH_IP6 };
+
+#define VLAN_ID_MASK 0x0fff
+
+/* What is in a frame with one tag. One with two is nobody's here. */
+static rte_edge_t eth_vlan(struct rte_mbuf *m)
+{
+	const size_t off = sizeof(struct rte_ether_hdr);
+	const struct rte_vlan_hdr *tag = pkt_hdr(m, off, sizeof(*tag));
+	struct pkt_meta *meta = pkt_meta(m);
+
+	if (tag == NULL)
+		return pkt_drop(m, DROP_ETH_SHORT);
+	/* Id 0 is a priority on an untagged frame. */
+	meta->netif = netif_of(meta->port, rte_be_to_cpu_16(tag->vlan_tci) & VLAN_ID_MASK);
+	if (meta->netif == NETIF_NONE)
+		return pkt_drop(m, DROP_ETH_VLAN);
+	switch (rte_be_to_cpu_16(tag->eth_proto)) {
+	case RTE_ETHER_TYPE_IPV4:
+		pkt_strip_frame(m, off + sizeof(*tag));
+		return ETH_IP4;
+	case RTE_ETHER_TYPE_IPV6:
+		pkt_strip_frame(m, off + sizeof(*tag));
+		return ETH_IP6;
+	case RTE_ETHER_TYPE_ARP:
+		return ETH_PUNT;
+	case RTE_ETHER_TYPE_VLAN:
+	case RTE_ETHER_TYPE_QINQ:
+		return pkt_drop(m, DROP_ETH_QINQ);
+	default:
+		return pkt_drop(m, DROP_ETH_TYPE);
+	}
+}
 
 static inline rte_edge_t eth_one(struct rte_mbuf *m)
 {
@@ -18,9 +52,15 @@ static inline rte_edge_t eth_one(struct rte_mbuf *m)
 	case RTE_ETHER_TYPE_IPV4:
 		pkt_strip_frame(m, sizeof(*eth));
 		return ETH_IP4;
+	case RTE_ETHER_TYPE_IPV6:
+		pkt_strip_frame(m, sizeof(*eth));
+		return ETH_IP6;
+	case RTE_ETHER_TYPE_VLAN:
+		return eth_vlan(m);
 	case RTE_ETHER_TYPE_ARP:
-	case RTE_ETHER_TYPE_IPV6: /* the kernel's until it is forwarded here */
 		return ETH_PUNT;
+	case RTE_ETHER_TYPE_QINQ:
+		return pkt_drop(m, DROP_ETH_QINQ);
 	default:
 		return pkt_drop(m, DROP_ETH_TYPE);
 	}
@@ -43,6 +83,7 @@ static uint16_t eth_process(struct rte_graph *graph, struct rte_node *node, void
 struct rte_node_register node_eth = {
 	.name = "eth",
 	.process = eth_process,
-	.nb_edges = 3,
-	.next_nodes = {[ETH_DROP] = "drop", [ETH_PUNT] = "punt", [ETH_IP4] = "ip4"},
+	.nb_edges = 4,
+	.next_nodes =
+		{[ETH_DROP] = "drop", [ETH_PUNT] = "punt", [ETH_IP4] = "ip4", [ETH_IP6] = "ip6"},
 };

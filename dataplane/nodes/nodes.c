@@ -13,6 +13,7 @@ static struct rte_node_register *const registers[] = {
 	&node_rx,
 	&node_eth,
 	&node_ip4,
+	&node_ip6,
 	&node_reassemble,
 	&node_udp,
 	&node_media,

@@ -27,20 +27,32 @@ static bool answerable(const struct sip_index *idx)
 	       has_header(idx, SIP_HDR_TO) && has_header(idx, SIP_HDR_CSEQ);
 }
 
+/* IPv4 may come without; ip6 drops what does. */
+static bool checksum_valid(const struct rte_mbuf *m)
+{
+	const struct rte_udp_hdr *udp = pkt_udp(m);
+
+	if ((m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD ||
+		udp->dgram_cksum == 0)
+		return true;
+	if (pkt_is_v6(m))
+		return rte_ipv6_udptcp_cksum_verify(
+			       rte_pktmbuf_mtod(m, const struct rte_ipv6_hdr *), udp) == 0;
+	return rte_ipv4_udptcp_cksum_verify(
+		       rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *), udp) == 0;
+}
+
 static rte_edge_t sip_scan_one(struct worker *w, struct rte_mbuf *m)
 {
-	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *);
 	struct pkt_meta *meta = pkt_meta(m);
 	struct str_view msg = sip_payload(m);
 	enum sip_scan_error error;
 	struct sip_index *idx;
 
-	if ((m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) != RTE_MBUF_F_RX_L4_CKSUM_GOOD &&
-		((const struct rte_udp_hdr *)(ip + 1))->dgram_cksum != 0 &&
-		rte_ipv4_udptcp_cksum_verify(ip, ip + 1) != 0)
+	if (!checksum_valid(m))
 		return pkt_drop(m, DROP_UDP_CHECKSUM);
 	/* A packet that says it comes from us was forged. */
-	if (nexthops[route_find_v4(ip->src_addr)].type == NEXTHOP_LOCAL)
+	if (pkt_from_us(m))
 		return pkt_drop(m, DROP_IP_SOURCE);
 	if (w->n_scans == w->scans_max)
 		return pkt_drop(m, DROP_UP_FULL);
