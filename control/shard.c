@@ -214,7 +214,6 @@ static void do_attach(void *owner, void *arg)
 	}
 	s->group = g;
 	s->workers = session->workers;
-	shard_message_max_set(s, session->stats);
 	media_on_attach(s->media);
 }
 

@@ -17,7 +17,7 @@ struct shard_counts {
 	uint64_t messages_in;
 	uint64_t messages_out;
 	uint64_t messages_lost;	    /* not sent: no dataplane, or the ring was full */
-	uint64_t messages_too_long; /* not sent: larger than a packet of the realm's port */
+	uint64_t messages_too_long; /* not sent: larger than a datagram */
 	uint64_t records_malformed;
 	uint64_t events_in;
 	uint64_t commands_out;
@@ -34,9 +34,8 @@ struct shard {
 	struct timers timers;
 	struct media *media;
 	struct b2bua *b2bua;
-	struct attach_group *group;	      /* NULL: no dataplane */
-	unsigned int workers;		      /* of the attached dataplane */
-	uint32_t message_max[API_REALMS_MAX]; /* bytes that a packet of the realm's port takes */
+	struct attach_group *group; /* NULL: no dataplane */
+	unsigned int workers;	    /* of the attached dataplane */
 	uint64_t too_long_logged_ms;
 	struct shard_counts counts;
 	_Atomic uint64_t calls_active;	/* shard: wo, others: ro */
@@ -46,8 +45,6 @@ struct shard {
 		record[sizeof(struct rec_sip_up) + sizeof(struct sip_index) + API_SIP_MSG_MAX];
 };
 
-/** Take from the statistics what each realm's port can send. */
-void shard_message_max_set(struct shard *s, const struct stats *stats);
 /** Read up and event rings, at most a burst each. @return true when there may be more. */
 bool shard_rings_poll(struct shard *s);
 /** Show the dataplane what was put since the last call. */

@@ -155,40 +155,19 @@ void shard_rings_awake(struct shard *s)
 	ring_awake(&s->group->event);
 }
 
-#define UDP4_HEADERS 28 /* IPv4 and UDP */
-#define UDP6_HEADERS 48
 #define TOO_LONG_LOG_MS 60000
 
-void shard_message_max_set(struct shard *s, const struct stats *stats)
-{
-	const struct config *c = s->env.config;
-
-	for (unsigned int r = 0; r < c->n_realms && r < API_REALMS_MAX; r++) {
-		s->message_max[r] = API_SIP_MSG_MAX;
-		for (unsigned int p = 0; stats != NULL && p < API_PORTS_MAX; p++) {
-			uint32_t mtu = stats->port[p].mtu;
-
-			if (strncmp(stats->port[p].name, c->realms[r].port, API_NAME_MAX) == 0 &&
-				mtu > UDP6_HEADERS && mtu < API_SIP_MSG_MAX)
-				s->message_max[r] = mtu;
-		}
-	}
-}
-
-/* The dataplane does not fragment: what is too long would be sent again and again for half a
- * minute and never arrive. */
+/* What is longer than any datagram would be sent again and again for half a minute and never
+ * arrive. */
 static bool is_too_long(struct shard *s, const struct sip_path *path, size_t len)
 {
-	size_t headers = path->local.addr.family == NET_FAMILY_V6 ? UDP6_HEADERS : UDP4_HEADERS;
-
-	if (s->group == NULL || len + headers <= s->message_max[path->realm])
+	if (len <= API_SIP_UDP_MAX)
 		return false;
 	s->counts.messages_too_long++;
 	if (s->too_long_logged_ms == 0 ||
 		s->timers.now_ms - s->too_long_logged_ms >= TOO_LONG_LOG_MS) {
-		log_warn("SIP message larger than a packet, not sent realm=%s bytes=%zu mtu=%u",
-			s->env.config->realms[path->realm].name, len + headers,
-			s->message_max[path->realm]);
+		log_warn("SIP message larger than a datagram, not sent realm=%s bytes=%zu most=%u",
+			s->env.config->realms[path->realm].name, len, API_SIP_UDP_MAX);
 		s->too_long_logged_ms = s->timers.now_ms;
 	}
 	return true;
@@ -211,8 +190,7 @@ int shard_send(void *ctx, const struct sip_path *path, struct str_view msg)
 	};
 	const struct str_view pieces[] = {{(const char *)&rec, sizeof(rec)}, msg};
 
-	if (path->realm >= s->env.config->n_realms || msg.len > API_SIP_MSG_MAX ||
-		!net_addr_is_unicast_peer(&path->remote.addr))
+	if (path->realm >= s->env.config->n_realms || !net_addr_is_unicast_peer(&path->remote.addr))
 		return -EINVAL;
 	if (is_too_long(s, path, msg.len))
 		return -EMSGSIZE;

@@ -21,6 +21,8 @@
 #define API_NODES_MAX 64   /* graph nodes shown in statistics */
 #define API_NODE_NAME_MAX 32
 #define API_SIP_ERRORS_MAX 32 /* reasons of a malformed SIP message: enum sip_scan_error */
+/* One SIP message in one UDP datagram of IPv4: 65,535 bytes without its headers. */
+#define API_SIP_UDP_MAX 65507
 #define API_SIP_MSG_MAX \
 	65535 /* one SIP message over the rings, bytes; offsets in it fit 16 bits \
 	       */

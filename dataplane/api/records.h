@@ -91,7 +91,7 @@ struct rec_sip_up {
 };
 static_assert(sizeof(struct rec_sip_up) == 80, "wire layout");
 
-/** REC_SIP_DOWN: this, then msg_len bytes to send as one UDP datagram. */
+/** REC_SIP_DOWN: this, then msg_len bytes (at most API_SIP_UDP_MAX) to send as one UDP datagram. */
 struct rec_sip_down {
 	struct record_hdr hdr;
 	struct net_endpoint local; /* one of the realm's listeners */

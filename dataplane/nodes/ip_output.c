@@ -5,17 +5,24 @@
 #include "local.h"
 #include "nodes_priv.h"
 
+static inline rte_edge_t ip_output_one(struct rte_mbuf *m)
+{
+	uint16_t realm = (uint16_t)pkt_meta(m)->value;
+	const struct rte_ipv6_hdr *ip6 = rte_pktmbuf_mtod(m, const struct rte_ipv6_hdr *);
+	const struct rte_ipv4_hdr *ip4 = rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *);
+
+	if (pkt_is_v6(m))
+		return nexthop_send(m, route_find_realm_v6(ip6->dst_addr, realm),
+			RTE_ETHER_TYPE_IPV6, IP_OUTPUT_GLEAN, IP_OUTPUT_TX);
+	return nexthop_send(m, route_find_realm_v4(ip4->dst_addr, realm), RTE_ETHER_TYPE_IPV4,
+		IP_OUTPUT_GLEAN, IP_OUTPUT_TX);
+}
+
 static inline void ip_output_chunk(
 	struct worker *w, struct rte_mbuf **m, rte_edge_t *next, uint16_t n)
 {
-	for (uint16_t i = 0; i < n; i++) {
-		const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m[i], const struct rte_ipv4_hdr *);
-
-		uint16_t realm = (uint16_t)pkt_meta(m[i])->value;
-
-		next[i] = nexthop_send(m[i], route_find_realm_v4(ip->dst_addr, realm),
-			RTE_ETHER_TYPE_IPV4, IP_OUTPUT_GLEAN, IP_OUTPUT_TX);
-	}
+	for (uint16_t i = 0; i < n; i++)
+		next[i] = ip_output_one(m[i]);
 }
 
 static uint16_t ip_output_process(

@@ -15,6 +15,7 @@
 #include "config_priv.h"
 #include "records.h"
 #include "shard.h"
+#include "shard_priv.h"
 #include "sip_scan.h"
 
 static const char config_text[] =
@@ -393,6 +394,26 @@ static void test_detached_rings_are_left_alone(void **state)
 	expect_counter(b, "shard_messages_in", 2);
 }
 
+/* What no datagram holds is refused at once, so that a caller is told now; the rest is a matter of
+ * the dataplane, which is away here. */
+static void test_longest_message(void **state)
+{
+	static const char message[API_SIP_UDP_MAX + 1];
+	struct bed *b = *state;
+	struct sip_path path = {
+		.local = {.addr = net_addr_v4("\xc0\0\2\1"), .port = 5060},
+		.remote = {.addr = net_addr_v4("\xc0\0\2\x9"), .port = 5060},
+	};
+
+	detach(b);
+	assert_int_equal(
+		shard_send(b->shard, &path, (struct str_view){message, API_SIP_UDP_MAX}), 0);
+	assert_int_equal(counter(b, "shard_messages_too_long"), 0);
+	assert_int_equal(shard_send(b->shard, &path, (struct str_view){message, sizeof(message)}),
+		-EMSGSIZE);
+	assert_int_equal(counter(b, "shard_messages_too_long"), 1);
+}
+
 static void test_free_while_attached(void **state)
 {
 	struct bed *b = *state;
@@ -412,6 +433,7 @@ int main(void)
 		BED(test_bad_cursor),
 		BED(test_many_messages_in_order),
 		BED(test_detached_rings_are_left_alone),
+		BED(test_longest_message),
 		BED(test_free_while_attached),
 	};
 
