@@ -34,7 +34,6 @@ int local_init(void)
 	local_addr_top = 0;
 	ways_changed = false;
 	local_ports_init();
-	local_v6_init();
 	return 0;
 }
 
@@ -153,8 +152,6 @@ static int local_bind(unsigned int i)
 		return hop;
 	rc = route_add(&a->addr, local_host_len(&a->addr), (uint32_t)hop);
 	nexthop_put((uint32_t)hop);
-	if (rc == 0 && a->addr.family == NET_FAMILY_V6)
-		rc = local_v6_add((uint16_t)i);
 	if (rc < 0)
 		return rc;
 	rc = netlink_address_add(a->netif, &a->addr, a->prefix_len);
@@ -276,8 +273,6 @@ static void local_addr_remove(unsigned int i)
 	local_unbind_kernel(i);
 	local_ports_drop((uint16_t)i);
 	route_del(&a->addr, local_host_len(&a->addr));
-	if (a->addr.family == NET_FAMILY_V6)
-		local_v6_del((uint16_t)i);
 	grace_wait(grace_stamp());
 	munmap(a->slots, SLOTS_BYTES);
 	a->slots = NULL;

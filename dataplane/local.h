@@ -62,50 +62,16 @@ static inline enum local_kind local_slot_kind(uint32_t slot)
 	return (enum local_kind)(slot >> LOCAL_KIND_SHIFT);
 }
 
-/*
- * IPv6 addresses of ours, because a host route costs the trie of rte_fib6 a load for each
- * byte behind the third: open addressing, a quarter full at most.
- */
-#define LOCAL_V6_SLOTS (4 * API_ADDRS_MAX)
-#define LOCAL_V6_PROBES 32 /* no entry is farther from its place; -ENOSPC if one had to be */
-#define LOCAL_V6_EMPTY 0
-#define LOCAL_V6_GONE 0xffff /* was taken: what lies behind it is still to be found */
-static_assert((LOCAL_V6_SLOTS & (LOCAL_V6_SLOTS - 1)) == 0, "a mask makes the place");
-static_assert(API_ADDRS_MAX < LOCAL_V6_GONE, "index + 1 and two marks fit");
-
-struct local_v6 {
-	uint64_t key[2];			/* odd, random at start */
-	_Atomic uint16_t slots[LOCAL_V6_SLOTS]; /* index in local_addrs + 1 */
-};
-extern struct local_v6 local_v6;
-
-/** Where the search for an address begins. */
-static inline uint32_t local_v6_place(const uint8_t addr[16])
-{
-	uint64_t half[2], h;
-
-	memcpy(half, addr, sizeof(half));
-	h = (half[0] ^ local_v6.key[0]) * local_v6.key[1];
-	h = ((h >> 32 | h << 32) ^ half[1]) * local_v6.key[0];
-	return (uint32_t)(h >> 32) & (LOCAL_V6_SLOTS - 1);
-}
-
-/** Index in local_addrs of an IPv6 address of ours, or -1. Any worker. */
+/** Index in local_addrs of an IPv6 address of ours, or -1: all its bits or nothing, so one look
+ * into the table of routes. Any worker. */
 static inline int local_find_v6(const uint8_t addr[16])
 {
-	uint32_t at = local_v6_place(addr);
+	uint64_t high, low;
+	const struct nexthop *n;
 
-	for (uint32_t i = 0; i < LOCAL_V6_PROBES; i++) {
-		uint16_t slot = atomic_load_explicit(
-			&local_v6.slots[(at + i) & (LOCAL_V6_SLOTS - 1)], memory_order_acquire);
-
-		if (slot == LOCAL_V6_EMPTY)
-			return -1;
-		if (slot != LOCAL_V6_GONE &&
-			memcmp(local_addrs[slot - 1].addr.bytes, addr, 16) == 0)
-			return slot - 1;
-	}
-	return -1;
+	route_v6_load(addr, &high, &low);
+	n = &nexthops[route_v6_exact(high, low, 128)];
+	return n->type == NEXTHOP_LOCAL ? n->local : -1;
 }
 
 /* The route if it leads out by the realm's interface, else the realm's gateway. */

@@ -18,10 +18,4 @@ void local_ports_sync(uint32_t epoch);
 /** The address goes: forget its listeners and ranges. */
 void local_ports_drop(uint16_t idx);
 
-void local_v6_init(void);
-/** Let workers find an address by local_find_v6(); idempotent. @return 0 or -ENOSPC. */
-int local_v6_add(uint16_t idx);
-/** A grace period must pass before the address's entry is used for another. */
-void local_v6_del(uint16_t idx);
-
 #endif

@@ -3,7 +3,6 @@
 #include <rte_errno.h>
 #include <rte_malloc.h>
 #include <rte_rib.h>
-#include <rte_rib6.h>
 
 #include "boundary.h"
 #include "grace.h"
@@ -14,14 +13,10 @@
 #define ROUTES_MAX 65536
 /* A /25..32 route takes a 256-entry table for its /24: 4,096 of them are 2 MiB. */
 #define ROUTE_TBL8 4096
-/* IPv6 routes are few here. Below /24 each 8 bits of a prefix take a table: 13 for a host. */
-#define ROUTES6_MAX 16384
-#define ROUTE6_TBL8 16384
 #define NEXTHOP_BUCKETS 16384 /* power of two */
 
 struct nexthop *nexthops;
 struct rte_fib *route_fib;
-struct rte_fib6 *route_fib6;
 
 /* What only the main thread needs of a next hop. */
 struct nexthop_private {
@@ -42,23 +37,18 @@ int nexthop_init(void)
 		.default_nh = NEXTHOP_NONE,
 		.max_routes = ROUTES_MAX,
 		.dir24_8 = {.nh_sz = RTE_FIB_DIR24_8_2B, .num_tbl8 = ROUTE_TBL8}};
-	struct rte_fib6_conf conf6 = {.type = RTE_FIB6_TRIE,
-		.default_nh = NEXTHOP_NONE,
-		.max_routes = ROUTES6_MAX,
-		.trie = {.nh_sz = RTE_FIB6_TRIE_2B, .num_tbl8 = ROUTE6_TBL8}};
 
 	hop_fresh = 1;
 	hop_used = 0;
+	route_v6_init();
 	hop_free = hop_limbo_first = hop_limbo_last = 0;
 	hop_private = calloc(NEXTHOPS_MAX + 1, sizeof(*hop_private));
 	hop_buckets = calloc(NEXTHOP_BUCKETS, sizeof(*hop_buckets));
 	nexthops = rte_zmalloc("nexthops", (NEXTHOPS_MAX + 1) * sizeof(*nexthops), 64);
 	if (nexthops != NULL && hop_private != NULL && hop_buckets != NULL)
 		route_fib = rte_fib_create("routes", SOCKET_ID_ANY, &conf);
-	if (route_fib != NULL)
-		route_fib6 = rte_fib6_create("routes6", SOCKET_ID_ANY, &conf6);
-	if (route_fib6 == NULL) {
-		log_error("not enough memory for the routing tables (about 100 MiB): raise "
+	if (route_fib == NULL) {
+		log_error("not enough memory for the routing table (about 50 MiB): raise "
 			  "dataplane.memory_mib, or free hugepages");
 		nexthop_fini();
 		return -ENOMEM;
@@ -70,8 +60,6 @@ void nexthop_fini(void)
 {
 	rte_fib_free(route_fib);
 	route_fib = NULL;
-	rte_fib6_free(route_fib6);
-	route_fib6 = NULL;
 	rte_free(nexthops);
 	nexthops = NULL;
 	free(hop_private);
@@ -217,7 +205,7 @@ uint32_t route_find(const struct net_addr *dst)
 	return route_find_v4(ip);
 }
 
-/* --- one prefix; the libraries clear its host bits --- */
+/* --- one prefix --- */
 
 static bool prefix_valid(const struct net_addr *dst, uint8_t len)
 {
@@ -225,54 +213,51 @@ static bool prefix_valid(const struct net_addr *dst, uint8_t len)
 	       (dst->family == NET_FAMILY_V6 && len <= 128);
 }
 
-static uint32_t prefix_v4(const struct net_addr *dst)
+/* In host order, host bits cleared. */
+static uint32_t prefix_v4(const struct net_addr *dst, uint8_t len)
 {
 	rte_be32_t be;
 
 	memcpy(&be, dst->bytes, sizeof(be));
-	return rte_be_to_cpu_32(be);
+	return rte_be_to_cpu_32(be) & (len == 0 ? 0 : UINT32_MAX << (32 - len));
 }
 
 static int fib_add(const struct net_addr *dst, uint8_t len, uint32_t hop)
 {
 	if (dst->family == NET_FAMILY_V6)
-		return rte_fib6_add(route_fib6, dst->bytes, len, hop);
-	return rte_fib_add(route_fib, prefix_v4(dst), len, hop);
+		return route_v6_set(dst->bytes, len, (uint16_t)hop);
+	return rte_fib_add(route_fib, prefix_v4(dst, len), len, hop);
 }
 
 static int fib_delete(const struct net_addr *dst, uint8_t len)
 {
 	if (dst->family == NET_FAMILY_V6)
-		return rte_fib6_delete(route_fib6, dst->bytes, len);
-	return rte_fib_delete(route_fib, prefix_v4(dst), len);
+		return route_v6_del(dst->bytes, len);
+	return rte_fib_delete(route_fib, prefix_v4(dst, len), len);
 }
 
 uint32_t route_exact(const struct net_addr *dst, uint8_t len)
 {
-	uint64_t hop = NEXTHOP_NONE;
+	uint64_t hop = NEXTHOP_NONE, high, low;
+	struct rte_rib_node *node;
 
 	if (!prefix_valid(dst, len))
 		return NEXTHOP_NONE;
 	if (dst->family == NET_FAMILY_V6) {
-		struct rte_rib6_node *node =
-			rte_rib6_lookup_exact(rte_fib6_get_rib(route_fib6), dst->bytes, len);
-
-		if (node != NULL)
-			rte_rib6_get_nh(node, &hop);
-	} else {
-		struct rte_rib_node *node =
-			rte_rib_lookup_exact(rte_fib_get_rib(route_fib), prefix_v4(dst), len);
-
-		if (node != NULL)
-			rte_rib_get_nh(node, &hop);
+		route_v6_load(dst->bytes, &high, &low);
+		route_v6_mask(len, &high, &low);
+		return route_v6_exact(high, low, len);
 	}
+	node = rte_rib_lookup_exact(rte_fib_get_rib(route_fib), prefix_v4(dst, len), len);
+	if (node != NULL)
+		rte_rib_get_nh(node, &hop);
 	return (uint32_t)hop;
 }
 
 /*
- * rte_fib and rte_fib6 of 22.11 have no RCU: a look-up that overlaps an update may read an
- * entry of a second-level table that is being cleared or reused, and one burst may take the
- * old route or none. Next hops themselves are reused only after a grace period.
+ * rte_fib of 22.11 has no RCU: a look-up that overlaps an update may read an entry of
+ * a second-level table that is being cleared or reused, and one burst may take the old
+ * route or none. Next hops themselves are reused only after a grace period.
  */
 int route_add(const struct net_addr *dst, uint8_t prefix_len, uint32_t hop)
 {

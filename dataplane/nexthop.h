@@ -1,5 +1,5 @@
 /*
- * Where a packet goes: next hops, and the routes (rte_fib) that lead to them.
+ * Where a packet goes: next hops, and the routes (rte_fib, route_v6.h) that lead to them.
  * Local addresses are routes too, so one look-up tells "ours" from "elsewhere".
  * Main writes (from the kernel's tables, see netlink.c), workers read.
  */
@@ -10,9 +10,9 @@
 
 #include <rte_ether.h>
 #include <rte_fib.h>
-#include <rte_fib6.h>
 
 #include "addr.h"
+#include "route_v6.h"
 
 #define NEXTHOPS_MAX 32767 /* rte_fib with 2-byte entries: 15 bits of next hop */
 #define NEXTHOP_NONE 0	   /* index of "no route" */
@@ -44,9 +44,8 @@ struct nexthop {
 };
 static_assert(sizeof(struct nexthop) == 64, "one cache line");
 
-extern struct nexthop *nexthops; /* NEXTHOPS_MAX + 1 slots */
-extern struct rte_fib *route_fib;
-extern struct rte_fib6 *route_fib6;
+extern struct nexthop *nexthops;  /* NEXTHOPS_MAX + 1 slots */
+extern struct rte_fib *route_fib; /* IPv4 */
 
 /** Next hop index for an IPv4 destination (network order); NEXTHOP_NONE if there is no route. Any
  * worker. */
@@ -59,15 +58,10 @@ static inline uint32_t route_find_v4(rte_be32_t dst)
 	return (uint32_t)hop;
 }
 
-/** The same for an IPv6 destination. What is ours is found faster by local_find_v6(). */
+/** The same for an IPv6 destination. */
 static inline uint32_t route_find_v6(const uint8_t dst[16])
 {
-	uint8_t ip[1][RTE_FIB6_IPV6_ADDR_SIZE];
-	uint64_t hop;
-
-	memcpy(ip[0], dst, sizeof(ip[0]));
-	rte_fib6_lookup_bulk(route_fib6, ip, &hop, 1);
-	return (uint32_t)hop;
+	return route_v6_find(dst);
 }
 
 /* --- main thread --- */
