@@ -43,7 +43,8 @@ LIST_HEAD(bucket, datagram);
 
 struct reassembly {
 	uint64_t key[2];
-	uint32_t held, held_max;
+	uint32_t held; /* others read it */
+	uint32_t held_max;
 	struct rte_mbuf *gone;
 	struct datagrams used; /* oldest first */
 	struct datagrams unused;
@@ -121,7 +122,22 @@ struct rte_mbuf *reassembly_gone(struct reassembly *r)
 
 uint32_t reassembly_held(const struct reassembly *r)
 {
-	return r->held;
+	return __atomic_load_n(&r->held, __ATOMIC_RELAXED);
+}
+
+uint32_t reassembly_held_max(const struct reassembly *r)
+{
+	return r->held_max;
+}
+
+size_t reassembly_bytes(void)
+{
+	return sizeof(struct reassembly);
+}
+
+static void held_add(struct reassembly *r, int32_t n)
+{
+	__atomic_store_n(&r->held, r->held + (uint32_t)n, __ATOMIC_RELAXED);
 }
 
 /* Its packets go; it stays and refuses what belongs to it. */
@@ -131,7 +147,7 @@ static void datagram_refuse(struct reassembly *r, struct datagram *d, enum drop_
 
 	while ((m = reassembly_next(&d->first)) != NULL)
 		gone_put(r, m, reason);
-	r->held -= d->fragments;
+	held_add(r, -(int32_t)d->fragments);
 	d->fragments = 0;
 	d->refused = (uint16_t)reason;
 }
@@ -289,7 +305,7 @@ static struct rte_mbuf *datagram_take(struct reassembly *r, struct datagram *d)
 {
 	struct rte_mbuf *first = d->first;
 
-	r->held -= d->fragments;
+	held_add(r, -(int32_t)d->fragments);
 	datagram_del(r, d);
 	return first;
 }
@@ -302,7 +318,7 @@ static void fragment_add(
 	if (verdict == DROP_COUNT)
 		verdict = fragment_take(d, f, m);
 	if (verdict == DROP_COUNT) {
-		r->held++;
+		held_add(r, 1);
 		return;
 	}
 	if (verdict == DROP_FRAG_OVERLAP)

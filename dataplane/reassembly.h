@@ -76,8 +76,10 @@ void reassembly_expire(struct reassembly *r, uint64_t now_ns);
  */
 struct rte_mbuf *reassembly_gone(struct reassembly *r);
 
-/** Packets that wait now. */
+/** Packets that wait now, how many may, and the memory of a table. Any thread. */
 uint32_t reassembly_held(const struct reassembly *r);
+uint32_t reassembly_held_max(const struct reassembly *r);
+size_t reassembly_bytes(void);
 
 struct dataplane_config;
 

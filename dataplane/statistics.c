@@ -20,6 +20,7 @@
 #include "netif.h"
 #include "nexthop.h"
 #include "ports.h"
+#include "reassembly.h"
 #include "source_table.h"
 #include "stream_priv.h"
 #include "worker.h"
@@ -91,6 +92,23 @@ static void pool_set(unsigned int i, const char *name, uint64_t size, uint64_t u
 		snprintf(p->name, sizeof(p->name), "%s", name);
 }
 
+/* Packets that wait for their like, and the large buffers for the whole. */
+static void fragments_refresh(void)
+{
+	uint64_t used = 0, size = 0, bytes = 0;
+
+	for (unsigned int i = 0; i < n_workers; i++) {
+		used += reassembly_held(workers[i].reassembly);
+		size += reassembly_held_max(workers[i].reassembly);
+		bytes += reassembly_bytes();
+	}
+	pool_set(4, "fragment", size, used, bytes);
+	pool_set(5, "datagram", reassembly_pool->size, rte_mempool_in_use_count(reassembly_pool),
+		(uint64_t)reassembly_pool->size *
+			(reassembly_pool->header_size + reassembly_pool->elt_size +
+				reassembly_pool->trailer_size));
+}
+
 static void pools_refresh(void)
 {
 	uint64_t size = 0, used = 0, bytes = 0;
@@ -108,6 +126,7 @@ static void pools_refresh(void)
 		bytes += source_table_bytes(workers[i].sources);
 	}
 	pool_set(3, "source", size, used, bytes);
+	fragments_refresh();
 }
 
 static void port_refresh(uint16_t i)

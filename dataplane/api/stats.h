@@ -89,7 +89,7 @@ struct stats_node {
 
 /** One object pool or table. Writer: dataplane main, about ten times a second. */
 struct stats_pool {
-	char name[API_NODE_NAME_MAX]; /* "mbuf", "flow", "neighbour", "source"; "": unused */
+	char name[API_NODE_NAME_MAX]; /* "mbuf", "flow", "neighbour" ...; "": unused */
 	uint64_t size;
 	uint64_t used;
 	uint64_t bytes; /* memory behind it */
