@@ -185,7 +185,7 @@ static int teardown(void **state)
 
 /* --- cases --- */
 
-static uint8_t data[65536];
+static uint8_t data[65536 + 100]; /* the ping of death is longer than a packet may be */
 
 static unsigned int cut(uint32_t len, uint32_t size, struct piece *out)
 {
