@@ -22,6 +22,7 @@
 #include "cpu_list.h"
 #include "dataplane_config.h"
 #include "flow.h"
+#include "netif.h"
 #include "nexthop.h"
 #include "nodes.h"
 #include "ports.h"
@@ -184,6 +185,7 @@ static int setup(void **state)
 	port_make(0);
 	port_make(1);
 	assert_int_equal(nexthop_init(), 0);
+	assert_int_equal(netif_init(), 0);
 	assert_int_equal(local_init(), 0);
 	assert_int_equal(
 		stream_init(FLOWS, (void *)((char *)stats_region + stats_region->flow_offset)), 0);
