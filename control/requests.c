@@ -7,10 +7,13 @@
 #include "capture_requests.h"
 #include "collect.h"
 #include "heap.h"
+#include "media_session.h"
 #include "show.h"
 
 #define CALLS_DEFAULT 100
 #define CALLS_MAX 100000
+/* Of so many a list tells the media too; of more it would not fit an answer (RPC_QUEUE_MAX). */
+#define CALLS_MEDIA_MAX 1000
 
 static const struct stats *stats_or_fail(struct control *c, struct rpc_call *call)
 {
@@ -86,18 +89,29 @@ static void status(void *ctx, struct rpc_call *call, const json_t *params)
 
 static json_t *ask_calls(struct shard *s, const char *text, unsigned int max)
 {
-	return b2bua_calls_json(shard_b2bua(s), max);
+	return b2bua_calls_json(shard_b2bua(s), max, max <= CALLS_MEDIA_MAX);
+}
+
+/* What the streams count now, and what it means. */
+static void call_live(struct control *c, json_t *call)
+{
+	const struct stats *s = dataplane_link_stats_map(c->link);
+
+	if (s != NULL)
+		show_call_live(s, dataplane_link_stats_bytes(c->link), call);
+	media_json_grade(json_object_get(call, "media"));
 }
 
 static void answer_calls(struct control *c, struct rpc_call *call, json_t *const *results,
 	unsigned int n, unsigned int max)
 {
-	json_t *list = json_array();
+	json_t *list = json_array(), *one;
+	size_t k;
 
 	for (unsigned int i = 0; i < n; i++)
-		for (size_t k = 0; k < json_array_size(results[i]) && json_array_size(list) < max;
-			k++)
+		for (k = 0; k < json_array_size(results[i]) && json_array_size(list) < max; k++)
 			json_array_append(list, json_array_get(results[i], k));
+	json_array_foreach(list, k, one) call_live(c, one);
 	rpc_result(call, json_pack("{s:I, s:o}", "total", (json_int_t)control_calls_active(c),
 				 "calls", list));
 }
@@ -124,13 +138,10 @@ static json_t *ask_call(struct shard *s, const char *id, unsigned int number)
 static void answer_call(struct control *c, struct rpc_call *call, json_t *const *results,
 	unsigned int n, unsigned int number)
 {
-	const struct stats *s = dataplane_link_stats_map(c->link);
-
 	for (unsigned int i = 0; i < n; i++) {
 		if (results[i] == NULL)
 			continue;
-		if (s != NULL)
-			show_call_live(s, dataplane_link_stats_bytes(c->link), results[i]);
+		call_live(c, results[i]);
 		rpc_result(call, json_incref(results[i]));
 		return;
 	}

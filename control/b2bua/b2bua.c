@@ -3,6 +3,7 @@
 
 #include "attach.h"
 #include "b2bua_priv.h"
+#include "log.h"
 #include "route.h"
 
 const char b2bua_product[] = "Sallyport";
@@ -187,6 +188,15 @@ static void on_media_stream_gone(void *ctx, uint64_t call_id, bool refused)
 		b2bua_on_media_gone(ctx, call_id);
 }
 
+static void on_media_silent(void *ctx, uint64_t call_id, unsigned int side, const char *type)
+{
+	const struct call *c = call_find(ctx, call_id);
+
+	if (c != NULL)
+		log_info("media silent call=%s side=%s media=%s", c->name,
+			side == SIDE_CALLER ? "caller" : "callee", type);
+}
+
 static void on_media_closed(void *ctx, uint64_t call_id, const struct media_session *s)
 {
 	struct call *c = call_find(ctx, call_id);
@@ -219,6 +229,7 @@ struct b2bua *b2bua_new(const struct b2bua_env *env)
 	struct media_user media_user = {
 		.on_ready = on_media_ready,
 		.on_stream_gone = on_media_stream_gone,
+		.on_silent = on_media_silent,
 		.on_closed = on_media_closed,
 		.ctx = b,
 	};

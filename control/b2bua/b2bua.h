@@ -64,9 +64,11 @@ void b2bua_stop(struct b2bua *b);
 /**
  * Calls for `sally show calls`: array of {id, state, from, to, from_realm, to_peer, start,
  * duration_ms, ...}.
- * @param max  at most so many. @return new reference, or NULL (out of memory).
+ * @param max    at most so many.
+ * @param media  with the media of each, as b2bua_call_json() has it.
+ * @return new reference, or NULL (out of memory).
  */
-json_t *b2bua_calls_json(const struct b2bua *b, unsigned int max);
+json_t *b2bua_calls_json(const struct b2bua *b, unsigned int max, bool media);
 
 /** One call with both legs, SDP endpoints and streams for `sally show call ID`. @return NULL: no
  * such call. */

@@ -134,9 +134,9 @@ static json_t *call_json(const struct call *c)
 	return o;
 }
 
-json_t *b2bua_calls_json(const struct b2bua *b, unsigned int max)
+json_t *b2bua_calls_json(const struct b2bua *b, unsigned int max, bool media)
 {
-	json_t *all = json_array();
+	json_t *all = json_array(), *o;
 	const struct call *c, *tmp;
 
 	HASH_ITER(hh, b->calls, c, tmp)
@@ -145,7 +145,10 @@ json_t *b2bua_calls_json(const struct b2bua *b, unsigned int max)
 			break;
 		if (c->recorded)
 			continue; /* over; only the last answers are waited for */
-		json_array_append_new(all, call_json(c));
+		o = call_json(c);
+		if (media)
+			json_object_set_new(o, "media", media_json(c));
+		json_array_append_new(all, o);
 		max--;
 	}
 	return all;

@@ -1,6 +1,7 @@
 #include <errno.h>
 
 #include "media_priv.h"
+#include "media_rate.h"
 
 bool media_addr_is_own(const struct config *c, const struct net_addr *a)
 {
@@ -64,6 +65,7 @@ int media_remote_from_sdp(const struct media_session *s, unsigned int side,
 
 	memset(out, 0, sizeof(*out));
 	out->direction = line->direction;
+	out->rtcp_mux = line->rtcp_mux;
 	if (line->kind == SDP_KIND_REFUSED || line->port == 0)
 		return 0;
 	if (addr.family == NET_FAMILY_NONE)
@@ -108,6 +110,28 @@ static bool may_send(const struct media_line *line, unsigned int side)
 	       to->rtp.addr.family != NET_FAMILY_NONE;
 }
 
+/* What `side` may send by what both have said. */
+static void fill_rates(
+	const struct media_line *line, unsigned int side, bool rtcp, struct stream_end *e)
+{
+	const struct sdp_codecs *answer = &line->remote[line->answer_side].codecs;
+	const struct sdp_codecs *offer = &line->remote[!line->answer_side].codecs;
+	const struct sdp_codecs *receiver = &line->remote[!side].codecs;
+	struct media_rates r;
+
+	if (line->kind == SDP_KIND_RTP) {
+		r = media_rate_rtp(answer, offer, receiver, line->rtcp_mux);
+		if (rtcp)
+			r = media_rate_rtcp(&r);
+		else
+			e->clock_hz = answer->clock_hz;
+	} else {
+		r = media_rate_udptl(receiver);
+	}
+	e->packets = r.packets;
+	e->bytes = r.bytes;
+}
+
 static void fill_end(const struct media_session *s, const struct media_line *line,
 	unsigned int side, bool rtcp, struct stream_end *e)
 {
@@ -126,6 +150,16 @@ static void fill_end(const struct media_session *s, const struct media_line *lin
 		e->flags |= STREAM_END_RECEIVE;
 	if (r->learn_port)
 		e->flags |= STREAM_END_LEARN_PORT;
+	fill_rates(line, side, rtcp, e);
+}
+
+static enum stream_kind stream_kind(const struct media_line *line, bool rtcp)
+{
+	if (line->kind != SDP_KIND_RTP)
+		return STREAM_ANY;
+	if (rtcp)
+		return STREAM_RTCP;
+	return line->rtcp_mux ? STREAM_RTP_MUX : STREAM_RTP;
 }
 
 int media_line_apply(struct media_session *s, struct media_line *line)
@@ -138,13 +172,11 @@ int media_line_apply(struct media_session *s, struct media_line *line)
 		bool rtcp = i == 1;
 		int rc;
 
-		if (!on || (rtcp && line->kind != SDP_KIND_RTP)) {
+		if (!on || (rtcp && (line->kind != SDP_KIND_RTP || line->rtcp_mux))) {
 			media_stream_del(&line->stream[i]);
 			continue;
 		}
-		want.kind = rtcp			 ? STREAM_RTCP
-			    : line->kind == SDP_KIND_RTP ? STREAM_RTP
-							 : STREAM_ANY;
+		want.kind = (uint8_t)stream_kind(line, rtcp);
 		fill_end(s, line, 0, rtcp, &want.end[0]);
 		fill_end(s, line, 1, rtcp, &want.end[1]);
 		rc = media_stream_set(&line->stream[i], &want);

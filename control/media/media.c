@@ -69,6 +69,12 @@ static int on_stream_event(struct media *m, const struct rec_stream_event *ev)
 		for (unsigned int i = 0; st == NULL && i < 2; i++)
 			media_orphan_add(m, ev->end[i].realm, &ev->end[i].local);
 		return 0;
+	case REC_STREAM_SILENT:
+		if (ev->latched_end > 1)
+			return -EBADMSG;
+		if (st != NULL)
+			media_stream_silent(st, ev->latched_end);
+		return 0;
 	default: /* REC_STREAM_LATCHED needs no answer */
 		return 0;
 	}
@@ -97,6 +103,7 @@ int media_on_event(struct media *m, const struct record_hdr *rec, size_t len)
 	case REC_STREAM_INFO:
 	case REC_STREAM_GONE:
 	case REC_STREAM_LATCHED:
+	case REC_STREAM_SILENT:
 		if (len != sizeof(ev))
 			return -EBADMSG;
 		memcpy(&ev, rec, sizeof(ev));

@@ -11,6 +11,7 @@
 
 #include "media.h"
 #include "media_session.h"
+#include "sdp_codecs.h"
 #include "ports.h"
 
 enum media_stream_state {
@@ -29,6 +30,7 @@ struct media_stream {
 	unsigned int unanswered;	/* commands without REC_DONE */
 	uint32_t flow[2];		/* statistics index of each direction */
 	struct stream_counts counts[2]; /* sum of what REC_STREAM_GONE told */
+	unsigned int silences[2];	/* REC_STREAM_SILENT */
 	UT_hash_handle hh;		/* media.streams, by id; only while state != STREAM_NONE */
 };
 
@@ -39,7 +41,9 @@ struct media_remote {
 	enum sdp_direction direction;
 	bool wanted; /* an m= line that we relay, port not 0 */
 	bool learn_port;
+	bool rtcp_mux;
 	uint8_t prefix_len;
+	struct sdp_codecs codecs;
 };
 
 #define MEDIA_STREAMS_PER_LINE 2 /* RTP and RTCP; T.38 uses the first */
@@ -52,6 +56,8 @@ struct media_line {
 	uint16_t port[2];	       /* ours towards each side; 0: none taken yet */
 	struct media_remote remote[2]; /* in force */
 	struct media_remote offered;   /* of the unanswered offer */
+	unsigned int answer_side;      /* whose description chose from the other's */
+	bool rtcp_mux;		       /* both want RTCP on the port of RTP */
 	char type[16];		       /* "audio", for people */
 	struct media_stream stream[MEDIA_STREAMS_PER_LINE];
 };
@@ -120,6 +126,8 @@ void media_stream_say(struct media_stream *st);
 /** REC_DONE and REC_STREAM_GONE for it. */
 void media_stream_done(struct media_stream *st, const struct rec_done *done);
 void media_stream_gone(struct media_stream *st, const struct rec_stream_event *ev);
+/** REC_STREAM_SILENT for it. */
+void media_stream_silent(struct media_stream *st, unsigned int side);
 struct media_stream *media_stream_find(struct media *m, uint64_t id);
 
 /* session.c */

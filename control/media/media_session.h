@@ -25,6 +25,8 @@ struct media_user {
 	void (*on_ready)(void *ctx, uint64_t call_id);
 	/** A media stream fell silent and is gone, or the dataplane refused one (`refused`). */
 	void (*on_stream_gone)(void *ctx, uint64_t call_id, bool refused);
+	/** A side of an m= line ("audio") has sent nothing for as long as its realm allows. */
+	void (*on_silent)(void *ctx, uint64_t call_id, unsigned int side, const char *type);
 	/** media_session_end() is through, all counts are in. `s` is freed after this call. */
 	void (*on_closed)(void *ctx, uint64_t call_id, const struct media_session *s);
 	void *ctx;
@@ -89,5 +91,11 @@ void media_session_forget(struct media_session *s);
  * gone). For the CDR and `sally show call`. @return new reference or NULL.
  */
 json_t *media_session_json(const struct media_session *s);
+
+/**
+ * Put "loss_percent" and, for speech, "mos" into each side of such a "media" array: by what is
+ * counted in it now. Any thread.
+ */
+void media_json_grade(json_t *lines);
 
 #endif

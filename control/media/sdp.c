@@ -143,6 +143,8 @@ static void attribute_parse(struct parse_state *st, struct str_view line)
 			st->session_direction = d;
 	} else if (st->media != NULL && sv_eq(name, SV("rtcp")) && value.p != NULL) {
 		rtcp_parse(st->media, value);
+	} else if (st->media != NULL && sv_eq(name, SV("rtcp-mux")) && value.p == NULL) {
+		st->media->rtcp_mux = st->media->kind == SDP_KIND_RTP;
 	}
 }
 

@@ -41,6 +41,7 @@ struct sdp_media {
 	struct net_addr rtcp_addr; /* of a=rtcp; family 0: not given */
 	uint16_t port;		   /* 0: refused or ended */
 	uint16_t rtcp_port;	   /* of a=rtcp; 0: not given */
+	bool rtcp_mux;		   /* RTCP may come to the same port (RFC 5761) */
 	enum sdp_kind kind;
 	enum sdp_direction direction; /* in force: never SDP_DIRECTION_NONE */
 };
@@ -70,6 +71,7 @@ struct sdp_rewrite {
 	struct net_addr origin;		     /* ours, in o= */
 	struct net_addr addr[SDP_MEDIA_MAX]; /* ours for each m= line that is not refused */
 	uint16_t port[SDP_MEDIA_MAX];	     /* ours for each m= line; 0: refuse it */
+	bool rtcp_mux[SDP_MEDIA_MAX];	     /* say a=rtcp-mux */
 	unsigned int n_media;		     /* m= lines to write; in->n_media or fewer */
 };
 

@@ -131,6 +131,8 @@ static void put_media(
 	}
 	put_lines(o, m->lines, 'b');
 	put_lines(o, m->lines, 'a');
+	if (rw->rtcp_mux[i])
+		put(o, "a=rtcp-mux\r\n");
 	put(o, "a=%s\r\n", sdp_direction_name(direction_out(m)));
 }
 

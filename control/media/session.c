@@ -179,9 +179,12 @@ static int read_sdp(const struct media_session *s, unsigned int side, struct str
 {
 	int rc = sdp_parse(text, sdp);
 
-	for (unsigned int i = 0; rc == 0 && i < sdp->n_media; i++)
+	for (unsigned int i = 0; rc == 0 && i < sdp->n_media; i++) {
 		rc = media_remote_from_sdp(s, side, i < s->n_lines ? s->line[i] : NULL,
 			&sdp->media[i], source, &remote[i]);
+		if (rc == 0)
+			sdp_codecs_read(sdp, &sdp->media[i], &remote[i].codecs);
+	}
 	return rc == 0 ? check_usable(sdp, remote) : rc;
 }
 
@@ -203,8 +206,10 @@ int media_session_offer(struct media_session *s, unsigned int side, struct str_v
 	if (rc != 0)
 		goto undo;
 	rw.n_media = sdp.n_media;
-	for (unsigned int i = 0; i < sdp.n_media; i++)
+	for (unsigned int i = 0; i < sdp.n_media; i++) {
 		rw.port[i] = remote[i].wanted ? s->line[i]->port[!side] : 0;
+		rw.rtcp_mux[i] = remote[i].rtcp_mux;
+	}
 	rc = len = describe(s, !side, &sdp, &rw, out, cap);
 	if (len < 0)
 		goto undo;
@@ -250,6 +255,8 @@ int media_session_answer(struct media_session *s, unsigned int side, struct str_
 
 		remote[i].wanted = on;
 		rw.port[i] = on ? line->port[!side] : 0;
+		/* RFC 5761 section 5.1.1: only if both say so. */
+		rw.rtcp_mux[i] = line->offered.rtcp_mux && remote[i].rtcp_mux;
 	}
 	len = describe(s, !side, &sdp, &rw, out, cap);
 	if (len < 0)
@@ -264,6 +271,8 @@ int media_session_answer(struct media_session *s, unsigned int side, struct str_
 		line->kind = line->offered_kind;
 		line->remote[!side] = line->offered;
 		line->remote[side] = remote[i];
+		line->answer_side = side;
+		line->rtcp_mux = rw.rtcp_mux[i];
 		rc = media_line_apply(s, line);
 		if (rc != 0)
 			return rc;

@@ -125,16 +125,39 @@ static bool line_is_held(const struct media_line *line)
 	return false;
 }
 
+static void counts_add(struct stream_counts *sum, const struct stream_counts *c)
+{
+	sum->packets += c->packets;
+	sum->bytes += c->bytes;
+	sum->refused += c->refused;
+	sum->policed += c->policed;
+	sum->lost += c->lost;
+	sum->duplicates += c->duplicates;
+	sum->reordered += c->reordered;
+	sum->late_gaps += c->late_gaps;
+	if (c->packets != 0)
+		sum->jitter_us = c->jitter_us;
+	if (c->jitter_max_us > sum->jitter_max_us)
+		sum->jitter_max_us = c->jitter_max_us;
+}
+
+void media_stream_silent(struct media_stream *st, unsigned int side)
+{
+	struct media_session *s = st->line->session;
+	struct media *m = s->media;
+
+	st->silences[side]++;
+	if (m->user.on_silent != NULL && !s->ending)
+		m->user.on_silent(m->user.ctx, s->call_id, side, st->line->type);
+}
+
 void media_stream_gone(struct media_stream *st, const struct rec_stream_event *ev)
 {
 	struct media_session *s = st->line->session;
 	struct media *m = s->media;
 
-	for (unsigned int i = 0; i < 2; i++) {
-		st->counts[i].packets += ev->counts[i].packets;
-		st->counts[i].bytes += ev->counts[i].bytes;
-		st->counts[i].refused += ev->counts[i].refused;
-	}
+	for (unsigned int i = 0; i < 2; i++)
+		counts_add(&st->counts[i], &ev->counts[i]);
 	/* A delete that we asked for is over with its REC_DONE, which follows. */
 	if (ev->reason != STREAM_GONE_INACTIVE || st->state != STREAM_SET)
 		return;

@@ -328,9 +328,32 @@ static const struct stats_flow *flow_line(const struct stats *s, size_t bytes, j
 	return (const struct stats_flow *)((const char *)s + offset) + index;
 }
 
+/* One side of an m= line: what its flow counts now, onto what earlier ones did. */
+static void side_live(json_t *side, const struct stats_flow *f, uint32_t clock_hz)
+{
+	struct rtp_quality q = rtp_quality_read(&f->quality);
+	double jitter = rtp_quality_jitter_us(q.jitter, clock_hz) / 1000.0;
+	double jitter_max = rtp_quality_jitter_us(q.jitter_max, clock_hz) / 1000.0;
+
+	counter_add(side, "packets", f->packets);
+	counter_add(side, "bytes", f->bytes);
+	counter_add(side, "refused", f->refused);
+	counter_add(side, "policed", f->policed);
+	counter_add(side, "lost", (uint64_t)f->lost + rtp_quality_lost(&q));
+	counter_add(side, "duplicates", q.duplicates);
+	counter_add(side, "reordered", q.reordered);
+	counter_add(side, "late_gaps", q.late_gaps);
+	if (q.received == 0)
+		return;
+	json_object_set_new(side, "jitter_ms", json_real(jitter));
+	if (jitter_max > json_number_value(json_object_get(side, "jitter_max_ms")))
+		json_object_set_new(side, "jitter_max_ms", json_real(jitter_max));
+}
+
 void show_call_live(const struct stats *s, size_t bytes, json_t *call)
 {
 	static const char *const sides[] = {"caller", "callee"};
+	json_int_t clock;
 	json_t *line;
 	size_t i;
 
@@ -338,16 +361,14 @@ void show_call_live(const struct stats *s, size_t bytes, json_t *call)
 	{
 		if (!json_is_true(json_object_get(line, "active")))
 			continue;
+		clock = json_integer_value(json_object_get(line, "clock_hz"));
 		for (size_t n = 0; n < ARRAY_LEN(sides); n++) {
 			json_t *side = json_object_get(line, sides[n]);
 			const struct stats_flow *f = flow_line(
 				s, bytes, json_integer_value(json_object_get(side, "flow")));
 
-			if (f == NULL)
-				continue;
-			counter_add(side, "packets", f->packets);
-			counter_add(side, "bytes", f->bytes);
-			counter_add(side, "refused", f->refused);
+			if (f != NULL)
+				side_live(side, f, (uint32_t)clock);
 		}
 	}
 }

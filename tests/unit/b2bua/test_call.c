@@ -402,7 +402,7 @@ static void test_show(void **state)
 	const char *id;
 
 	lab_establish(&lab, &caller, &callee);
-	calls = b2bua_calls_json(lab.b2bua, 10);
+	calls = b2bua_calls_json(lab.b2bua, 10, true);
 	assert_int_equal(json_array_size(calls), 1);
 	id = json_string_value(json_object_get(json_array_get(calls, 0), "id"));
 	assert_string_equal(json_string_value(json_object_get(json_array_get(calls, 0), "state")),

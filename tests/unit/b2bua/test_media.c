@@ -1,6 +1,8 @@
 /* Media of a call: ports, limits, refusals, and what the dataplane does in between. */
 #include <errno.h>
 
+#include "attach.h"
+
 #include "lab.h"
 
 static struct lab lab;
@@ -144,6 +146,116 @@ static void test_lines_change(void **state)
 	assert_non_null(lab_stream(&lab, STREAM_ANY));
 	caller.cseq = 2;
 	lab_hang_up(&lab, &caller, &callee);
+}
+
+#define MUX "a=rtcp-mux\r\n"
+
+/* RTCP on the port of RTP: only when both say so, and each is told what the other said. */
+static void test_rtcp_mux(void **state)
+{
+	static const struct {
+		const char *offer, *answer;
+		bool mux;
+	} cases[] = {{"", "", false}, {MUX, "", false}, {"", MUX, false}, {MUX, MUX, true}};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char offer[512], answer[512];
+		struct ua caller = ua_caller(&lab, "bob"), callee;
+		const char *invite, *ok;
+
+		snprintf(offer, sizeof(offer), SDP_WITH(C_GOOD, M_GOOD "%s"), cases[i].offer);
+		snprintf(answer, sizeof(answer), "%s%s", INSIDE_SDP, cases[i].answer);
+		ua_request(&caller, "INVITE", 1, offer, NULL);
+		invite = lab_expect(&lab, INSIDE, "INVITE ");
+		assert_int_equal(strstr(invite, MUX) != NULL, cases[i].offer[0] != '\0');
+		callee = ua_callee(&lab, invite);
+		ua_respond(&callee, invite, 200, answer, NULL);
+		ok = lab_expect(&lab, OUTSIDE, "SIP/2.0 200");
+		assert_int_equal(strstr(ok, MUX) != NULL, cases[i].mux);
+		ua_learn(&caller, ok);
+		ua_request(&caller, "ACK", 1, NULL, NULL);
+		lab_expect(&lab, INSIDE, "ACK ");
+		assert_int_equal(lab.n_streams, cases[i].mux ? 1 : 2);
+		assert_int_equal(lab_stream(&lab, STREAM_RTP_MUX) != NULL, cases[i].mux);
+		assert_int_equal(lab_stream(&lab, STREAM_RTCP) != NULL, !cases[i].mux);
+		lab_hang_up(&lab, &caller, &callee);
+		lab_run(&lab, 40000);
+		lab_forget(&lab);
+	}
+}
+
+/* What either may send follows from the answer. */
+static void test_rates(void **state)
+{
+	struct ua caller, callee;
+	const struct lab_stream *st;
+
+	lab_establish(&lab, &caller, &callee);
+	st = lab_stream(&lab, STREAM_RTP);
+	for (unsigned int end = 0; end < 2; end++) {
+		assert_int_equal(st->set.end[end].clock_hz, 8000);
+		/* G.711 of 20 ms is 50 packets of 172 bytes. */
+		assert_in_range(st->set.end[end].packets.rate, 51, 55);
+		assert_in_range(st->set.end[end].bytes.rate, 50 * 172 + 50, 50 * 172 * 105 / 100);
+		assert_in_range(st->set.end[end].bytes.burst, 1720, 2600);
+	}
+	st = lab_stream(&lab, STREAM_RTCP);
+	assert_true(st->set.end[0].packets.rate > 0 && st->set.end[0].bytes.rate > 0);
+	assert_int_equal(st->set.end[0].clock_hz, 0);
+	lab_hang_up(&lab, &caller, &callee);
+}
+
+static const json_t *cdr_side(unsigned int i, const char *side)
+{
+	return json_object_get(json_array_get(json_object_get(lab.cdr[i], "media"), 0), side);
+}
+
+/* Silence and what the dataplane measured are in the CDR. */
+static void test_quality_in_the_cdr(void **state)
+{
+	struct ua caller, callee;
+	const struct lab_stream *st;
+	struct rec_stream_event ev = {
+		.hdr = {.len = sizeof(ev), .type = REC_STREAM_SILENT, .version = API_VERSION},
+		.latched_end = 1};
+
+	lab_establish(&lab, &caller, &callee);
+	st = lab_stream(&lab, STREAM_RTP);
+	ev.id = st->set.id;
+	lab_event(&lab, &ev, sizeof(ev));
+	lab_event(&lab, &ev, sizeof(ev));
+	ev.hdr.type = REC_STREAM_GONE;
+	ev.reason = STREAM_GONE_DELETED;
+	ev.counts[0] = (struct stream_counts){.packets = 892, /* and 100 at the end of the call */
+		.bytes = 892 * 172,
+		.policed = 4,
+		.lost = 10,
+		.duplicates = 2,
+		.reordered = 3,
+		.late_gaps = 5,
+		.jitter_us = 1500,
+		.jitter_max_us = 20250};
+	lab_event(&lab, &ev, sizeof(ev));
+	lab_hang_up(&lab, &caller, &callee);
+	lab_run(&lab, 40000);
+	assert_int_equal(json_integer_value(json_object_get(cdr_side(0, "caller"), "silences")), 0);
+	assert_int_equal(json_integer_value(json_object_get(cdr_side(0, "callee"), "silences")), 2);
+	static const struct {
+		const char *key;
+		int value;
+	} want[] = {{"packets", 992}, {"policed", 4}, {"lost", 10}, {"duplicates", 2},
+		{"reordered", 3}, {"late_gaps", 5}};
+	for (size_t i = 0; i < ARRAY_LEN(want); i++)
+		assert_int_equal(
+			json_integer_value(json_object_get(cdr_side(0, "caller"), want[i].key)),
+			want[i].value);
+	assert_int_equal((int)(1000 * json_real_value(json_object_get(
+					      cdr_side(0, "caller"), "loss_percent"))),
+		1000);
+	assert_in_range((int)(100 * json_real_value(json_object_get(cdr_side(0, "caller"), "mos"))),
+		420, 435);
+	assert_in_range((int)(100 * json_real_value(json_object_get(cdr_side(0, "callee"), "mos"))),
+		439, 441);
 }
 
 static void test_limits(void **state)
@@ -396,6 +508,9 @@ int main(void)
 		CASE(test_answer_refused),
 		CASE(test_other_body),
 		CASE(test_lines),
+		CASE(test_rtcp_mux),
+		CASE(test_rates),
+		CASE(test_quality_in_the_cdr),
 		CASE(test_lines_change),
 		CASE(test_limits),
 		CASE(test_not_routed),

@@ -14,7 +14,6 @@
 
 #include "attach.h"
 #include "boundary.h"
-#include "local_priv.h"
 #include "netif.h"
 #include "nodes_priv.h"
 
@@ -84,13 +83,10 @@ static void listener_make(uint16_t idx, const char *text)
 	a->slots = calloc(65536, sizeof(*a->slots));
 	assert_non_null(a->slots);
 	local_slot_write(idx, 5060, LOCAL_LISTENER, REALM);
-	if (a->addr.family == NET_FAMILY_V6) {
-		assert_int_equal(local_v6_add(idx), 0);
-		return;
-	}
 	hop = nexthop_get(NEXTHOP_LOCAL, PORT, &a->addr, idx);
 	assert_true(hop > 0);
-	assert_int_equal(route_add(&a->addr, 32, (uint32_t)hop), 0);
+	assert_int_equal(
+		route_add(&a->addr, a->addr.family == NET_FAMILY_V6 ? 128 : 32, (uint32_t)hop), 0);
 }
 
 static void worker_make(void)

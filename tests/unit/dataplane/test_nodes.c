@@ -14,7 +14,6 @@
 #include <rte_eal.h>
 
 #include "boundary.h"
-#include "local_priv.h"
 #include "netif.h"
 #include "nodes_priv.h"
 
@@ -100,13 +99,10 @@ static void local_make(uint16_t idx, const char *text, uint16_t netif)
 	assert_int_equal(net_addr_parse((struct str_view){text, strlen(text)}, &a->addr), 0);
 	a->netif = netif;
 	a->used = true;
-	if (a->addr.family == NET_FAMILY_V6) {
-		assert_int_equal(local_v6_add(idx), 0);
-		return;
-	}
 	hop = nexthop_get(NEXTHOP_LOCAL, 0, &a->addr, idx);
 	assert_true(hop > 0);
-	assert_int_equal(route_add(&a->addr, 32, (uint32_t)hop), 0);
+	assert_int_equal(
+		route_add(&a->addr, a->addr.family == NET_FAMILY_V6 ? 128 : 32, (uint32_t)hop), 0);
 }
 
 static int group_setup(void **state)

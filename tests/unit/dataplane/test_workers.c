@@ -26,6 +26,7 @@
 #include "nexthop.h"
 #include "nodes.h"
 #include "ports.h"
+#include "reassembly.h"
 #include "worker.h"
 
 #define WORKERS 2
@@ -193,6 +194,7 @@ static int setup(void **state)
 	realm_make(1, "198.51.100.10", "198.51.100.2");
 	assert_int_equal(nodes_init(), 0);
 	assert_int_equal(worker_prepare(&config), 0);
+	assert_int_equal(reassembly_init(&config), 0);
 	assert_int_equal(worker_start(), 0);
 	return 0;
 }
@@ -202,6 +204,7 @@ static int teardown(void **state)
 	stream_fini();
 	local_fini();
 	nexthop_fini();
+	reassembly_fini();
 	worker_fini();
 	stats_region_fini();
 	return 0;

@@ -308,6 +308,7 @@ static void test_good_configuration(void **state)
 	assert_int_equal(c->realms[1].media[0].port_min, 30000);
 	assert_int_equal(c->realms[1].media[0].port_max, 39999);
 	assert_int_equal(c->realms[0].media_timeout_ms, 60000);
+	assert_int_equal(c->realms[0].media_silent_ms, 10000);
 	assert_int_equal(c->realms[1].media_timeout_ms, 30000);
 	assert_int_equal(c->realms[0].latch_prefix_v4, 32);
 	assert_int_equal(c->realms[1].latch_prefix_v4, 24);

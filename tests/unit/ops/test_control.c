@@ -11,6 +11,7 @@
 
 #include "config_priv.h"
 #include "mailbox.h"
+#include "media_session.h"
 #include "realm_commands.h"
 #include "show.h"
 
@@ -73,7 +74,8 @@ static const char config_text[] =
 	"dataplane: {ports: [{name: a, device: net_null0}, {name: b, device: net_null1}]}\n"
 	"realms:\n"
 	"  - {name: one, port: b, addresses: [192.0.2.1/24, 198.51.100.1/24],\n"
-	"     gateway: 198.51.100.254, sip: [\"192.0.2.1:5060\"], media_timeout_s: 7,\n"
+	"     gateway: 198.51.100.254, sip: [\"192.0.2.1:5060\"], media_timeout_s: 7, "
+	"media_silent_s: 3,\n"
 	"     media: {address: 192.0.2.1, ports: 20000-20099}}\n"
 	"  - {name: two, port: a, vlan: 100, addresses: [203.0.113.1/28, 2001:db8::1/64],\n"
 	"     gateway: [203.0.113.14, fe80::1], nat: never, trust: trusted,\n"
@@ -169,7 +171,7 @@ static void test_realm_commands(void **state)
 			assert_int_equal(cmd.realm.port, 3);
 			assert_int_equal(cmd.realm.vlan, 0);
 			assert_int_equal(cmd.realm.media_idle_ms, 7000);
-			assert_int_equal(cmd.realm.media_silent_ms, 10000);
+			assert_int_equal(cmd.realm.media_silent_ms, 3000);
 			assert_memory_equal(
 				&cmd.realm.police, &c->realms[0].police, sizeof(cmd.realm.police));
 			assert_string_equal(cmd.realm.name, "one");
@@ -309,11 +311,29 @@ static void test_live_counts_of_a_call(void **state)
 	bytes = s->flow_offset + 2 * sizeof(struct stats_flow);
 	flows = (struct stats_flow *)((char *)s + s->flow_offset);
 	flows[1].packets = 40;
-	call = json_pack("{s:[{s:b, s:{s:i, s:i}, s:{s:i, s:i}}]}", "media", "active", 1, "caller",
-		"flow", 1, "packets", 2, "callee", "flow", 2, "packets", 3);
+	flows[1].policed = 3;
+	flows[1].lost = 2;
+	flows[1].quality = (struct rtp_quality){.base_seq = 101,
+		.max_seq = 149,
+		.received = 40,
+		.jitter = 16 * 8,
+		.jitter_max = 16 * 80,
+		.late_gaps = 5};
+	call = json_pack("{s:[{s:s, s:s, s:s, s:i, s:b, s:{s:i, s:i}, s:{s:i, s:i}}]}", "media",
+		"media", "audio", "kind", "rtp", "codec", "PCMU", "clock_hz", 8000, "active", 1,
+		"caller", "flow", 1, "packets", 2, "callee", "flow", 2, "packets", 3);
 	show_call_live(s, bytes, call);
+	media_json_grade(json_object_get(call, "media"));
 	side = json_object_get(json_array_get(json_object_get(call, "media"), 0), "caller");
 	assert_int_equal(json_integer_value(json_object_get(side, "packets")), 42);
+	assert_int_equal(json_integer_value(json_object_get(side, "policed")), 3);
+	assert_int_equal(json_integer_value(json_object_get(side, "lost")), 2 + 9);
+	assert_int_equal(json_integer_value(json_object_get(side, "late_gaps")), 5);
+	assert_int_equal((int)(10 * json_real_value(json_object_get(side, "jitter_ms"))), 10);
+	assert_int_equal((int)(10 * json_real_value(json_object_get(side, "jitter_max_ms"))), 100);
+	/* 11 of 53 */
+	assert_int_equal((int)(10 * json_real_value(json_object_get(side, "loss_percent"))), 207);
+	assert_in_range((int)(10 * json_real_value(json_object_get(side, "mos"))), 20, 30);
 	side = json_object_get(json_array_get(json_object_get(call, "media"), 0), "callee");
 	assert_int_equal(json_integer_value(json_object_get(side, "packets")), 3); /* outside */
 	json_decref(call);
