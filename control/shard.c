@@ -123,7 +123,17 @@ static int calls_init(struct shard *s)
 		.cdr_ctx = s->env.cdr,
 	};
 
+	const struct reputation_env reputation_env = {
+		.config = c,
+		.key = {s->env.keys.hash[0], s->env.keys.hash[1]},
+		.send = shard_command,
+		.ctx = s,
+	};
+
 	timers_init(&s->timers, shard_clock_ms());
+	env.reputation = s->reputation = reputation_new(&reputation_env);
+	if (s->reputation == NULL)
+		return -ENOMEM;
 	s->media = media_new(&media_env);
 	if (s->media == NULL)
 		return -ENOMEM;
@@ -136,6 +146,7 @@ static void shard_release(struct shard *s)
 {
 	b2bua_free(s->b2bua);
 	media_free(s->media);
+	reputation_free(s->reputation);
 	timers_fini(&s->timers);
 	loop_fini(s);
 	free(s);
@@ -215,6 +226,7 @@ static void do_attach(void *owner, void *arg)
 	s->group = g;
 	s->workers = session->workers;
 	media_on_attach(s->media);
+	reputation_on_attach(s->reputation, s->timers.now_ms);
 }
 
 int shard_attach(struct shard *s, struct attach_session *session)
@@ -283,6 +295,33 @@ int shard_media_event(struct shard *s, const struct record_hdr *rec, size_t len)
 	return rc;
 }
 
+struct forget_mail {
+	struct net_endpoint source;
+	uint16_t realm;
+};
+
+static void do_forget_source(void *owner, void *arg)
+{
+	struct forget_mail *mail = arg;
+
+	reputation_forget(((struct shard *)owner)->reputation, mail->realm, &mail->source);
+	free(mail);
+}
+
+int shard_forget_source(struct shard *s, uint16_t realm, const struct net_endpoint *source)
+{
+	struct forget_mail *mail = malloc(sizeof(*mail));
+	int rc;
+
+	if (mail == NULL)
+		return -ENOMEM;
+	*mail = (struct forget_mail){.source = *source, .realm = realm};
+	rc = shard_post(s, do_forget_source, mail);
+	if (rc < 0)
+		free(mail);
+	return rc;
+}
+
 static void do_drain(void *owner, void *arg)
 {
 	b2bua_drain(((struct shard *)owner)->b2bua);
@@ -313,6 +352,7 @@ json_t *shard_counters(struct shard *s)
 	const struct b2bua_stats *b = b2bua_get_stats(s->b2bua);
 	const struct txn_stats *t = txn_layer_stats(b2bua_txn_layer(s->b2bua));
 	const struct media_stats *m = media_get_stats(s->media);
+	const struct reputation_stats *r = reputation_get_stats(s->reputation);
 	const struct shard_counts *c = &s->counts;
 	const struct {
 		const char *name;
@@ -345,6 +385,12 @@ json_t *shard_counters(struct shard *s)
 		{"media_ports_used", m->ports_used},
 		{"media_ports_exhausted", m->ports_exhausted},
 		{"media_commands_failed", m->commands_failed},
+		{"sources_trusted", r->trusted},
+		{"sources_demoted", r->demoted},
+		{"sources_denied", r->denied},
+		{"sources_unsent", r->unsent},
+		{"sources_evicted", r->evicted},
+		{"sources_refused", c->source_commands_failed},
 		{"shard_messages_in", c->messages_in},
 		{"shard_messages_out", c->messages_out},
 		{"shard_messages_lost", c->messages_lost},

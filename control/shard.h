@@ -13,6 +13,7 @@
 #include "cdr_file.h"
 #include "config.h"
 #include "mailbox.h"
+#include "reputation.h"
 
 struct shard;
 
@@ -57,6 +58,8 @@ int shard_media_event(struct shard *s, const struct record_hdr *rec, size_t len)
 
 /** Refuse new calls. */
 int shard_drain(struct shard *s);
+/** The operator decided about a source: shards forget it. @param realm  or API_REALM_ANY. */
+int shard_forget_source(struct shard *s, uint16_t realm, const struct net_endpoint *source);
 /** Hang up every call. */
 int shard_stop_calls(struct shard *s);
 

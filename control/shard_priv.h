@@ -21,6 +21,7 @@ struct shard_counts {
 	uint64_t records_malformed;
 	uint64_t events_in;
 	uint64_t commands_out;
+	uint64_t source_commands_failed;
 	uint64_t turns;
 };
 
@@ -34,6 +35,7 @@ struct shard {
 	struct timers timers;
 	struct media *media;
 	struct b2bua *b2bua;
+	struct reputation *reputation;
 	struct attach_group *group; /* NULL: no dataplane */
 	unsigned int workers;	    /* of the attached dataplane */
 	uint64_t too_long_logged_ms;

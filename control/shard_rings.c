@@ -91,6 +91,20 @@ static bool up_poll(struct shard *s, struct ring *up)
 	return n == SHARD_BURST;
 }
 
+/* Answers to what reputation said. @return true if this record is one. */
+static bool source_event_take(struct shard *s, const struct record_hdr *rec, size_t len)
+{
+	struct rec_done done;
+
+	if (rec->type != REC_DONE || len != sizeof(done))
+		return false;
+	memcpy(&done, rec, sizeof(done));
+	if (done.command != REC_SOURCE_SET)
+		return false;
+	s->counts.source_commands_failed += done.status != 0;
+	return true;
+}
+
 static bool event_poll(struct shard *s, struct ring *event)
 {
 	_Alignas(8) uint8_t buf[API_RECORD_MAX];
@@ -102,8 +116,11 @@ static bool event_poll(struct shard *s, struct ring *event)
 
 		if (len == 0)
 			break;
-		if (len < 0 || rec->version != API_VERSION ||
-			media_on_event(s->media, rec, (size_t)len) < 0)
+		if (len < 0 || rec->version != API_VERSION)
+			s->counts.records_malformed++;
+		else if (source_event_take(s, rec, (size_t)len))
+			s->counts.events_in++;
+		else if (media_on_event(s->media, rec, (size_t)len) < 0)
 			s->counts.records_malformed++;
 		else
 			s->counts.events_in++;

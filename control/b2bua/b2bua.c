@@ -4,6 +4,7 @@
 #include "attach.h"
 #include "b2bua_priv.h"
 #include "log.h"
+#include "reputation.h"
 #include "route.h"
 
 const char b2bua_product[] = "Sallyport";
@@ -162,6 +163,65 @@ static void on_stray_response(void *ctx, struct sip_msg *resp)
 		invite_on_response(l, NULL, resp);
 }
 
+/* --- what sources are thought of --- */
+
+/* A busy or silent callee, a cancelled or shed call says nothing about the caller; that there is
+ * no such user, method or service does. */
+static enum reputation_event answer_event(const struct sip_msg *req, unsigned int status)
+{
+	if (req->idx.error != SIP_SCAN_NONE)
+		return REPUTATION_MALFORMED;
+	if (status < 300)
+		return req->idx.method == SIP_INVITE ? REPUTATION_NEUTRAL : REPUTATION_PROBE;
+	switch (status) {
+	case 401: /* the challenge that everybody gets */
+	case 407:
+	case 408:
+	case 480:
+	case 486:
+	case 487:
+	case 488:
+	case 491:
+		return REPUTATION_NEUTRAL;
+	default:
+		return status < 500 && status >= 400 ? REPUTATION_FAILURE : REPUTATION_NEUTRAL;
+	}
+}
+
+/* Whom it was for: the user of the Request-URI, else of To (a REGISTER has it there). */
+static struct str_view asked_user(const struct sip_msg *req)
+{
+	struct sip_name_addr to;
+	struct sip_uri uri;
+
+	if (sip_uri_parse(sip_msg_view(req, req->idx.uri), &uri) == 0 && uri.user.len > 0)
+		return uri.user;
+	if (sip_name_addr_parse(sip_msg_header(req, SIP_HDR_TO, 0), &to) == 0 && !to.star &&
+		sip_uri_parse(to.uri, &uri) == 0)
+		return uri.user;
+	return (struct str_view){NULL, 0};
+}
+
+static void on_answered(void *ctx, const struct sip_msg *req, unsigned int status)
+{
+	struct b2bua *b = ctx;
+	struct str_view user = {NULL, 0};
+
+	if (b->env.reputation == NULL)
+		return;
+	if (req->idx.error == SIP_SCAN_NONE)
+		user = asked_user(req);
+	reputation_note(b->env.reputation, b->env.timers->now_ms, req->path.realm,
+		&req->path.remote, answer_event(req, status), user);
+}
+
+void b2bua_note_success(struct b2bua *b, const struct sip_msg *ack)
+{
+	if (b->env.reputation != NULL)
+		reputation_note(b->env.reputation, b->env.timers->now_ms, ack->path.realm,
+			&ack->path.remote, REPUTATION_CALL, (struct str_view){NULL, 0});
+}
+
 /* --- media --- */
 
 static void on_media_ready(void *ctx, uint64_t call_id)
@@ -224,6 +284,7 @@ struct b2bua *b2bua_new(const struct b2bua_env *env)
 		.on_cancel = on_cancel,
 		.on_server_end = on_server_end,
 		.on_stray_response = on_stray_response,
+		.on_answered = on_answered,
 		.ctx = b,
 	};
 	struct media_user media_user = {

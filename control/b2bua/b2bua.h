@@ -16,6 +16,7 @@
 struct b2bua;
 
 struct b2bua_limits;
+struct reputation;
 
 struct b2bua_env {
 	const struct config *config;
@@ -29,6 +30,7 @@ struct b2bua_env {
 	/** Write one finished call; the object is borrowed. NULL: none. */
 	void (*cdr)(void *ctx, const json_t *record);
 	void *cdr_ctx;
+	struct reputation *reputation; /* hears how sources behave; NULL: nobody does */
 };
 
 struct b2bua_stats {

@@ -180,6 +180,8 @@ const struct net_endpoint *b2bua_listener(
 	const struct b2bua *b, uint16_t realm, unsigned int family);
 /** Final answer without a body, with Allow or Retry-After where the status wants it. */
 void b2bua_reply(struct b2bua *b, struct server_txn *txn, unsigned int status);
+/** The ACK to the 2xx of a call came from where its INVITE came from: the address is real. */
+void b2bua_note_success(struct b2bua *b, const struct sip_msg *ack);
 /** UTC milliseconds. */
 int64_t b2bua_utc_ms(void);
 /** Replace an owned string. @return 0 or -ENOMEM (the old one stays). */

@@ -250,6 +250,9 @@ void exchange_on_ack(struct leg *l, const struct sip_msg *ack)
 	timer_cancel(c->b->env.timers, &ex->timer);
 	if (ex->delayed_offer)
 		good = pass_answer(c, ack);
+	/* Our tag came back, so that it went there: no forged source can do this. */
+	if (ex->initial && good && net_addr_eq(&ack->path.remote.addr, &l->source.addr))
+		b2bua_note_success(c->b, ack);
 	exchange_over(c);
 	if (c->state == CALL_ANSWERED)
 		c->state = CALL_ESTABLISHED;

@@ -148,6 +148,7 @@ static int final(struct server_txn *t, struct str_view response)
 {
 	int rc;
 
+	txn_answered(t->layer, t->request, status_of(response));
 	t->state = SERVER_COMPLETED;
 	rc = first_response(t, response);
 	/* timer J */
@@ -159,6 +160,7 @@ static int invite_accept(struct server_txn *t, struct str_view response)
 {
 	int rc;
 
+	txn_answered(t->layer, t->request, status_of(response));
 	t->state = SERVER_ACCEPTED;
 	rc = first_response(t, response);
 	arm_end(t, TXN_TIMEOUT_MS, false); /* timer L */
@@ -175,6 +177,7 @@ static int invite_fail(struct server_txn *t, struct str_view response)
 {
 	int rc;
 
+	txn_answered(t->layer, t->request, status_of(response));
 	t->state = SERVER_COMPLETED;
 	rc = first_response(t, response);
 	/* Timer H; nobody owes an ACK for what may have gone to a stranger. */

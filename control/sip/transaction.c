@@ -51,6 +51,13 @@ int txn_send(struct txn_layer *l, const struct sip_path *path, struct str_view m
 	return -EIO;
 }
 
+void txn_answered(struct txn_layer *l, const struct sip_msg *req, unsigned int status)
+{
+	if (l->user.on_answered != NULL && !req->idx.has_to_tag && req->idx.method != SIP_ACK &&
+		req->idx.method != SIP_CANCEL)
+		l->user.on_answered(l->user.ctx, req, status);
+}
+
 /* --- answers without state --- */
 
 static bool is_supported(struct str_view tag)
@@ -104,6 +111,7 @@ static void refuse(
 	char tag[TXN_TAG_LEN + 1];
 	int len;
 
+	txn_answered(l, req, status);
 	txn_answer_tag(l, req, tag);
 	sip_writer_init(&w, l->scratch, sizeof(l->scratch) - 1);
 	sip_response_start(&w, req, status, reason, (struct str_view){tag, sizeof(tag) - 1});
@@ -139,6 +147,7 @@ static void refuse_faulty(struct txn_layer *l, const struct sip_msg *req)
 
 	if (verdict.status == 0 || req->idx.method == SIP_ACK || req->idx.method_text.len == 0) {
 		l->stats.ignored++;
+		txn_answered(l, req, 0);
 		return;
 	}
 	if (verdict.status == 400)

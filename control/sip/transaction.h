@@ -49,6 +49,11 @@ struct txn_user {
 	/** A response that matches no client transaction: a 2xx to INVITE may be a retransmission.
 	 */
 	void (*on_stray_response)(void *ctx, struct sip_msg *resp);
+	/**
+	 * A request outside of any dialog got its final answer, from the user or the layer; status
+	 * 0: it was too faulty to be answered. Not for ACK and CANCEL. May be NULL.
+	 */
+	void (*on_answered)(void *ctx, const struct sip_msg *req, unsigned int status);
 	void *ctx;
 	uint64_t lane[2]; /* key of the tags that the layer makes (lane.h) */
 };

@@ -119,6 +119,9 @@ static inline uint64_t txn_linger_ms(const struct sip_path *path, uint64_t ms)
 	return txn_reliable(path) ? 0 : ms;
 }
 
+/** Tell the user how a request fared, if it is one that makes or needs no dialog. */
+void txn_answered(struct txn_layer *l, const struct sip_msg *req, unsigned int status);
+
 /** Send and count. @return 0 or -EIO. */
 int txn_send(struct txn_layer *l, const struct sip_path *path, struct str_view msg);
 

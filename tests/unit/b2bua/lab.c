@@ -288,6 +288,18 @@ void lab_stream_silent(struct lab *l, unsigned int kind)
 	fail_msg("no such stream");
 }
 
+static int source_take(void *ctx, struct cmd_hdr *cmd, size_t len)
+{
+	struct lab *l = ctx;
+
+	l->busy = true;
+	assert_int_equal(len, sizeof(l->told[0]));
+	assert_true(l->n_told < ARRAY_LEN(l->told));
+	memcpy(&l->told[l->n_told++], cmd, len);
+	l->busy = false;
+	return 0;
+}
+
 static void take_cdr(void *ctx, const json_t *record)
 {
 	struct lab *l = ctx;
@@ -347,6 +359,9 @@ void lab_init(struct lab *l)
 		.cdr_ctx = l,
 	};
 
+	const struct reputation_env reputation_env = {
+		.config = &l->config, .key = {5, 6}, .send = source_take, .ctx = l};
+
 	memset(l, 0, sizeof(*l));
 	make_realm(l, OUTSIDE, "access", "192.0.2.1", "2001:db8:1::1");
 	make_realm(l, INSIDE, "core", "10.0.0.1", "2001:db8:2::1");
@@ -373,6 +388,8 @@ void lab_init(struct lab *l)
 	env.media = l->media;
 	env.limits = l->limits = b2bua_limits_new(&l->config);
 	assert_non_null(l->limits);
+	env.reputation = l->reputation = reputation_new(&reputation_env);
+	assert_non_null(l->reputation);
 	l->b2bua = b2bua_new(&env);
 	assert_non_null(l->b2bua);
 }
@@ -399,6 +416,7 @@ void lab_fini(struct lab *l)
 	assert_int_equal(timers_next_ms(&l->timers), UINT64_MAX);
 	b2bua_free(l->b2bua);
 	b2bua_limits_free(l->limits);
+	reputation_free(l->reputation);
 	media_free(l->media);
 	timers_fini(&l->timers);
 	lab_forget(l);

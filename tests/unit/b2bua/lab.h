@@ -17,6 +17,7 @@
 
 #include "b2bua.h"
 #include "records.h"
+#include "reputation.h"
 
 #define OUTSIDE 0
 #define INSIDE 1
@@ -65,6 +66,9 @@ struct lab {
 	struct media *media;
 	struct b2bua *b2bua;
 	struct b2bua_limits *limits;
+	struct reputation *reputation;
+	struct rec_source_set told[64]; /* of sources, by reputation */
+	unsigned int n_told;
 	struct lab_msg msg[LAB_MSGS_MAX];
 	unsigned int n_msgs;
 	struct lab_stream stream[LAB_STREAMS_MAX];

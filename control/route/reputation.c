@@ -1,0 +1,363 @@
+/* What a shard makes of the behaviour of sources: counting, judging, telling the fast path. */
+#include "reputation.h"
+#include "route.h"
+#include "siphash.h"
+
+#define WAYS 8 /* places that a source may have in the table */
+#define SETS (REPUTATION_ENTRIES / WAYS)
+
+/* The users seen in a window: one bit each by a keyed hash. At the few that matter collisions are
+ * rare (linear counting at less than a tenth full), and they only make the count smaller. */
+#define USER_WORDS 4
+
+struct entry {
+	struct net_endpoint source; /* port 0: the address */
+	uint16_t realm;
+	bool used;
+	uint8_t denials;			      /* in a row */
+	uint8_t reason;				      /* of the state */
+	uint32_t requests, failures, malformed, auth; /* in this window */
+	uint64_t window_ms;			      /* its begin */
+	uint64_t last_ms;			      /* of anything */
+	uint64_t success_ms;			      /* of a call; 0: none */
+	uint64_t trusted_until_ms, denied_until_ms;   /* as told to the fast path */
+	uint64_t users[USER_WORDS];
+	uint64_t ports; /* of an address, likewise */
+};
+
+struct reputation {
+	struct reputation_env env;
+	struct reputation_stats stats;
+	struct source_log log;
+	struct entry table[SETS][WAYS];
+};
+
+struct reputation *reputation_new(const struct reputation_env *env)
+{
+	struct reputation *r = calloc(1, sizeof(*r));
+
+	if (r != NULL)
+		r->env = *env;
+	return r;
+}
+
+void reputation_free(struct reputation *r)
+{
+	free(r);
+}
+
+const struct reputation_stats *reputation_get_stats(const struct reputation *r)
+{
+	return &r->stats;
+}
+
+/* First of what is hashed, so that one kind is never taken for another. */
+enum hash_kind { HASH_SOURCE, HASH_USER, HASH_PORT };
+
+static uint64_t hash(const struct reputation *r, enum hash_kind kind, uint16_t realm,
+	const void *data, size_t len)
+{
+	uint64_t v[4], word;
+	size_t at, n;
+
+	siphash_init(v, r->env.key);
+	siphash_word(v, (uint64_t)kind << 56 | (uint64_t)realm << 40 | len, 2);
+	for (at = 0; at < len; at += n) {
+		n = len - at < sizeof(word) ? len - at : sizeof(word);
+		word = 0;
+		memcpy(&word, (const char *)data + at, n);
+		siphash_word(v, word, 2);
+	}
+	v[2] ^= 0xff;
+	siphash_rounds(v, 4);
+	return siphash_fold(v);
+}
+
+/* --- the table --- */
+
+static bool is_held(const struct entry *e, uint64_t now_ms)
+{
+	return e->trusted_until_ms > now_ms || e->denied_until_ms > now_ms;
+}
+
+/* The one to give up: free, else the longest unheard of that holds nothing, else of all. */
+static bool is_older(const struct entry *a, const struct entry *b, uint64_t now_ms)
+{
+	if (a->used != b->used)
+		return !a->used;
+	if (is_held(a, now_ms) != is_held(b, now_ms))
+		return !is_held(a, now_ms);
+	return a->last_ms < b->last_ms;
+}
+
+static struct entry *entry_get(struct reputation *r, uint64_t now_ms, uint16_t realm,
+	const struct net_addr *addr, uint16_t port)
+{
+	const struct net_endpoint source = {.addr = *addr, .port = port};
+	uint64_t set = hash(r, HASH_SOURCE, realm, &source, sizeof(source)) % SETS;
+	struct entry *e = r->table[set], *old = e;
+
+	for (unsigned int i = 0; i < WAYS; i++) {
+		if (e[i].used && e[i].realm == realm && net_endpoint_eq(&e[i].source, &source)) {
+			e[i].last_ms = now_ms;
+			return &e[i];
+		}
+		if (is_older(&e[i], old, now_ms))
+			old = &e[i];
+	}
+	r->stats.evicted += old->used && now_ms - old->last_ms < REPUTATION_WINDOW_MS;
+	*old = (struct entry){
+		.used = true,
+		.source = source,
+		.realm = realm,
+		.window_ms = now_ms,
+		.last_ms = now_ms,
+	};
+	return old;
+}
+
+static void window_clear(struct entry *e, uint64_t now_ms)
+{
+	e->window_ms = now_ms;
+	e->requests = e->failures = e->malformed = e->auth = 0;
+	memset(e->users, 0, sizeof(e->users));
+	e->ports = 0;
+}
+
+static unsigned int users_seen(const struct entry *e)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < USER_WORDS; i++)
+		n += (unsigned int)__builtin_popcountll(e->users[i]);
+	return n;
+}
+
+/* --- telling the fast path --- */
+
+static bool is_listed(const struct reputation *r, const struct entry *e)
+{
+	const struct config_realm *realm = &r->env.config->realms[e->realm];
+
+	if (route_peer_find(r->env.config, e->realm, &e->source) != ROUTE_PEER_NONE)
+		return true;
+	for (unsigned int i = 0; i < realm->n_permit; i++)
+		if (net_addr_in_prefix(
+			    &e->source.addr, &realm->permit[i].addr, realm->permit[i].len))
+			return true;
+	return false;
+}
+
+/* @return false when it could not be said. */
+static bool tell(struct reputation *r, const struct entry *e, enum source_class class,
+	enum source_reason reason, uint64_t seconds)
+{
+	struct rec_source_set rec = {
+		.cmd.hdr.type = REC_SOURCE_SET,
+		.source = e->source,
+		.realm = e->realm,
+		.source_class = (uint8_t) class,
+		.reason = (uint8_t)reason,
+		.seconds = (uint32_t)seconds,
+	};
+
+	if (r->env.send(r->env.ctx, &rec.cmd, sizeof(rec)) == 0)
+		return true;
+	r->stats.unsent++;
+	return false;
+}
+
+static void log_it(struct reputation *r, const struct entry *e, uint64_t now_ms,
+	enum source_class class, uint64_t seconds)
+{
+	const struct rec_source_event event = {
+		.source = e->source,
+		.realm = e->realm,
+		.source_class = (uint8_t) class,
+		.reason = e->reason,
+		.seconds = (uint32_t)seconds,
+	};
+
+	source_log_put(&r->log, now_ms, r->env.config, "control", &event);
+}
+
+/* Success. Said again only when half of the time is over. */
+static void promote(
+	struct reputation *r, struct entry *e, uint64_t now_ms, enum source_reason reason)
+{
+	const struct config_realm *realm = &r->env.config->realms[e->realm];
+	uint64_t for_ms = (uint64_t)realm->trusted_s * 1000;
+
+	if (for_ms == 0 || realm->trust == TRUST_TRUSTED || e->denied_until_ms > now_ms ||
+		e->trusted_until_ms > now_ms + for_ms / 2 || is_listed(r, e))
+		return;
+	if (!tell(r, e, SOURCE_TRUSTED, reason, realm->trusted_s))
+		return;
+	e->trusted_until_ms = now_ms + for_ms;
+	e->reason = (uint8_t)reason;
+	r->stats.trusted++;
+}
+
+static void demote(
+	struct reputation *r, struct entry *e, uint64_t now_ms, enum source_reason reason)
+{
+	if (!tell(r, e, SOURCE_UNTRUSTED, reason, 1))
+		return;
+	e->trusted_until_ms = 0;
+	e->reason = (uint8_t)reason;
+	r->stats.demoted++;
+	log_it(r, e, now_ms, SOURCE_UNTRUSTED, 0);
+	window_clear(e, now_ms);
+}
+
+/* Twice as long each time, up to a day; but a forged source could be behind it, so who made a call
+ * lately is denied for the first time's length only. */
+static uint64_t deny_seconds(const struct reputation *r, const struct entry *e, uint64_t now_ms)
+{
+	uint64_t first = r->env.config->realms[e->realm].police.deny_s, s = first;
+	bool known = e->success_ms != 0 && now_ms - e->success_ms < REPUTATION_FORGIVE_MS;
+
+	for (unsigned int i = 0; i < e->denials && !known && s < REPUTATION_DENY_MAX_S; i++)
+		s *= 2;
+	if (s > REPUTATION_DENY_MAX_S)
+		s = REPUTATION_DENY_MAX_S;
+	return s > first ? s : first;
+}
+
+static void deny(struct reputation *r, struct entry *e, uint64_t now_ms, enum source_reason reason)
+{
+	uint64_t seconds;
+
+	if (now_ms - e->denied_until_ms > REPUTATION_FORGIVE_MS)
+		e->denials = 0;
+	seconds = deny_seconds(r, e, now_ms);
+	if (!tell(r, e, SOURCE_DENIED, reason, seconds))
+		return;
+	e->denied_until_ms = now_ms + seconds * 1000;
+	e->reason = (uint8_t)reason;
+	if (e->denials < UINT8_MAX)
+		e->denials++;
+	r->stats.denied++;
+	log_it(r, e, now_ms, SOURCE_DENIED, seconds);
+	window_clear(e, now_ms);
+}
+
+/* --- judging --- */
+
+static uint32_t at_least(uint32_t v, uint32_t min)
+{
+	return v > min ? v : min;
+}
+
+/* @param times  how much more patient than with one source. */
+static enum source_reason judge(const struct realm_police *p, const struct entry *e, uint32_t times)
+{
+	uint32_t failures = times * at_least(p->deny_after / 50, 10);
+	uint32_t malformed = times * at_least(p->deny_after / 10, 20);
+
+	if (e->malformed >= malformed)
+		return SOURCE_REASON_MALFORMED;
+	if (e->auth >= failures)
+		return SOURCE_REASON_AUTH;
+	if (e->failures >= failures && e->failures >= e->requests - e->requests / 5 &&
+		users_seen(e) >= times * REPUTATION_USERS_MIN)
+		return SOURCE_REASON_SCAN;
+	return SOURCE_REASON_NONE;
+}
+
+static void judge_source(struct reputation *r, struct entry *e, uint64_t now_ms)
+{
+	const struct realm_police *p = &r->env.config->realms[e->realm].police;
+	enum source_reason reason;
+
+	if (p->deny_after == 0 || e->denied_until_ms > now_ms)
+		return;
+	reason = judge(p, e, 1);
+	if (reason == SOURCE_REASON_NONE || is_listed(r, e))
+		return;
+	if (e->trusted_until_ms > now_ms)
+		demote(r, e, now_ms, reason);
+	else
+		deny(r, e, now_ms, reason);
+}
+
+static void judge_address(struct reputation *r, struct entry *e, uint64_t now_ms)
+{
+	const struct realm_police *p = &r->env.config->realms[e->realm].police;
+	enum source_reason reason;
+
+	if (p->deny_after == 0 || e->denied_until_ms > now_ms ||
+		__builtin_popcountll(e->ports) < REPUTATION_PORTS_MIN ||
+		(e->success_ms != 0 && now_ms - e->success_ms < REPUTATION_FORGIVE_MS))
+		return;
+	reason = judge(p, e, 2);
+	if (reason != SOURCE_REASON_NONE && !is_listed(r, e))
+		deny(r, e, now_ms, reason);
+}
+
+static void count(const struct reputation *r, struct entry *e, uint64_t now_ms,
+	enum reputation_event event, struct str_view user, uint16_t port)
+{
+	uint64_t h = hash(r, HASH_USER, 0, user.p, user.len);
+	bool bad = event == REPUTATION_FAILURE || event == REPUTATION_PROBE;
+
+	if (now_ms - e->window_ms >= REPUTATION_WINDOW_MS)
+		window_clear(e, now_ms);
+	e->requests++;
+	e->failures += bad;
+	e->malformed += event == REPUTATION_MALFORMED;
+	e->auth += event == REPUTATION_AUTH;
+	if (bad && user.len > 0)
+		e->users[h / 64 % USER_WORDS] |= 1ull << (h % 64);
+	if (bad || event == REPUTATION_MALFORMED || event == REPUTATION_AUTH)
+		e->ports |= 1ull << (hash(r, HASH_PORT, 0, &port, sizeof(port)) % 64);
+	if (event == REPUTATION_CALL || event == REPUTATION_REGISTERED)
+		e->success_ms = now_ms;
+}
+
+void reputation_note(struct reputation *r, uint64_t now_ms, uint16_t realm,
+	const struct net_endpoint *source, enum reputation_event event, struct str_view user)
+{
+	struct entry *e;
+
+	if (realm >= r->env.config->n_realms)
+		return;
+	e = entry_get(r, now_ms, realm, &source->addr, source->port);
+	count(r, e, now_ms, event, user, source->port);
+	if (event == REPUTATION_CALL)
+		promote(r, e, now_ms, SOURCE_REASON_CALL);
+	else if (event == REPUTATION_REGISTERED)
+		promote(r, e, now_ms, SOURCE_REASON_REGISTERED);
+	else
+		judge_source(r, e, now_ms);
+	/* May push the first one out of its set; it is not used any more. */
+	e = entry_get(r, now_ms, realm, &source->addr, 0);
+	count(r, e, now_ms, event, user, source->port);
+	judge_address(r, e, now_ms);
+}
+
+void reputation_forget(struct reputation *r, uint16_t realm, const struct net_endpoint *source)
+{
+	for (unsigned int i = 0; i < REPUTATION_ENTRIES; i++) {
+		struct entry *e = &r->table[i / WAYS][i % WAYS];
+
+		if (e->used && (realm == API_REALM_ANY || e->realm == realm) &&
+			net_addr_eq(&e->source.addr, &source->addr) &&
+			(source->port == 0 || e->source.port == source->port))
+			*e = (struct entry){0};
+	}
+}
+
+void reputation_on_attach(struct reputation *r, uint64_t now_ms)
+{
+	for (unsigned int i = 0; i < REPUTATION_ENTRIES; i++) {
+		const struct entry *e = &r->table[i / WAYS][i % WAYS];
+		bool denied = e->denied_until_ms > now_ms;
+		uint64_t until = denied ? e->denied_until_ms : e->trusted_until_ms;
+
+		if (e->used && until > now_ms &&
+			!tell(r, e, denied ? SOURCE_DENIED : SOURCE_TRUSTED, e->reason,
+				(until - now_ms + 999) / 1000))
+			return;
+	}
+}

@@ -1,0 +1,73 @@
+/*
+ * What a shard has learned of the sources of SIP, by their behaviour alone: who made a call is
+ * trusted for a time; who sends garbage, fails to authenticate, or tries many users of whom
+ * nearly all fail (a scanner, whatever it calls itself) is demoted, then denied. The fast path
+ * is told by the shard's command ring. A fixed table; old entries give way. One thread.
+ *
+ * A source is an address and port; several may stand behind one NAT, so an address as a whole is
+ * denied only when the behaviour comes from many of its ports and no call of it succeeded lately.
+ * Peers of the configuration and permitted prefixes are never denied.
+ */
+#ifndef SALLYPORT_CONTROL_REPUTATION_H
+#define SALLYPORT_CONTROL_REPUTATION_H
+
+#include "config.h"
+#include "sources.h"
+
+#define REPUTATION_ENTRIES 16384 /* sources and addresses a shard remembers: 2.5 MiB */
+#define REPUTATION_WINDOW_MS 60000
+#define REPUTATION_USERS_MIN 8	      /* a scanner tries more than these */
+#define REPUTATION_PORTS_MIN 4	      /* an address misbehaves from more than these */
+#define REPUTATION_FORGIVE_MS 3600000 /* the next denial is a first one again; calls count */
+#define REPUTATION_DENY_MAX_S 86400   /* where doubling ends */
+
+struct reputation;
+
+enum reputation_event {
+	REPUTATION_NEUTRAL,   /* answered, busy, cancelled, shed: counts as a request */
+	REPUTATION_FAILURE,   /* 4xx that says that there is no such thing */
+	REPUTATION_PROBE,     /* answered, but proves nothing: OPTIONS */
+	REPUTATION_MALFORMED, /* not SIP that can be served */
+	REPUTATION_AUTH,      /* wrong credentials */
+	REPUTATION_CALL,      /* a call was answered, and acknowledged from that address */
+	REPUTATION_REGISTERED,
+	REPUTATION_EVENT_COUNT
+};
+
+struct reputation_env {
+	const struct config *config;
+	uint64_t key[2]; /* secret: of the table and the counting of users */
+	/** Put one command on the shard's ring. @return 0 or negative errno. */
+	int (*send)(void *ctx, struct cmd_hdr *cmd, size_t len);
+	void *ctx;
+};
+
+struct reputation_stats {
+	uint64_t trusted, demoted, denied; /* told to the fast path */
+	uint64_t unsent;		   /* could not be told: said at the next occasion */
+	uint64_t evicted;		   /* entries in use that gave way to others */
+};
+
+/** @return NULL when out of memory. Never allocates afterwards. */
+struct reputation *reputation_new(const struct reputation_env *env);
+void reputation_free(struct reputation *r);
+const struct reputation_stats *reputation_get_stats(const struct reputation *r);
+
+/**
+ * Something happened.
+ * @param user  whom a request was for, as written; empty: nobody.
+ */
+void reputation_note(struct reputation *r, uint64_t now_ms, uint16_t realm,
+	const struct net_endpoint *source, enum reputation_event event, struct str_view user);
+
+/**
+ * The operator decided about this source: what was known of it does not count any more.
+ * @param realm  or API_REALM_ANY. @param source  port 0: all of the address.
+ */
+void reputation_forget(struct reputation *r, uint16_t realm, const struct net_endpoint *source);
+
+/** A dataplane is attached, perhaps a new one: say what still holds, as far as the ring takes it.
+ */
+void reputation_on_attach(struct reputation *r, uint64_t now_ms);
+
+#endif

@@ -1,0 +1,159 @@
+/*
+ * From what peers do to what the fast path is told of them: calls that succeed, calls that fail,
+ * scans by any method, garbage. The caller is no configured peer here.
+ */
+#include "lab.h"
+
+#define STRANGER "192.0.2.77"
+
+static struct lab lab;
+
+static int setup(void **state)
+{
+	lab_init(&lab);
+	lab.realms[OUTSIDE].trusted_s = 600;
+	lab.realms[OUTSIDE].police.deny_after = 500;
+	lab.realms[OUTSIDE].police.deny_s = 60;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	lab_fini(&lab);
+	return 0;
+}
+
+static struct ua stranger(const char *user)
+{
+	struct ua u = ua_caller(&lab, user);
+
+	snprintf(u.addr, sizeof(u.addr), "%s:5060", STRANGER);
+	return u;
+}
+
+static void expect_told(enum source_class class, enum source_reason reason, uint16_t port)
+{
+	char text[NET_ADDR_STRLEN];
+
+	assert_int_equal(lab.n_told, 1);
+	assert_string_equal(net_addr_format(&lab.told[0].source.addr, text), STRANGER);
+	assert_int_equal(lab.told[0].source.port, port);
+	assert_int_equal(lab.told[0].realm, OUTSIDE);
+	assert_int_equal(lab.told[0].source_class, class);
+	assert_int_equal(lab.told[0].reason, reason);
+}
+
+/* Up to the 2xx, whose ACK is not sent. */
+static void call_answered(struct ua *caller, struct ua *callee)
+{
+	const char *invite;
+
+	*caller = stranger("bob");
+	ua_request(caller, "INVITE", 1, OUTSIDE_SDP, NULL);
+	invite = lab_expect(&lab, INSIDE, "INVITE ");
+	*callee = ua_callee(&lab, invite);
+	ua_respond(callee, invite, 200, INSIDE_SDP, NULL);
+	lab_expect(&lab, INSIDE, "ACK ");
+	ua_learn(caller, lab_expect(&lab, OUTSIDE, "SIP/2.0 200 OK\r\n"));
+}
+
+static void test_call(void **state)
+{
+	struct ua caller, callee;
+
+	call_answered(&caller, &callee);
+	assert_int_equal(lab.n_told, 0); /* its address is not proven before the ACK */
+	ua_request(&caller, "ACK", 1, NULL, NULL);
+	expect_told(SOURCE_TRUSTED, SOURCE_REASON_CALL, 5060);
+	assert_int_equal(lab.told[0].seconds, 600);
+	lab_hang_up(&lab, &caller, &callee);
+	assert_int_equal(lab.n_told, 1);
+}
+
+static void test_ack_from_elsewhere_proves_nothing(void **state)
+{
+	struct ua caller, callee;
+
+	call_answered(&caller, &callee);
+	snprintf(caller.addr, sizeof(caller.addr), "192.0.2.78:5060");
+	ua_request(&caller, "ACK", 1, NULL, NULL);
+	assert_int_equal(lab.n_told, 0);
+	lab_hang_up(&lab, &caller, &callee);
+}
+
+/* The same scan by every method that scanners use, and calls that just do not come about. */
+static void test_scans(void **state)
+{
+	static const struct {
+		const char *method, *ruri, *to; /* with %u for the user */
+		bool scan;
+	} cases[] = {
+		{"INVITE", "sip:9%u@192.0.2.1", "<sip:9%u@192.0.2.1>", true},
+		{"REGISTER", "sip:192.0.2.1", "<sip:9%u@192.0.2.1>", true},
+		{"OPTIONS", "sip:9%u@192.0.2.1", "<sip:9%u@192.0.2.1>", true},
+		{"MESSAGE", "sip:9%u@192.0.2.1", "<sip:9%u@192.0.2.1>", true},
+		{"OPTIONS", "sip:192.0.2.1", "<sip:192.0.2.1>", false},
+		{"OPTIONS", "sip:alice@192.0.2.1", "<sip:alice@192.0.2.1>", false},
+		{"REGISTER", "sip:192.0.2.1", "<sip:alice@192.0.2.1>", false},
+	};
+
+	for (size_t c = 0; c < ARRAY_LEN(cases); c++) {
+		for (unsigned int i = 0; i < 30; i++) {
+			struct ua u = stranger("x");
+
+			snprintf(u.addr, sizeof(u.addr), "%s:%zu", STRANGER, 6000 + c);
+			snprintf(u.target, sizeof(u.target), cases[c].ruri, i);
+			snprintf(u.to, sizeof(u.to), cases[c].to, i);
+			ua_request(&u, cases[c].method, 1, NULL, NULL);
+		}
+		if (!cases[c].scan) {
+			assert_int_equal(lab.n_told, 0);
+			continue;
+		}
+		expect_told(SOURCE_DENIED, SOURCE_REASON_SCAN, (uint16_t)(6000 + c));
+		assert_int_equal(lab.told[0].seconds, 60);
+		lab.n_told = 0;
+		reputation_forget(lab.reputation, API_REALM_ANY,
+			&(struct net_endpoint){.addr = lab.told[0].source.addr});
+	}
+}
+
+static void test_busy_callees(void **state)
+{
+	for (unsigned int i = 0; i < 30; i++) {
+		struct ua caller = stranger("x"), callee;
+		const char *invite;
+
+		snprintf(caller.target, sizeof(caller.target), "sip:bob%u@192.0.2.1", i);
+		ua_request(&caller, "INVITE", 1, OUTSIDE_SDP, NULL);
+		invite = lab_expect(&lab, INSIDE, "INVITE ");
+		callee = ua_callee(&lab, invite);
+		ua_respond(&callee, invite, 486, NULL, NULL);
+	}
+	assert_int_equal(lab.n_told, 0);
+}
+
+static void test_garbage(void **state)
+{
+	static const char text[] = "INVITE sip:a SIP/2.0\r\nVia: nonsense\r\nFrom: \r\n\r\n";
+
+	for (unsigned int i = 0; i < 49; i++)
+		lab_feed(&lab, OUTSIDE, STRANGER ":5060", text, sizeof(text) - 1);
+	assert_int_equal(lab.n_told, 0);
+	lab_feed(&lab, OUTSIDE, STRANGER ":5060", text, sizeof(text) - 1);
+	expect_told(SOURCE_DENIED, SOURCE_REASON_MALFORMED, 5060);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_call, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_ack_from_elsewhere_proves_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_scans, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_busy_callees, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_garbage, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
