@@ -54,12 +54,35 @@ static int check_prefix(const struct net_addr *a, uint8_t len)
 	return len <= (a->family == NET_FAMILY_V6 ? 128 : 32) ? 0 : -EINVAL;
 }
 
-/* One of ours: known family, not a class that packets may not come from. */
+/* One of ours: known family, its own spelling, not a class that packets may not come from. */
 static int check_own(const struct net_addr *a)
 {
+	struct net_addr plain;
 	int rc = check_addr(a, false);
 
-	return rc < 0 ? rc : net_addr_is_unicast_peer(a) ? 0 : -EINVAL;
+	if (rc < 0)
+		return rc;
+	plain = net_addr_normalise(a);
+	return net_addr_is_unicast_peer(a) && net_addr_eq(&plain, a) ? 0 : -EINVAL;
+}
+
+/* The router of one of our addresses: of its family. IPv6 routers tell their
+ * link-local address, so that one is fine there (RFC 4861 section 4.2). */
+static int check_gateway(const struct net_addr *gateway, const struct net_addr *own)
+{
+	struct net_addr plain;
+	bool link_local;
+	int rc = check_addr(gateway, true);
+
+	if (rc < 0 || gateway->family == NET_FAMILY_NONE)
+		return rc;
+	plain = net_addr_normalise(gateway);
+	link_local =
+		plain.family == NET_FAMILY_V6 && net_addr_class(&plain) == NET_CLASS_LINK_LOCAL;
+	if (plain.family != own->family || !net_addr_eq(&plain, gateway) ||
+		(!link_local && !net_addr_is_unicast_peer(&plain)))
+		return -EINVAL;
+	return net_addr_eq(gateway, own) ? -EINVAL : 0;
 }
 
 /* threats.md row 28: nothing is relayed to loopback, multicast or ourselves, in any spelling. */
@@ -146,11 +169,7 @@ static int run_address_set(const void *rec, uint32_t epoch, uint8_t group, struc
 	if (rc == 0)
 		rc = check_prefix(&r->addr, r->prefix_len);
 	if (rc == 0)
-		rc = check_addr(&r->gateway, true);
-	if (rc == 0 && r->gateway.family != NET_FAMILY_NONE &&
-		(r->gateway.family != r->addr.family || !net_addr_is_unicast_peer(&r->gateway) ||
-			net_addr_eq(&r->gateway, &r->addr)))
-		rc = -EINVAL;
+		rc = check_gateway(&r->gateway, &r->addr);
 	return rc < 0 ? rc : local_address_set(r, epoch);
 }
 

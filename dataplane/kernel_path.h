@@ -11,7 +11,7 @@
 
 /** In pkt_meta.value of an mbuf on worker.to_kernel; meta.port's counters move. */
 enum kernel_job {
-	KERNEL_TWIN,  /* whole frame, to the twin of meta.port */
+	KERNEL_TWIN,  /* whole frame, to the twin of meta.netif, or of meta.port if untagged */
 	KERNEL_GLEAN, /* mbuf starts at the IP header; send by the kernel on netif meta.value2 */
 };
 
@@ -29,6 +29,21 @@ int twin_epoll_add(int epoll_fd);
 /** Drain to_kernel rings and twins once. @return packets moved. Main thread. */
 unsigned int kernel_path_poll(void);
 
+/* vlan_twin.c: the twin of one VLAN is a TAP, whose frames have no tag */
+
+/** Make it for a netif (its name, its port's MAC address and MTU), up. @return 0, or negative
+ * errno with one line logged. */
+int vlan_twin_add(uint16_t netif);
+void vlan_twin_del(uint16_t netif);
+/** Readable when the kernel sent something; -1: none. */
+int vlan_twin_fd(uint16_t netif);
+/** The epoll set that those which come later join. */
+void vlan_twin_epoll(int epoll_fd);
+/** Give the kernel a tagged frame; the mbuf stays the caller's. @return 0 or negative errno. */
+int vlan_twin_send(uint16_t netif, struct rte_mbuf *m);
+/** A frame that the kernel sent, tagged; NULL when there is none (or no buffer). */
+struct rte_mbuf *vlan_twin_receive(uint16_t netif, struct rte_mempool *pool);
+
 /* netlink.c */
 int netlink_init(void);
 void netlink_fini(void);
@@ -43,9 +58,6 @@ int netlink_gateway_add(uint16_t netif, const struct net_addr *gateway);
 int netlink_gateway_del(uint16_t netif, const struct net_addr *gateway);
 /** Ask the kernel to resolve (or confirm) a neighbour: RTM_NEWNEIGH with NTF_USE. */
 int netlink_neighbour_probe(uint16_t netif, const struct net_addr *addr);
-/** Make a VLAN interface on a twin, up. @return 0 or negative errno with one line logged. */
-int netlink_vlan_add(const char *name, unsigned int twin, uint16_t vlan);
-int netlink_vlan_del(const char *name, unsigned int ifindex);
 /** An interface is about to go: forget its neighbours and routes. */
 void netlink_netif_gone(uint16_t netif);
 

@@ -280,6 +280,31 @@ static void local_addr_remove(unsigned int i)
 	(void)local_gateway_update(a->realm);
 }
 
+/*
+ * There is one table of routes for all interfaces, so a prefix can be on one link only: hosts
+ * of an overlapping one would be looked for on the other. What another epoch set is leaving.
+ */
+static bool local_prefix_elsewhere(const struct rec_address_set *r, uint32_t epoch)
+{
+	char text[2][NET_ADDR_STRLEN];
+
+	for (unsigned int i = 0; i < local_addr_top; i++) {
+		const struct local_addr *a = &local_addrs[i];
+		uint8_t len = a->prefix_len < r->prefix_len ? a->prefix_len : r->prefix_len;
+
+		if (!a->used || a->epoch != epoch || a->netif == local_realms[r->realm].netif ||
+			!net_addr_in_prefix(&a->addr, &r->addr, len))
+			continue;
+		log_error("address %s/%u of realm %s refused: its prefix overlaps that of %s/%u on "
+			  "interface %s",
+			net_addr_format(&r->addr, text[0]), r->prefix_len,
+			local_realms[r->realm].name, net_addr_format(&a->addr, text[1]),
+			a->prefix_len, netifs[a->netif].name);
+		return true;
+	}
+	return false;
+}
+
 int local_address_set(const struct rec_address_set *r, uint32_t epoch)
 {
 	struct local_private *p;
@@ -293,6 +318,8 @@ int local_address_set(const struct rec_address_set *r, uint32_t epoch)
 	i = local_addr_find(&r->addr);
 	if (i >= 0 && local_addrs[i].epoch == epoch && local_addrs[i].realm != r->realm)
 		return -EEXIST;
+	if (local_prefix_elsewhere(r, epoch))
+		return -ENOTUNIQ;
 	if (i < 0) {
 		i = local_addr_new(r);
 		created = true;

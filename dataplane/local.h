@@ -109,6 +109,7 @@ static inline uint32_t route_find_realm_v6(const uint8_t dst[16], uint16_t realm
 int local_init(void);
 void local_fini(void);
 int local_realm_set(const struct rec_realm_set *r, uint32_t epoch);
+/** -ENOTUNIQ: the prefix overlaps one on another interface; there is one table of routes. */
 int local_address_set(const struct rec_address_set *r, uint32_t epoch);
 int local_listener_set(const struct rec_listener_set *r, uint32_t epoch);
 int local_media_range_set(const struct rec_media_range_set *r, uint32_t epoch);

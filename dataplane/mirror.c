@@ -1,9 +1,8 @@
 #include <errno.h>
 
-#include <rte_rib.h>
-
 #include "kernel_path.h"
 #include "log.h"
+#include "netif.h"
 #include "netlink_priv.h"
 #include "nexthop.h"
 
@@ -17,13 +16,15 @@
 
 struct mirror_neigh {
 	bool present;	 /* the kernel has it; we hold a reference on the next hop */
-	bool host_route; /* addr/32 leads to it */
+	bool host_route; /* the address alone leads to it */
 	bool stale;
-	bool told; /* in the dump that runs */
+	bool told;    /* in the dump that runs */
+	bool failed;  /* its link address did not answer: another one may take over */
+	bool doubted; /* another one was claimed and ours is being asked: logged once */
 };
 
 struct mirror_entry {
-	uint32_t ip; /* host order */
+	struct net_addr dst;
 	uint8_t len;
 	uint16_t chain; /* next in the bucket or the free list */
 	uint32_t gen;	/* dump that told it last; 0: free */
@@ -62,25 +63,14 @@ void mirror_fini(void)
 	entries = NULL;
 }
 
-static uint32_t host_order(const struct net_addr *a)
+static uint8_t host_len(const struct net_addr *a)
 {
-	rte_be32_t be;
-
-	memcpy(&be, a->bytes, sizeof(be));
-	return rte_be_to_cpu_32(be);
+	return a->family == NET_FAMILY_V4 ? 32 : 128;
 }
 
-/* Next hop of exactly ip/len, NEXTHOP_NONE if it is no route. */
-static uint32_t exact(uint32_t ip, uint8_t len)
+static bool link_local_v6(const struct net_addr *a)
 {
-	uint64_t hop = NEXTHOP_NONE;
-	struct rte_rib_node *node;
-
-	ip &= len == 0 ? 0 : UINT32_MAX << (32 - len);
-	node = rte_rib_lookup_exact(rte_fib_get_rib(route_fib), ip, len);
-	if (node != NULL)
-		rte_rib_get_nh(node, &hop);
-	return (uint32_t)hop;
+	return a->family == NET_FAMILY_V6 && net_addr_class(a) == NET_CLASS_LINK_LOCAL;
 }
 
 /* --- neighbours --- */
@@ -92,10 +82,8 @@ static uint32_t exact(uint32_t ip, uint8_t len)
  */
 static bool on_link(uint16_t netif, const struct net_addr *addr)
 {
-	uint32_t ip = host_order(addr);
-
-	for (uint8_t len = 32; len-- > 0;) {
-		uint32_t hop = exact(ip, len);
+	for (uint8_t len = host_len(addr); len-- > 0;) {
+		uint32_t hop = route_exact(addr, len);
 
 		if (hop != NEXTHOP_NONE)
 			return nexthops[hop].type == NEXTHOP_CONNECTED &&
@@ -107,17 +95,20 @@ static bool on_link(uint16_t netif, const struct net_addr *addr)
 static void host_route_update(uint32_t hop)
 {
 	const struct nexthop *n = &nexthops[hop];
-	uint32_t now = exact(host_order(&n->addr), 32);
-	bool want = on_link(n->netif, &n->addr);
+	uint8_t len = host_len(&n->addr);
+	uint32_t now = route_exact(&n->addr, len);
+	bool want;
 
 	/* An address of ours, or a route that the operator made: not for us to touch. */
 	if (now != NEXTHOP_NONE && now != hop)
 		return;
+	/* A gateway may be link-local, which is an address on every link. */
+	want = !link_local_v6(&n->addr) && on_link(n->netif, &n->addr);
 	if (want && now == NEXTHOP_NONE)
-		neighs[hop].host_route = route_add(&n->addr, 32, hop) == 0;
+		neighs[hop].host_route = route_add(&n->addr, len, hop) == 0;
 	else if (!want && neighs[hop].host_route) {
 		neighs[hop].host_route = false;
-		route_del(&n->addr, 32);
+		route_del(&n->addr, len);
 	}
 }
 
@@ -127,40 +118,85 @@ static bool in_use(uint32_t hop)
 	return nexthops[hop].refs > 1u + neighs[hop].host_route;
 }
 
+/* Forget a neighbour and our reference. */
+static void neighbour_forget(uint32_t hop)
+{
+	const struct net_addr addr = nexthops[hop].addr;
+
+	if (neighs[hop].host_route && route_exact(&addr, host_len(&addr)) == hop)
+		route_del(&addr, host_len(&addr));
+	nexthop_set_link(hop, NULL);
+	neighs[hop] = (struct mirror_neigh){0};
+	nexthop_put(hop);
+}
+
 static void neighbour_lost(uint32_t hop, bool deleted)
 {
 	struct mirror_neigh *m = &neighs[hop];
-	struct net_addr addr = nexthops[hop].addr;
-	uint16_t netif = nexthops[hop].netif;
+	const struct nexthop *n = &nexthops[hop];
 
 	/*
 	 * No answer (in a flood, ARP is what drowns first) says nothing against the address
 	 * that media goes to: it stays while the kernel asks on, and a new one replaces it.
 	 */
-	if (!deleted && in_use(hop) && atomic_load(&nexthops[hop].link) != 0) {
-		netlink_neighbour_probe(netif, &addr);
+	if (!deleted && in_use(hop) && atomic_load(&n->link) != 0) {
+		m->failed = true;
+		netlink_neighbour_probe(n->netif, &n->addr);
 		return;
 	}
+	if (!in_use(hop)) {
+		neighbour_forget(hop);
+		return;
+	}
+	/* Packets go through the kernel until it has the neighbour again. */
 	nexthop_set_link(hop, NULL);
 	m->stale = false;
-	if (in_use(hop)) {
-		/* Packets go through the kernel until it has the neighbour again. */
-		if (deleted)
-			netlink_neighbour_probe(netif, &addr);
-		return;
+	if (deleted)
+		netlink_neighbour_probe(n->netif, &n->addr);
+}
+
+/*
+ * threats.md row 31: the kernel takes a link address from any ARP request or reply and from
+ * any neighbour solicitation or advertisement, asked for or not. Here one that is known stays
+ * until it has failed to answer: the kernel is given it back and told to ask it. A claim that
+ * is true costs the three probes that go without an answer, then the new address is taken.
+ * @return true if the neighbour keeps what it has.
+ */
+static bool neighbour_pinned(
+	uint32_t hop, const struct rte_ether_addr *mac, enum mirror_state state)
+{
+	struct mirror_neigh *m = &neighs[hop];
+	uint64_t link = atomic_load(&nexthops[hop].link);
+	char text[NET_ADDR_STRLEN];
+	struct rte_ether_addr known;
+
+	memcpy(&known, &link, sizeof(known));
+	if (link == 0 || rte_is_same_ether_addr(&known, mac)) {
+		m->doubted = m->doubted && state != MIRROR_REACHABLE;
+		m->failed = m->failed && state != MIRROR_REACHABLE;
+		return false;
 	}
-	if (m->host_route && exact(host_order(&addr), 32) == hop)
-		route_del(&addr, 32);
-	*m = (struct mirror_neigh){0};
-	nexthop_put(hop);
+	/* What the operator writes into the kernel's table is no claim of the network. */
+	if (m->failed || state == MIRROR_PERMANENT) {
+		m->failed = m->doubted = false;
+		return false;
+	}
+	if (!m->doubted)
+		log_warn("a neighbour is claimed by another link address: the known one is asked "
+			 "first address=%s interface=%s",
+			net_addr_format(&nexthops[hop].addr, text),
+			netifs[nexthops[hop].netif].name);
+	m->doubted = true;
+	netlink_neighbour_confirm(nexthops[hop].netif, &nexthops[hop].addr, known.addr_bytes);
+	return true;
 }
 
 void mirror_neighbour(uint16_t netif, const struct net_addr *addr, const struct rte_ether_addr *mac,
-	bool stale, bool deleted)
+	enum mirror_state state)
 {
 	int hop;
 
-	if (addr->family != NET_FAMILY_V4 || !net_addr_is_unicast_peer(addr))
+	if (!net_addr_is_unicast_peer(addr) && !link_local_v6(addr))
 		return;
 	hop = nexthop_get(NEXTHOP_NEIGHBOUR, netif, addr, 0);
 	if (hop < 0) {
@@ -179,10 +215,12 @@ void mirror_neighbour(uint16_t netif, const struct net_addr *addr, const struct 
 	neighs[hop].present = true;
 	neighs[hop].told = true;
 	if (mac == NULL) {
-		neighbour_lost((uint32_t)hop, deleted);
+		neighbour_lost((uint32_t)hop, state == MIRROR_DELETED);
 		return;
 	}
-	neighs[hop].stale = stale;
+	if (neighbour_pinned((uint32_t)hop, mac, state))
+		return;
+	neighs[hop].stale = state == MIRROR_STALE;
 	nexthop_set_link((uint32_t)hop, mac);
 	host_route_update((uint32_t)hop);
 }
@@ -211,19 +249,21 @@ void mirror_keep_alive(void)
 
 /* --- routes --- */
 
-static uint16_t *entry_bucket(uint32_t ip, uint8_t len)
+static uint16_t *entry_bucket(const struct net_addr *dst, uint8_t len)
 {
-	uint32_t h = (ip ^ len) * 0x9e3779b1u;
+	uint64_t h = 0xcbf29ce484222325ull ^ len; /* FNV-1a */
 
-	return &buckets[h >> 16 & (MIRROR_BUCKETS - 1)];
+	for (size_t i = 0; i < sizeof(dst->bytes); i++)
+		h = (h ^ dst->bytes[i]) * 0x100000001b3ull;
+	return &buckets[(h ^ h >> 32 ^ dst->family) & (MIRROR_BUCKETS - 1)];
 }
 
 /* The entry of this prefix, made if need be; 0 when there is no room. */
-static uint16_t entry_get(uint32_t ip, uint8_t len)
+static uint16_t entry_get(const struct net_addr *dst, uint8_t len)
 {
-	uint16_t *bucket = entry_bucket(ip, len), i = *bucket;
+	uint16_t *bucket = entry_bucket(dst, len), i = *bucket;
 
-	while (i != 0 && (entries[i].ip != ip || entries[i].len != len))
+	while (i != 0 && (!net_addr_eq(&entries[i].dst, dst) || entries[i].len != len))
 		i = entries[i].chain;
 	if (i != 0)
 		return i;
@@ -231,14 +271,14 @@ static uint16_t entry_get(uint32_t ip, uint8_t len)
 	if (i == 0)
 		return 0;
 	entry_free = entries[i].chain;
-	entries[i] = (struct mirror_entry){.ip = ip, .len = len, .chain = *bucket};
+	entries[i] = (struct mirror_entry){.dst = *dst, .len = len, .chain = *bucket};
 	*bucket = i;
 	return i;
 }
 
 static void entry_put(uint16_t i)
 {
-	uint16_t *at = entry_bucket(entries[i].ip, entries[i].len);
+	uint16_t *at = entry_bucket(&entries[i].dst, entries[i].len);
 
 	while (*at != i)
 		at = &entries[*at].chain;
@@ -252,19 +292,28 @@ void mirror_routes_begin(void)
 	generation++;
 }
 
+/* What is on every link is no way to anywhere: nobody we send to has such an address. */
+static bool route_wanted(const struct mirror_route *r)
+{
+	enum net_class class = net_addr_class(&r->dst);
+
+	return r->dst.family != NET_FAMILY_NONE && r->len <= host_len(&r->dst) &&
+	       !link_local_v6(&r->dst) && class != NET_CLASS_MULTICAST;
+}
+
 void mirror_route(const struct mirror_route *r)
 {
 	bool link = r->gateway.family == NET_FAMILY_NONE;
-	uint32_t ip = host_order(&r->dst), old;
+	uint32_t old;
 	uint16_t i;
 	int hop;
 
-	if (r->dst.family != NET_FAMILY_V4 || r->len > 32)
+	if (!route_wanted(r))
 		return;
-	i = entry_get(ip, r->len);
+	i = entry_get(&r->dst, r->len);
 	if (i == 0 || entries[i].gen == generation) /* no room; or a better one was told */
 		return;
-	old = exact(ip, r->len);
+	old = route_exact(&r->dst, r->len);
 	if (old != NEXTHOP_NONE && nexthops[old].type == NEXTHOP_LOCAL) {
 		entry_put(i);
 		return;
@@ -288,13 +337,10 @@ void mirror_route(const struct mirror_route *r)
 
 static void route_gone(const struct mirror_entry *e)
 {
-	struct net_addr dst;
-	rte_be32_t be = rte_cpu_to_be_32(e->ip);
-	uint32_t now = exact(e->ip, e->len);
+	uint32_t now = route_exact(&e->dst, e->len);
 
-	dst = net_addr_v4(&be);
 	if (now != NEXTHOP_NONE && nexthops[now].type != NEXTHOP_LOCAL)
-		route_del(&dst, e->len);
+		route_del(&e->dst, e->len);
 }
 
 void mirror_routes_end(void)
@@ -315,21 +361,16 @@ void mirror_routes_end(void)
 void mirror_netif_gone(uint16_t netif)
 {
 	for (unsigned int i = 1; i < MIRROR_ROUTES_MAX; i++) {
-		const struct mirror_entry *e = &entries[i];
+		uint32_t hop = entries[i].gen == 0 ? NEXTHOP_NONE
+						   : route_exact(&entries[i].dst, entries[i].len);
 
-		if (e->gen == 0 || nexthops[exact(e->ip, e->len)].netif != netif ||
-			exact(e->ip, e->len) == NEXTHOP_NONE)
+		if (hop == NEXTHOP_NONE || nexthops[hop].netif != netif)
 			continue;
-		route_gone(e);
+		route_gone(&entries[i]);
 		entry_put((uint16_t)i);
 	}
 	for (uint32_t i = 1; i <= NEXTHOPS_MAX; i++) {
-		if (!neighs[i].present || nexthops[i].netif != netif)
-			continue;
-		if (neighs[i].host_route && exact(host_order(&nexthops[i].addr), 32) == i)
-			route_del(&nexthops[i].addr, 32);
-		nexthop_set_link(i, NULL);
-		neighs[i] = (struct mirror_neigh){0};
-		nexthop_put(i);
+		if (neighs[i].present && nexthops[i].netif == netif)
+			neighbour_forget(i);
 	}
 }

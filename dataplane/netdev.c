@@ -53,6 +53,39 @@ void netdev_sysctl(int version, const char *name, const char *key, const char *v
 		close(fd);
 }
 
+void netdev_sysctls(const char *name)
+{
+	static const struct {
+		int version;
+		const char *key, *value;
+	} rows[] = {
+		{6, "disable_ipv6", "1"},
+		/* Answer for what the interface has, not for what its neighbour has. */
+		{4, "arp_ignore", "1"},
+		/* Nobody becomes a neighbour by telling so; see also mirror.c. */
+		{4, "arp_accept", "0"},
+		{4, "accept_redirects", "0"},
+		{6, "accept_redirects", "0"},
+		{6, "accept_ra", "0"},
+		{6, "autoconf", "0"},
+		{6, "router_solicitations", "0"},
+		/* Neighbour discovery asks from a link-local address: made of the MAC address,
+		 * usable at once. */
+		{6, "addr_gen_mode", "0"},
+		{6, "accept_dad", "0"},
+		{6, "dad_transmits", "0"},
+		{6, "keep_addr_on_down", "1"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		netdev_sysctl(rows[i].version, name, rows[i].key, rows[i].value);
+}
+
+void netdev_ipv6_on(const char *name)
+{
+	netdev_sysctl(6, name, "disable_ipv6", "0");
+}
+
 /* The kernel interface under a port of one of the packet-socket drivers. */
 static bool device_interface(const char *device, const char *driver, char name[IFNAMSIZ])
 {

@@ -7,6 +7,7 @@
 #include "netif.h"
 
 struct netif netifs[NETIFS_MAX];
+uint16_t netif_top;
 _Atomic uint16_t netif_by_tag[API_PORTS_MAX][NETIF_VLANS];
 
 /* VLAN ids 0 and 4095 are none (IEEE 802.1Q table 9-2). */
@@ -20,6 +21,7 @@ static void tag_set(uint16_t port, uint16_t vlan, uint16_t netif)
 int netif_init(void)
 {
 	memset(netifs, 0, sizeof(netifs));
+	netif_top = API_PORTS_MAX;
 	for (uint16_t p = 0; p < API_PORTS_MAX; p++) {
 		const char *name = stats_region->port[p].name;
 
@@ -37,7 +39,8 @@ int netif_init(void)
 
 void netif_fini(void)
 {
-	/* The kernel's VLAN interfaces go with the twin that they are on. */
+	for (uint16_t i = API_PORTS_MAX; i < NETIFS_MAX; i++)
+		vlan_twin_del(i);
 	memset(netifs, 0, sizeof(netifs));
 }
 
@@ -60,7 +63,7 @@ static int vlan_new(uint16_t port, uint16_t vlan)
 			continue;
 		*n = (struct netif){.port = port, .vlan = vlan, .used = true, .refs = 1};
 		vlan_name(n->name, stats_region->port[port].name, vlan);
-		rc = netlink_vlan_add(n->name, netifs[port].ifindex, vlan);
+		rc = vlan_twin_add(i);
 		if (rc < 0) {
 			*n = (struct netif){0};
 			return rc;
@@ -68,6 +71,8 @@ static int vlan_new(uint16_t port, uint16_t vlan)
 		n->ifindex = if_nametoindex(n->name);
 		/* Workers read port and VLAN by the index that this publishes. */
 		tag_set(port, vlan, i);
+		if (i >= netif_top)
+			netif_top = (uint16_t)(i + 1);
 		return i;
 	}
 	return -ENOSPC;
@@ -96,13 +101,13 @@ void netif_put(uint16_t netif)
 	tag_set(n->port, n->vlan, NETIF_NONE);
 	grace_wait(grace_stamp());
 	netlink_netif_gone(netif);
-	netlink_vlan_del(n->name, n->ifindex);
+	vlan_twin_del(netif);
 	*n = (struct netif){0};
 }
 
 int netif_find(unsigned int ifindex)
 {
-	for (uint16_t i = 0; ifindex != 0 && i < NETIFS_MAX; i++) {
+	for (uint16_t i = 0; ifindex != 0 && i < netif_top; i++) {
 		if (netifs[i].used && netifs[i].ifindex == ifindex)
 			return i;
 	}

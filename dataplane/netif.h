@@ -1,7 +1,7 @@
 /*
  * Network interfaces as routes and addresses see them: a port, or one VLAN of a port.
- * Each has a kernel interface: the port's twin, or a VLAN interface on it. Main writes,
- * workers read.
+ * Each has a kernel interface: the port's twin, or a TAP that stands for the VLAN. Main
+ * writes, workers read.
  */
 #ifndef SALLYPORT_NETIF_H
 #define SALLYPORT_NETIF_H
@@ -28,6 +28,8 @@ struct netif {
 };
 
 extern struct netif netifs[NETIFS_MAX];
+/** One past the highest that was ever used. Main only. */
+extern uint16_t netif_top;
 
 /** By port and VLAN tag: index, or NETIF_NONE. */
 extern _Atomic uint16_t netif_by_tag[API_PORTS_MAX][NETIF_VLANS];

@@ -77,31 +77,43 @@ static struct net_addr attr_addr(const struct nlattr *attr, uint8_t family)
 	return (struct net_addr){0};
 }
 
+static enum mirror_state neighbour_state(const struct nlmsghdr *h, uint16_t nud)
+{
+	if (h->nlmsg_type == RTM_DELNEIGH)
+		return MIRROR_DELETED;
+	if ((nud & (NUD_PERMANENT | NUD_NOARP)) != 0)
+		return MIRROR_PERMANENT;
+	if ((nud & NUD_REACHABLE) != 0)
+		return MIRROR_REACHABLE;
+	if ((nud & NUD_STALE) != 0)
+		return MIRROR_STALE;
+	return (nud & (NUD_DELAY | NUD_PROBE)) != 0 ? MIRROR_ASKED : MIRROR_FAILED;
+}
+
 static int on_neighbour(const struct nlmsghdr *h, void *data)
 {
-	const uint16_t valid =
-		NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT | NUD_NOARP;
 	const struct ndmsg *m = mnl_nlmsg_get_payload(h);
 	struct rte_ether_addr mac;
+	enum mirror_state state;
 	struct attrs a = {0};
-	bool known, deleted = h->nlmsg_type == RTM_DELNEIGH;
 	struct net_addr addr;
+	bool known;
 	int netif;
 
 	if (mnl_nlmsg_get_payload_len(h) < sizeof(*m) ||
-		(h->nlmsg_type != RTM_NEWNEIGH && !deleted))
+		(h->nlmsg_type != RTM_NEWNEIGH && h->nlmsg_type != RTM_DELNEIGH))
 		return MNL_CB_OK;
 	netif = netif_find((unsigned int)m->ndm_ifindex);
 	if (netif < 0 || (m->ndm_flags & NTF_PROXY) != 0)
 		return MNL_CB_OK;
 	mnl_attr_parse(h, sizeof(*m), attr_collect, &a);
 	addr = attr_addr(a.at[NDA_DST], m->ndm_family);
-	known = !deleted && (m->ndm_state & valid) != 0 && a.at[NDA_LLADDR] != NULL &&
+	state = neighbour_state(h, m->ndm_state);
+	known = state > MIRROR_FAILED && a.at[NDA_LLADDR] != NULL &&
 		mnl_attr_get_payload_len(a.at[NDA_LLADDR]) == sizeof(mac);
 	if (known)
 		memcpy(&mac, mnl_attr_get_payload(a.at[NDA_LLADDR]), sizeof(mac));
-	mirror_neighbour((uint16_t)netif, &addr, known ? &mac : NULL,
-		(m->ndm_state & NUD_STALE) != 0, deleted);
+	mirror_neighbour((uint16_t)netif, &addr, known ? &mac : NULL, state);
 	return MNL_CB_OK;
 }
 
@@ -132,8 +144,9 @@ static int on_route(const struct nlmsghdr *h, void *data)
 	int netif;
 
 	if (h->nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(h) < sizeof(*m) ||
-		m->rtm_family != AF_INET || m->rtm_table != RT_TABLE_MAIN ||
-		m->rtm_type != RTN_UNICAST || (m->rtm_flags & (RTM_F_CLONED | RTNH_F_DEAD)) != 0)
+		(m->rtm_family != AF_INET && m->rtm_family != AF_INET6) ||
+		m->rtm_table != RT_TABLE_MAIN || m->rtm_type != RTN_UNICAST ||
+		(m->rtm_flags & (RTM_F_CLONED | RTNH_F_DEAD)) != 0)
 		return MNL_CB_OK;
 	mnl_attr_parse(h, sizeof(*m), attr_collect, &a);
 	if (a.at[RTA_OIF] != NULL && mnl_attr_get_payload_len(a.at[RTA_OIF]) == sizeof(uint32_t))
@@ -148,9 +161,9 @@ static int on_route(const struct nlmsghdr *h, void *data)
 	r.len = m->rtm_dst_len;
 	r.dst = attr_addr(a.at[RTA_DST], m->rtm_family);
 	if (r.dst.family == NET_FAMILY_NONE) { /* the default route names no destination */
-		static const uint8_t any[4];
+		static const uint8_t any[16];
 
-		r.dst = net_addr_v4(any);
+		r.dst = m->rtm_family == AF_INET ? net_addr_v4(any) : net_addr_v6(any);
 	}
 	mirror_route(&r);
 	return MNL_CB_OK;
@@ -170,7 +183,8 @@ static void on_address_lost(const struct nlmsghdr *h)
 	if (netif < 0)
 		return;
 	mnl_attr_parse(h, sizeof(*m), attr_collect, &a);
-	addr = attr_addr(a.at[IFA_LOCAL], m->ifa_family);
+	/* IPv6 has the local one only where there is a peer. */
+	addr = attr_addr(a.at[a.at[IFA_LOCAL] != NULL ? IFA_LOCAL : IFA_ADDRESS], m->ifa_family);
 	i = local_addr_find(&addr);
 	if (i < 0 || local_addrs[i].netif != netif)
 		return;
@@ -191,7 +205,7 @@ static void on_link(const struct nlmsghdr *h)
 	netif = netif_find((unsigned int)m->ifi_index);
 	if (netif < 0)
 		return;
-	/* A link that goes down takes its IPv4 routes with it without a word. */
+	/* A link that goes down takes IPv4 routes with it without a word. */
 	routes_changed();
 	up = h->nlmsg_type == RTM_NEWLINK && (m->ifi_flags & IFF_UP) != 0;
 	if (up && !netif_up[netif])
@@ -274,8 +288,8 @@ int netlink_init(void)
 	memset(netif_up, 0, sizeof(netif_up));
 	routes_due = false;
 	/* Subscribed before the dumps: nothing falls between. */
-	events = netlink_socket_open(
-		RTMGRP_NEIGH | RTMGRP_IPV4_ROUTE | RTMGRP_LINK | RTMGRP_IPV4_IFADDR);
+	events = netlink_socket_open(RTMGRP_NEIGH | RTMGRP_LINK | RTMGRP_IPV4_ROUTE |
+				     RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_ROUTE | RTMGRP_IPV6_IFADDR);
 	rc = netlink_requests_open();
 	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	alive_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);

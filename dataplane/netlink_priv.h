@@ -14,8 +14,12 @@
 struct mnl_socket *netlink_socket_open(unsigned int groups);
 int netlink_requests_open(void);
 void netlink_requests_close(void);
-/** Run cb over everything of one kind (RTM_GETROUTE, RTM_GETNEIGH), IPv4. @return 0 or -errno. */
+/** Run cb over everything of one kind (RTM_GETROUTE, RTM_GETNEIGH), both families. @return 0 or
+ * -errno. */
 int netlink_dump(uint16_t type, mnl_cb_t cb);
+
+/** Give the kernel a neighbour's link address back and let it ask there (unicast) at once. */
+int netlink_neighbour_confirm(uint16_t netif, const struct net_addr *addr, const uint8_t mac[6]);
 
 /** One route of the kernel's main table that leaves by an interface of ours. */
 struct mirror_route {
@@ -30,9 +34,19 @@ void mirror_fini(void);
 /** The interface goes: forget what leads there. */
 void mirror_netif_gone(uint16_t netif);
 
-/** The kernel knows (mac) or lost (mac NULL) a neighbour. @param stale  it wants confirmation. */
+/** What the kernel thinks of a neighbour. */
+enum mirror_state {
+	MIRROR_DELETED,
+	MIRROR_FAILED,	  /* no answer, or none yet */
+	MIRROR_STALE,	  /* wants confirmation */
+	MIRROR_ASKED,	  /* is being confirmed */
+	MIRROR_REACHABLE, /* was just confirmed */
+	MIRROR_PERMANENT, /* written by somebody */
+};
+
+/** The kernel knows (mac) or does not know (mac NULL) a neighbour. */
 void mirror_neighbour(uint16_t netif, const struct net_addr *addr, const struct rte_ether_addr *mac,
-	bool stale, bool deleted);
+	enum mirror_state state);
 
 /**
  * A dump of all routes: begin, one call a route (the better of two to the same prefix comes

@@ -1,16 +1,15 @@
 #include <errno.h>
-#include <net/if.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
 #include <libmnl/libmnl.h>
 #include <linux/if_addr.h>
-#include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 
 #include "kernel_path.h"
 #include "log.h"
+#include "netdev.h"
 #include "netif.h"
 #include "netlink_priv.h"
 
@@ -105,6 +104,10 @@ static int address_request(uint16_t type, uint16_t flags, uint16_t netif,
 	m->ifa_family = addr_family(addr);
 	m->ifa_prefixlen = prefix_len;
 	m->ifa_index = ifindex;
+	/* Usable at once: the address is configured, and nobody may keep it from us by claiming it
+	 * in duplicate address detection (RFC 4862 section 5.4). */
+	if (addr->family == NET_FAMILY_V6)
+		m->ifa_flags = IFA_F_NODAD;
 	mnl_attr_put(h, IFA_LOCAL, addr_len(addr), addr->bytes);
 	mnl_attr_put(h, IFA_ADDRESS, addr_len(addr), addr->bytes);
 	return request_run(h, NULL);
@@ -123,9 +126,11 @@ static int request_result(const char *what, uint16_t netif, const struct net_add
 
 int netlink_address_add(uint16_t netif, const struct net_addr *addr, uint8_t prefix_len)
 {
-	int rc =
-		address_request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, netif, addr, prefix_len);
+	int rc;
 
+	if (addr->family == NET_FAMILY_V6 && ifindex_of(netif) != 0)
+		netdev_ipv6_on(netifs[netif].name);
+	rc = address_request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, netif, addr, prefix_len);
 	return request_result("add address", netif, addr, rc == -EEXIST ? 0 : rc);
 }
 
@@ -152,7 +157,8 @@ static int gateway_request(
 	m->rtm_scope = RT_SCOPE_UNIVERSE;
 	m->rtm_type = RTN_UNICAST;
 	/* A gateway outside the address's prefix is common with hosting providers. */
-	m->rtm_flags = RTNH_F_ONLINK;
+	if (net_addr_class(gateway) != NET_CLASS_LINK_LOCAL)
+		m->rtm_flags = RTNH_F_ONLINK;
 	mnl_attr_put(h, RTA_GATEWAY, addr_len(gateway), gateway->bytes);
 	mnl_attr_put_u32(h, RTA_OIF, ifindex);
 	mnl_attr_put_u32(h, RTA_PRIORITY, GATEWAY_METRIC + netif);
@@ -174,10 +180,13 @@ int netlink_gateway_del(uint16_t netif, const struct net_addr *gateway)
 	return request_result("remove gateway", netif, gateway, rc == -ESRCH ? 0 : rc);
 }
 
-int netlink_neighbour_probe(uint16_t netif, const struct net_addr *addr)
+/* A request about a neighbour whose outcome shows in the events; only errors are answered, and
+ * thrown away before the next. */
+static int neighbour_request(uint16_t netif, const struct net_addr *addr, const uint8_t *mac)
 {
 	char buf[256];
-	struct nlmsghdr *h = request_new(buf, RTM_NEWNEIGH, NLM_F_CREATE);
+	struct nlmsghdr *h =
+		request_new(buf, RTM_NEWNEIGH, NLM_F_CREATE | (mac != NULL ? NLM_F_REPLACE : 0));
 	struct ndmsg *m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
 	unsigned int ifindex = ifindex_of(netif);
 
@@ -185,69 +194,45 @@ int netlink_neighbour_probe(uint16_t netif, const struct net_addr *addr)
 		return -ENODEV;
 	m->ndm_family = addr_family(addr);
 	m->ndm_ifindex = (int)ifindex;
-	m->ndm_flags = NTF_USE;
+	if (mac == NULL)
+		m->ndm_flags = NTF_USE;
+	else
+		m->ndm_state = NUD_PROBE;
 	mnl_attr_put(h, NDA_DST, addr_len(addr), addr->bytes);
-	/* What comes of it shows in the events; only errors are answered, and thrown away. */
+	if (mac != NULL)
+		mnl_attr_put(h, NDA_LLADDR, 6, mac);
 	while (recv(mnl_socket_get_fd(probes), buf + sizeof(buf) / 2, sizeof(buf) / 2,
 		       MSG_DONTWAIT) > 0)
 		;
 	return mnl_socket_sendto(probes, h, h->nlmsg_len) < 0 ? -errno : 0;
 }
 
-/* --- VLAN interfaces --- */
-
-int netlink_vlan_add(const char *name, unsigned int twin, uint16_t vlan)
+int netlink_neighbour_probe(uint16_t netif, const struct net_addr *addr)
 {
-	char buf[256];
-	struct nlmsghdr *h = request_new(buf, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK);
-	struct ifinfomsg *m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
-	struct nlattr *info, *data;
-	int rc;
-
-	if (twin == 0)
-		return -ENODEV;
-	m->ifi_family = AF_UNSPEC;
-	m->ifi_flags = m->ifi_change = IFF_UP;
-	/* MAC address and MTU are the twin's. */
-	mnl_attr_put_strz(h, IFLA_IFNAME, name);
-	mnl_attr_put_u32(h, IFLA_LINK, twin);
-	info = mnl_attr_nest_start(h, IFLA_LINKINFO);
-	mnl_attr_put_strz(h, IFLA_INFO_KIND, "vlan");
-	data = mnl_attr_nest_start(h, IFLA_INFO_DATA);
-	mnl_attr_put_u16(h, IFLA_VLAN_ID, vlan);
-	mnl_attr_nest_end(h, data);
-	mnl_attr_nest_end(h, info);
-	rc = request_run(h, NULL);
-	if (rc < 0)
-		log_error("kernel refused to make the VLAN interface %s: %s", name,
-			rc == -EOPNOTSUPP ? "no 802.1Q support, `modprobe 8021q`" : strerror(-rc));
-	return rc;
+	return neighbour_request(netif, addr, NULL);
 }
 
-int netlink_vlan_del(const char *name, unsigned int ifindex)
+int netlink_neighbour_confirm(uint16_t netif, const struct net_addr *addr, const uint8_t mac[6])
 {
-	char buf[256];
-	struct nlmsghdr *h = request_new(buf, RTM_DELLINK, NLM_F_ACK);
-	struct ifinfomsg *m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
-	int rc;
-
-	m->ifi_family = AF_UNSPEC;
-	m->ifi_index = (int)ifindex;
-	rc = ifindex == 0 ? -ENODEV : request_run(h, NULL);
-	if (rc < 0)
-		log_warn("VLAN interface %s is not removed: %s", name, strerror(-rc));
-	return rc;
+	return neighbour_request(netif, addr, mac);
 }
 
-int netlink_dump(uint16_t type, mnl_cb_t cb)
+static int dump_family(uint16_t type, uint8_t family, mnl_cb_t cb)
 {
 	char buf[256];
 	struct nlmsghdr *h = request_new(buf, type, NLM_F_DUMP);
 	struct rtmsg *m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
 
 	/* The family is the first byte in ndmsg as in rtmsg. */
-	m->rtm_family = AF_INET;
+	m->rtm_family = family;
 	return request_run(h, cb);
+}
+
+int netlink_dump(uint16_t type, mnl_cb_t cb)
+{
+	int rc = dump_family(type, AF_INET, cb);
+
+	return rc < 0 ? rc : dump_family(type, AF_INET6, cb);
 }
 
 int netlink_requests_open(void)

@@ -82,14 +82,13 @@ int netlink_neighbour_probe(uint16_t netif, const struct net_addr *addr)
 	return 0;
 }
 
-int netlink_vlan_add(const char *name, unsigned int twin, uint16_t vlan)
+int vlan_twin_add(uint16_t netif)
 {
 	return 0;
 }
 
-int netlink_vlan_del(const char *name, unsigned int ifindex)
+void vlan_twin_del(uint16_t netif)
 {
-	return 0;
 }
 
 void netlink_netif_gone(uint16_t netif)
