@@ -53,29 +53,41 @@ static void vlan_name(char name[IFNAMSIZ], const char *port, uint16_t vlan)
 	snprintf(name, IFNAMSIZ, "%.*s%s", IFNAMSIZ - 1 - len, port, tag);
 }
 
+/* The next free one: what was used last may still be named by packets on their way. */
+static uint16_t vlan_slot(void)
+{
+	static uint16_t last;
+
+	for (unsigned int i = 0; i < API_REALMS_MAX; i++) {
+		last = (uint16_t)((last + 1) % API_REALMS_MAX);
+		if (!netifs[API_PORTS_MAX + last].used)
+			return (uint16_t)(API_PORTS_MAX + last);
+	}
+	return NETIF_NONE;
+}
+
 static int vlan_new(uint16_t port, uint16_t vlan)
 {
-	for (uint16_t i = API_PORTS_MAX; i < NETIFS_MAX; i++) {
-		struct netif *n = &netifs[i];
-		int rc;
+	uint16_t i = vlan_slot();
+	struct netif *n;
+	int rc;
 
-		if (n->used)
-			continue;
-		*n = (struct netif){.port = port, .vlan = vlan, .used = true, .refs = 1};
-		vlan_name(n->name, stats_region->port[port].name, vlan);
-		rc = vlan_twin_add(i);
-		if (rc < 0) {
-			*n = (struct netif){0};
-			return rc;
-		}
-		n->ifindex = if_nametoindex(n->name);
-		/* Workers read port and VLAN by the index that this publishes. */
-		tag_set(port, vlan, i);
-		if (i >= netif_top)
-			netif_top = (uint16_t)(i + 1);
-		return i;
+	if (i == NETIF_NONE)
+		return -ENOSPC;
+	n = &netifs[i];
+	*n = (struct netif){.port = port, .vlan = vlan, .used = true, .refs = 1};
+	vlan_name(n->name, stats_region->port[port].name, vlan);
+	rc = vlan_twin_add(i);
+	if (rc < 0) {
+		*n = (struct netif){0};
+		return rc;
 	}
-	return -ENOSPC;
+	n->ifindex = if_nametoindex(n->name);
+	if (i >= netif_top)
+		netif_top = (uint16_t)(i + 1);
+	/* Workers read port and VLAN by the index that this publishes. */
+	tag_set(port, vlan, i);
+	return i;
 }
 
 int netif_get(uint16_t port, uint16_t vlan)
@@ -103,6 +115,20 @@ void netif_put(uint16_t netif)
 	netlink_netif_gone(netif);
 	vlan_twin_del(netif);
 	*n = (struct netif){0};
+}
+
+void netif_lost(uint16_t netif)
+{
+	struct netif *n = &netifs[netif];
+
+	if (n->vlan == 0)
+		return;
+	log_warn("a VLAN interface of ours was removed: made again interface=%s", n->name);
+	netlink_netif_gone(netif);
+	vlan_twin_del(netif);
+	/* What failed has been logged; its addresses follow when the kernel tells of it. */
+	if (vlan_twin_add(netif) == 0)
+		n->ifindex = if_nametoindex(n->name);
 }
 
 int netif_find(unsigned int ifindex)

@@ -55,6 +55,9 @@ int netif_get(uint16_t port, uint16_t vlan);
 /** The last reference takes a VLAN interface out of the kernel, after a grace period. */
 void netif_put(uint16_t netif);
 
+/** Somebody removed its kernel interface: make a VLAN's again. */
+void netif_lost(uint16_t netif);
+
 /** By the kernel's index. @return index or -ENOENT. */
 int netif_find(unsigned int ifindex);
 

@@ -203,7 +203,7 @@ static void on_link(const struct nlmsghdr *h)
 	if (mnl_nlmsg_get_payload_len(h) < sizeof(*m))
 		return;
 	netif = netif_find((unsigned int)m->ifi_index);
-	if (netif < 0)
+	if (netif < 0 || m->ifi_family != AF_UNSPEC)
 		return;
 	/* A link that goes down takes IPv4 routes with it without a word. */
 	routes_changed();
@@ -211,6 +211,8 @@ static void on_link(const struct nlmsghdr *h)
 	if (up && !netif_up[netif])
 		local_kernel_restore((uint16_t)netif);
 	netif_up[netif] = up;
+	if (h->nlmsg_type == RTM_DELLINK)
+		netif_lost((uint16_t)netif);
 }
 
 static int on_event(const struct nlmsghdr *h, void *data)

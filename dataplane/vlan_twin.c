@@ -94,10 +94,10 @@ int vlan_twin_send(uint16_t netif, struct rte_mbuf *m)
 {
 	int fd = vlan_twin_fd(netif);
 
-	if (fd < 0)
+	/* A frame that waited while its VLAN went and another took its place is not for that. */
+	if (fd < 0 || rte_vlan_strip(m) < 0 ||
+		(m->vlan_tci & (NETIF_VLANS - 1)) != netifs[netif].vlan)
 		return -ENODEV;
-	/* It came by this interface, so it has a tag. */
-	rte_vlan_strip(m);
 	return write(fd, rte_pktmbuf_mtod(m, void *), m->data_len) < 0 ? -errno : 0;
 }
 

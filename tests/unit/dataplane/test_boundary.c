@@ -366,6 +366,83 @@ static void test_forbidden_remotes(void **state)
 	attach_fini(&c.s);
 }
 
+static int address_v6(struct control *c, uint16_t realm, const char *addr, const char *gateway)
+{
+	struct rec_address_set a = {.addr = test_addr(addr), .realm = realm, .prefix_len = 64};
+
+	if (gateway != NULL)
+		a.gateway = test_addr(gateway);
+	return COMMAND(&c->s.main, a, REC_ADDRESS_SET);
+}
+
+static void test_forbidden_remotes_v6(void **state)
+{
+	static const struct {
+		const char *addr;
+		int status;
+	} cases[] = {{"::", -EACCES}, {"::1", -EACCES}, {"::127.0.0.1", -EACCES},
+		{"::ffff:127.0.0.1", -EACCES}, {"::ffff:0.0.0.0", -EACCES},
+		{"::ffff:192.0.2.10", -EACCES}, {"::ffff:203.0.113.5", -EINVAL},
+		{"fe80::1", -EACCES}, {"febf::1", -EACCES}, {"ff02::1", -EACCES},
+		{"ff0e::1", -EACCES}, {"2001:db8:1::10", -EACCES}, {"2001:db8:2::10", -EACCES},
+		{"203.0.113.6", -EAFNOSUPPORT}, {"2001:db8:1::11", 0}, {"2001:db8:9::5", 0},
+		{"fd00::1", 0}};
+	struct rec_media_range_set m = {.addr = test_addr("2001:db8:1::10"),
+		.realm = 0,
+		.port_min = 10000,
+		.port_max = 10999};
+	struct control c;
+
+	assert_int_equal(connect_control(&c), 0);
+	configure(&c.s.main);
+	assert_int_equal(address_v6(&c, 0, "2001:db8:1::10", NULL), 0);
+	assert_int_equal(address_v6(&c, 1, "2001:db8:2::10", NULL), 0);
+	assert_int_equal(COMMAND(&c.s.main, m, REC_MEDIA_RANGE_SET), 0);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct rec_stream_set r = stream(9, 10000);
+		int status;
+
+		r.end[0].local.addr = m.addr;
+		r.end[0].allowed = test_addr("2001:db8:9::5");
+		r.end[0].remote.addr = test_addr(cases[i].addr);
+		status = COMMAND(&c.s.main, r, REC_STREAM_SET);
+		if (status != cases[i].status)
+			fail_msg("%s: %d", cases[i].addr, status);
+	}
+	attach_fini(&c.s);
+}
+
+static void test_addresses_and_gateways_v6(void **state)
+{
+	static const struct {
+		const char *addr, *gateway;
+		int status;
+	} cases[] = {{"2001:db8:1::10", "fe80::1", 0}, {"2001:db8:1::10", "2001:db8:ffff::1", 0},
+		{"2001:db8:1::10", "ff02::2", -EINVAL}, {"2001:db8:1::10", "::", -EINVAL},
+		{"2001:db8:1::10", "::1", -EINVAL}, {"2001:db8:1::10", "192.0.2.1", -EINVAL},
+		{"2001:db8:1::10", "::ffff:192.0.2.1", -EINVAL},
+		{"2001:db8:1::10", "2001:db8:1::10", -EINVAL}, {"192.0.2.77", "fe80::1", -EINVAL},
+		{"192.0.2.77", "169.254.0.1", -EINVAL}, {"fe80::10", NULL, -EINVAL},
+		{"ff02::10", NULL, -EINVAL}, {"::1", NULL, -EINVAL},
+		{"::ffff:192.0.2.77", NULL, -EINVAL}};
+	struct control c;
+
+	assert_int_equal(connect_control(&c), 0);
+	configure(&c.s.main);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct rec_address_set a = {
+			.addr = test_addr(cases[i].addr), .realm = 0, .prefix_len = 24};
+		int status;
+
+		if (cases[i].gateway != NULL)
+			a.gateway = test_addr(cases[i].gateway);
+		status = COMMAND(&c.s.main, a, REC_ADDRESS_SET);
+		if (status != cases[i].status)
+			fail_msg("%s via %s: %d", cases[i].addr, cases[i].gateway, status);
+	}
+	attach_fini(&c.s);
+}
+
 static void test_values_out_of_range(void **state)
 {
 	struct control c;
@@ -566,6 +643,8 @@ int main(void)
 		T(test_silent_connections_do_not_lock_control_out),
 		T(test_commands_and_their_answers),
 		T(test_forbidden_remotes),
+		T(test_forbidden_remotes_v6),
+		T(test_addresses_and_gateways_v6),
 		T(test_values_out_of_range),
 		T(test_malformed_records_are_counted_and_dropped),
 		T(test_full_event_ring_holds_commands_back),

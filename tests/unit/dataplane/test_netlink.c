@@ -542,6 +542,13 @@ static void test_vlan_interfaces(void **state)
 	/* A neighbour of that VLAN is none of the port's. */
 	assert_int_equal(route_find_realm_v4(0x05007105, 0), NEXTHOP_NONE);
 
+	/* Somebody takes it away. */
+	ip("link del twin0.100");
+	settle();
+	ip("addr show dev twin0.100 | grep -q 'inet 198.51.100.10/24'");
+	ip("addr show dev twin0.100 | grep -q 'inet6 2001:db8:1::10/64'");
+	assert_int_equal(route("198.51.100.77")->vlan, 100);
+
 	/* The last realm of the VLAN takes it along. */
 	realm_set(1, 0, 200, 1);
 	ip("link show twin0.100 | grep -q ',UP'");

@@ -2,6 +2,7 @@
 #include "boundary.h"
 #include "doubles.h"
 #include "local.h"
+#include "netif.h"
 #include "nexthop.h"
 
 void boundary_event(uint8_t group, void *record, size_t len)
@@ -14,7 +15,7 @@ static int setup(void **state)
 	dataplane_setup(16);
 	assert_int_equal(nexthop_init(), 0);
 	assert_int_equal(local_init(), 0);
-	kernel_addrs = kernel_gateways = kernel_probes = 0;
+	kernel_addrs = kernel_gateways = kernel_probes = kernel_vlans = 0;
 	return 0;
 }
 
@@ -514,6 +515,88 @@ static void test_a_route_by_the_realms_port_goes_before_its_gateway(void **state
 	assert_int_equal(find_realm("10.1.1.1", 0), NEXTHOP_NONE);
 }
 
+static void set_vlan_realm(uint16_t realm, uint16_t vlan, const char *addr, const char *gateway)
+{
+	struct rec_realm_set r = {.name = "realm", .realm = realm, .port = 0, .vlan = vlan};
+	struct rec_address_set a = {.addr = test_addr(addr),
+		.gateway = test_addr(gateway),
+		.realm = realm,
+		.prefix_len = 24};
+
+	assert_int_equal(local_realm_set(&r, 1), 0);
+	assert_int_equal(local_address_set(&a, 1), 0);
+}
+
+/* Two VLANs of one port are as far from each other as two ports are. */
+static void test_vlans_are_ways_of_their_own(void **state)
+{
+	struct net_addr own = test_addr("2001:db8:1::10");
+
+	set_vlan_realm(0, 100, ACCESS, ACCESS_GATEWAY);
+	set_vlan_realm(1, 200, CORE, CORE_GATEWAY);
+	set_vlan_realm(1, 200, "2001:db8:1::10", "fe80::1");
+	assert_int_equal(kernel_vlans, 2);
+	test_connected("192.0.2.0", 24, netif_of(0, 100));
+	test_connected("198.51.100.0", 24, netif_of(0, 200));
+	test_connected("2001:db8:1::", 64, netif_of(0, 200));
+	assert_int_equal(nexthops[find_realm("192.0.2.5", 0)].type, NEXTHOP_CONNECTED);
+	assert_int_equal(nexthops[find_realm("192.0.2.5", 0)].vlan, 100);
+	assert_true(leads_to(find_realm("192.0.2.5", 1), 0, CORE_GATEWAY));
+	assert_int_equal(nexthops[find_realm("192.0.2.5", 1)].vlan, 200);
+	/* A gateway for each family; the first realm has none for IPv6. */
+	assert_true(leads_to(find_realm("203.0.113.5", 1), 0, CORE_GATEWAY));
+	assert_true(leads_to(find_realm("2001:db8:9::5", 1), 0, "fe80::1"));
+	assert_int_equal(nexthops[find_realm("2001:db8:9::5", 1)].vlan, 200);
+	assert_int_equal(nexthops[find_realm("2001:db8:1::5", 1)].type, NEXTHOP_CONNECTED);
+	assert_int_equal(find_realm("2001:db8:1::5", 0), NEXTHOP_NONE);
+	assert_int_equal(find_realm("2001:db8:9::5", 0), NEXTHOP_NONE);
+	assert_int_equal(local_find_v6(own.bytes), local_addr_find(&own));
+	assert_int_equal(nexthops[find("2001:db8:1::10")].netif, netif_of(0, 200));
+	own.bytes[15]++;
+	assert_int_equal(local_find_v6(own.bytes), -1);
+	own.bytes[15]--;
+	assert_int_equal(local_sync(2), 0);
+	assert_int_equal(local_find_v6(own.bytes), -1);
+	assert_int_equal(kernel_vlans, 0);
+	assert_int_equal(netif_of(0, 100), NETIF_NONE);
+}
+
+static void test_network_interfaces(void **state)
+{
+	int first = netif_get(0, 100), n = 1;
+
+	assert_true(first >= API_PORTS_MAX);
+	assert_string_equal(netifs[first].name, "port0.100");
+	assert_int_equal(netif_get(0, 100), first);
+	assert_int_equal(netif_get(0, 0), 0);
+	assert_int_equal(netif_get(0, 4095), -EINVAL);
+	assert_int_equal(netif_get(7, 0), -EINVAL);
+	assert_int_equal(netif_get(API_PORTS_MAX, 0), -EINVAL);
+	netif_put((uint16_t)first);
+	netif_put((uint16_t)first);
+	assert_int_equal(netif_of(0, 100), NETIF_NONE);
+	/* The port's own never goes. */
+	netif_put(0);
+	assert_int_equal(netif_of(0, 0), 0);
+	/* Packets on their way may name it: it is not another's at once. */
+	assert_int_not_equal(netif_get(0, 101), first);
+	while (netif_get(1, (uint16_t)n) >= 0)
+		n++;
+	assert_int_equal(n, API_REALMS_MAX);
+	assert_int_equal(netif_get(1, 4000), -ENOSPC);
+	assert_int_equal(kernel_vlans, API_REALMS_MAX);
+	netif_put(netif_of(1, 7));
+	assert_true(netif_get(1, 4000) >= 0);
+}
+
+static void test_long_port_names(void **state)
+{
+	snprintf(stats_region->port[0].name, API_NAME_MAX, "abcdefghijklmno");
+	assert_int_equal(netif_init(), 0);
+	assert_string_equal(netifs[netif_get(0, 7)].name, "abcdefghijklm.7");
+	assert_string_equal(netifs[netif_get(0, 4094)].name, "abcdefghij.4094");
+}
+
 static void test_no_way_out_of_a_realm(void **state)
 {
 	struct net_addr any = test_addr("0.0.0.0");
@@ -584,6 +667,9 @@ int main(void)
 		T(test_address_with_flows_stays_until_the_last),
 		T(test_each_realm_has_its_gateway),
 		T(test_a_route_by_the_realms_port_goes_before_its_gateway),
+		T(test_vlans_are_ways_of_their_own),
+		T(test_network_interfaces),
+		T(test_long_port_names),
 		T(test_no_way_out_of_a_realm),
 		T(test_the_gateway_follows_the_configuration),
 	};
