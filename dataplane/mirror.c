@@ -130,29 +130,42 @@ static void neighbour_forget(uint32_t hop)
 	nexthop_put(hop);
 }
 
+static void known_mac(uint32_t hop, struct rte_ether_addr *mac)
+{
+	uint64_t link = atomic_load(&nexthops[hop].link);
+
+	memcpy(mac, &link, sizeof(*mac));
+}
+
 static void neighbour_lost(uint32_t hop, bool deleted)
 {
-	struct mirror_neigh *m = &neighs[hop];
 	const struct nexthop *n = &nexthops[hop];
+	struct mirror_neigh *m = &neighs[hop];
+	struct rte_ether_addr mac;
 
-	/*
-	 * No answer (in a flood, ARP is what drowns first) says nothing against the address
-	 * that media goes to: it stays while the kernel asks on, and a new one replaces it.
-	 */
-	if (!deleted && in_use(hop) && atomic_load(&n->link) != 0) {
-		m->failed = true;
-		netlink_neighbour_probe(n->netif, &n->addr);
-		return;
-	}
 	if (!in_use(hop)) {
 		neighbour_forget(hop);
 		return;
 	}
-	/* Packets go through the kernel until it has the neighbour again. */
-	nexthop_set_link(hop, NULL);
-	m->stale = false;
-	if (deleted)
+	if (atomic_load(&n->link) == 0) {
+		/* Packets go through the kernel until it has the neighbour again. */
+		if (deleted)
+			netlink_neighbour_probe(n->netif, &n->addr);
+		return;
+	}
+	/*
+	 * Nothing said against the address that media goes to: in a flood ARP is what drowns
+	 * first, and a table full of made-up neighbours is where the kernel drops good ones. It
+	 * stays while the kernel asks on, and a new one replaces it.
+	 */
+	if (deleted) {
+		m->stale = true; /* asked again later, should the link be down now */
+		known_mac(hop, &mac);
+		netlink_neighbour_confirm(n->netif, &n->addr, mac.addr_bytes);
+	} else {
+		m->failed = true;
 		netlink_neighbour_probe(n->netif, &n->addr);
+	}
 }
 
 /*
@@ -166,12 +179,11 @@ static bool neighbour_pinned(
 	uint32_t hop, const struct rte_ether_addr *mac, enum mirror_state state)
 {
 	struct mirror_neigh *m = &neighs[hop];
-	uint64_t link = atomic_load(&nexthops[hop].link);
 	char text[NET_ADDR_STRLEN];
 	struct rte_ether_addr known;
 
-	memcpy(&known, &link, sizeof(known));
-	if (link == 0 || rte_is_same_ether_addr(&known, mac)) {
+	known_mac(hop, &known);
+	if (atomic_load(&nexthops[hop].link) == 0 || rte_is_same_ether_addr(&known, mac)) {
 		m->doubted = m->doubted && state != MIRROR_REACHABLE;
 		m->failed = m->failed && state != MIRROR_REACHABLE;
 		return false;
