@@ -20,9 +20,9 @@
 #define LATCH_LOCK_PACKETS 3
 /** Learning window from the first accepted packet, milliseconds; then it locks. */
 #define LATCH_WINDOW_MS 2000
-/** The locked source must have been silent that long before another may take over: ten
- * packets of 20 ms. While it talks nobody can. */
-#define LATCH_MOVE_SILENT_MS 200
+/** The locked source must have been silent that long before another may take over: longer
+ * than networks and phones usually stall. While it talks nobody can. */
+#define LATCH_MOVE_SILENT_MS 500
 /** Sequence numbers that may be missing in between and one: 5 s of packets of 20 ms. */
 #define LATCH_MOVE_AHEAD_MAX 250
 /** So often in the life of a flow. */

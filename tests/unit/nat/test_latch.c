@@ -150,10 +150,10 @@ static const struct {
 	unsigned int n;
 } move_scenes[] = {
 	{"silent, same SSRC, next number: moves, and the old source is locked out", NAT, 32,
-		MOVES({NAT, 61002, true, 200, 1, NEW}, {NAT, 61002, true, 0, 2, OK},
+		MOVES({NAT, 61002, true, 500, 1, NEW}, {NAT, 61002, true, 0, 2, OK},
 			{NAT, 61000, true, 0, 1, LOCK}, {NAT, 61002, true, 0, 1, OK})},
 	{"edges of silence and sequence", NAT, 32,
-		MOVES({NAT, 61002, true, 199, 1, LOCK}, {NAT, 61002, true, 5000, 0, LOCK},
+		MOVES({NAT, 61002, true, 499, 1, LOCK}, {NAT, 61002, true, 5000, 0, LOCK},
 			{NAT, 61002, true, 5000, 65535, LOCK}, {NAT, 61002, true, 5000, 251, LOCK},
 			{NAT, 61002, true, 0, 1, LOCK}, {NAT, 61002, true, 5000, 250, NEW})},
 	{"another SSRC", NAT, 32, MOVES({NAT, 61002, false, 9000, 1, LOCK})},
@@ -163,9 +163,9 @@ static const struct {
 		MOVES({"198.51.100.9", 61000, true, 9000, 1, NEW},
 			{"198.51.101.9", 61000, true, 9000, 1, SRC})},
 	{"so often and no more", NAT, 32,
-		MOVES({NAT, 61001, true, 200, 1, NEW}, {NAT, 61002, true, 200, 1, NEW},
-			{NAT, 61003, true, 200, 1, NEW}, {NAT, 61004, true, 200, 1, NEW},
-			{NAT, 61005, true, 200, 1, LOCK}, {NAT, 61000, true, 9000, 1, LOCK},
+		MOVES({NAT, 61001, true, 500, 1, NEW}, {NAT, 61002, true, 500, 1, NEW},
+			{NAT, 61003, true, 500, 1, NEW}, {NAT, 61004, true, 500, 1, NEW},
+			{NAT, 61005, true, 500, 1, LOCK}, {NAT, 61000, true, 9000, 1, LOCK},
 			{NAT, 61004, true, 0, 1, OK})},
 };
 
