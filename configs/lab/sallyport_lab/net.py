@@ -159,8 +159,9 @@ class Peer(Namespace):
                 counts[entry["counter"]["name"]] = entry["counter"]["packets"]
         return Media(counts["sent"], counts["received"])
 
-    def lose(self, percent):
+    def lose(self, percent, ports="5060-5099"):
         """Lose about so many percent of the SIP packets in each direction; 0 ends it.
+        Of other packets by their destination ports.
 
         Every nth packet: what is lost depends on no luck, and a repeated message comes
         through. n is odd, so that it meets every message of calls that are alike.
@@ -171,7 +172,7 @@ class Peer(Namespace):
         if percent == 0:
             return
         every = 100 // percent - 1 | 1
-        drop = f"udp dport 5060-5099 numgen inc mod {every} 0 counter drop"
+        drop = f"udp dport {ports} numgen inc mod {every} 0 counter drop"
         self.nft(f"""table netdev loss {{
             chain in {{
                 type filter hook ingress device "eth0" priority 0
@@ -184,7 +185,7 @@ class Peer(Namespace):
         }}""")
 
     def lost(self):
-        """SIP packets that lose() dropped so far."""
+        """Packets that lose() dropped so far."""
         rules = json.loads(self.run("nft", "-j", "list", "table", "netdev", "loss"))["nftables"]
         return sum(part["counter"]["packets"] for entry in rules if "rule" in entry
                    for part in entry["rule"]["expr"] if "counter" in part)
