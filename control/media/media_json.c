@@ -81,17 +81,23 @@ static double number_of(const json_t *o, const char *key)
 	return json_number_value(json_object_get(o, key));
 }
 
+/* For people: so many parts of one, no more digits. */
+static json_t *rounded(double v, int parts)
+{
+	return json_real((double)(int64_t)(v * parts + 0.5) / parts);
+}
+
 static void side_grade(json_t *side, const struct codec *codec, bool speech)
 {
 	double lost = number_of(side, "lost");
 	double sent = number_of(side, "packets") - number_of(side, "duplicates") + lost;
 	double percent = sent > 0 ? 100.0 * lost / sent : 0.0;
 
-	json_object_set_new(side, "loss_percent", json_real(percent));
+	json_object_set_new(side, "loss_percent", rounded(percent, 1000));
 	/* Nothing heard is no score. */
 	json_object_set_new(side, "mos",
 		speech && sent > 0
-			? json_real(mos_estimate(codec, percent, number_of(side, "jitter_ms")))
+			? rounded(mos_estimate(codec, percent, number_of(side, "jitter_ms")), 100)
 			: json_null());
 }
 

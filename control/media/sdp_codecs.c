@@ -111,10 +111,11 @@ static uint32_t format_bit_rate(const struct format *f, const struct codec *c, u
 {
 	uint32_t channels = f->channels > 0 ? f->channels : 1;
 
-	if (f->bit_rate != 0)
-		return f->bit_rate;
 	if (c->sample_bits != 0)
 		return clock * c->sample_bits * channels;
+	/* An average, of a rate that varies. */
+	if (f->bit_rate != 0)
+		return f->bit_rate < c->bit_rate / 2 ? 2 * f->bit_rate : c->bit_rate;
 	/* opus: both channels are in its figure, and its rtpmap always says 2 (RFC 7587). */
 	return sv_eq_nocase(f->name, SV("opus")) ? c->bit_rate : c->bit_rate * channels;
 }

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 
+#include "media_rate.h"
 #include "sdp.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -30,6 +31,26 @@ static void check(const struct sdp *sdp, struct str_view text)
 		MUST(m->formats.len > 0 && within(m->formats, text));
 		MUST(within(m->lines, text));
 		MUST(m->kind < SDP_KIND_COUNT && m->direction < SDP_DIRECTION_COUNT);
+	}
+}
+
+/* Whatever it says, its media has a rate, and what goes to people can be printed. */
+static void check_codecs(const struct sdp *sdp)
+{
+	for (unsigned int i = 0; i < sdp->n_media; i++) {
+		struct sdp_codecs c;
+		struct media_rates r;
+
+		sdp_codecs_read(sdp, &sdp->media[i], &c);
+		MUST(c.clock_hz <= API_CLOCK_HZ_MAX && strlen(c.codec) < sizeof(c.codec));
+		for (const char *p = c.codec; *p != '\0'; p++)
+			MUST(*p > ' ' && *p <= '~');
+		r = media_rate_rtp(&c, &c, &c, sdp->media[i].rtcp_mux);
+		MUST(r.packets.rate > 0 && r.bytes.rate > 0);
+		r = media_rate_rtcp(&r);
+		MUST(r.packets.rate > 0 && r.bytes.rate > 0);
+		r = media_rate_udptl(&c);
+		MUST(r.packets.rate > 0 && r.bytes.rate > 0);
 	}
 }
 
@@ -60,11 +81,14 @@ static void round_trip(struct str_view text)
 	if (sdp_parse(text, &sdp) != 0)
 		return;
 	check(&sdp, text);
+	check_codecs(&sdp);
 	MUST(net_addr_parse(SV("203.0.113.7"), &rw.origin) == 0);
 	rw.n_media = sdp.n_media;
 	for (unsigned int i = 0; i < sdp.n_media; i++)
-		if (sdp.media[i].kind != SDP_KIND_REFUSED && sdp.media[i].port != 0)
+		if (sdp.media[i].kind != SDP_KIND_REFUSED && sdp.media[i].port != 0) {
 			rw.port[i] = (uint16_t)(20000 + 2 * i);
+			rw.rtcp_mux[i] = sdp.media[i].rtcp_mux;
+		}
 	/* An address for each m= line, every other one IPv6. */
 	for (unsigned int i = 0; i < sdp.n_media; i++)
 		MUST(net_addr_parse(
@@ -75,7 +99,8 @@ static void round_trip(struct str_view text)
 	MUST(sdp_parse((struct str_view){out, (size_t)written}, &again) == 0);
 	MUST(again.n_media == sdp.n_media);
 	for (unsigned int i = 0; i < sdp.n_media; i++)
-		MUST(again.media[i].port == rw.port[i]);
+		MUST(again.media[i].port == rw.port[i] &&
+			again.media[i].rtcp_mux == rw.rtcp_mux[i]);
 	/* Any room, and not a byte beyond it. */
 	for (size_t cap = (size_t)written; cap > 0; cap /= 2)
 		MUST(sdp_build(&sdp, &rw, out, cap) == -EMSGSIZE);

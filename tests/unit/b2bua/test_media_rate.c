@@ -41,7 +41,7 @@ static void test_codecs(void **state)
 			false},
 		{HEAD AUDIO("96") "a=rtpmap:96 opus/48000/2\r\n"
 				  "a=fmtp:96 useinbandfec=1; maxaveragebitrate=20000\r\n",
-			"opus", 48000, 20000, 0, 0, false},
+			"opus", 48000, 40000, 0, 0, false},
 		{HEAD AUDIO("97") "a=rtpmap:97 L16/16000/2\r\n", "L16", 16000, 512000, 0, 0, false},
 		/* A static number may be given another name. */
 		{HEAD AUDIO("0") "a=rtpmap:0 G729/8000\r\n", "G729", 8000, 8000, 0, 0, false},
