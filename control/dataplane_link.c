@@ -224,6 +224,7 @@ static void event_take(struct dataplane_link *l, const struct record_hdr *rec, s
 	case REC_STREAM_INFO:
 	case REC_STREAM_GONE:
 	case REC_STREAM_LATCHED:
+	case REC_STREAM_SILENT:
 		if (len != sizeof(struct rec_stream_event)) {
 			l->stats.records_malformed++;
 			break;

@@ -14,6 +14,11 @@ enum { MEDIA_DROP, MEDIA_REWRITE };
 
 enum media_shape { SHAPE_BAD, SHAPE_RTP, SHAPE_OTHER };
 
+static inline unsigned int flow_kind(uint8_t flags)
+{
+	return flags >> FLOW_KIND_SHIFT & 3;
+}
+
 /* RFC 3550 section 5.1 and 5.3.1: the header with its CSRCs and its extension is there. */
 static inline bool rtp_header_valid(const uint8_t *payload, size_t len)
 {
@@ -38,7 +43,7 @@ static inline bool rtcp_header_valid(const uint8_t *payload, size_t len)
 
 static inline enum media_shape shape_of(uint8_t flags, const uint8_t *payload, size_t len)
 {
-	switch ((flags >> FLOW_KIND_SHIFT) & 3) {
+	switch (flow_kind(flags)) {
 	case STREAM_RTP_MUX:
 		/* RFC 5761 section 4: payload types 64 to 95 are RTCP packet types 192 to 223. */
 		if (len >= 2 && (payload[1] & 0x60) == 0x40)
@@ -114,7 +119,7 @@ static inline void media_count(struct worker *w, const struct flow_action *actio
 	if (rtp)
 		rtp_measure(live, payload, action->clock_mult, w->now_ns, w->now_ms);
 	/* RTCP beside RTP is no sign of media, and it would hide a gap. */
-	if (rtp || live->packets == 0 || (action->flags >> FLOW_KIND_SHIFT & 3) != STREAM_RTP_MUX)
+	if (rtp || live->packets == 0 || flow_kind(action->flags) != STREAM_RTP_MUX)
 		live->last_ms = w->now_ms;
 	live->packets++;
 	live->bytes += len;
@@ -130,7 +135,9 @@ static inline enum drop_reason media_decide(
 	enum media_shape shape = shape_of(action->flags, payload, len);
 	enum drop_reason verdict;
 
-	if (unlikely((action->flags & FLOW_RECEIVE) == 0))
+	/* RFC 3264 section 6.1: RTCP goes on while RTP is held, on one port with it too. */
+	if (unlikely((action->flags & FLOW_RECEIVE) == 0) &&
+		(shape != SHAPE_OTHER || flow_kind(action->flags) != STREAM_RTP_MUX))
 		return DROP_MEDIA_INACTIVE;
 	if (unlikely(shape == SHAPE_BAD))
 		return DROP_MEDIA_MALFORMED;

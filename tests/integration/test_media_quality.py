@@ -214,6 +214,21 @@ def test_rtcp_on_the_port_of_rtp(box):
     assert (media["caller"]["lost"], media["caller"]["reordered"]) == (0, 0)
 
 
+def test_rtcp_goes_on_while_rtp_is_held(box):
+    """Both on one port, the answer is sendonly: the caller may not talk, but report."""
+    mux = scenario.sdp(PORT).rstrip("\n") + "\na=rtcp-mux\n"
+    held = scenario.sdp(PORT, direction="sendonly").rstrip("\n") + "\na=rtcp-mux\n"
+    with talking(box, silent_call(2500, mux), answered_with(held)) as talk:
+        before = drops(box, "media_inactive")
+        talk.callee.stream(talk.core, 10, CALLEE_SSRC)
+        arrived(talk.caller, CALLEE_SSRC, list(range(10)))
+        talk.caller.stream(talk.access, 10, CALLER_SSRC, interval=0.002)
+        talk.caller.send(rtcp_report(CALLER_SSRC), talk.access)
+        wait_until(lambda: talk.callee.payloads() == [rtcp_report(CALLER_SSRC)], 3,
+                   "RTCP and nothing else")
+        wait_until(lambda: drops(box, "media_inactive") - before == 10, 3, "10 held packets")
+
+
 def test_silence_of_one_side_is_told_once(make_box):
     box = make_box({"limits: {sip_rate: 5000": "media_silent_s: 2\n    limits: {sip_rate: 5000",
                     "trust: trusted": "trust: trusted\n    media_silent_s: 2"})
