@@ -17,7 +17,7 @@ ROOT = os.path.dirname(HERE)
 sys.path.insert(0, os.path.join(ROOT, "configs", "lab"))
 
 # pylint: disable=wrong-import-position,redefined-outer-name
-from sallyport_lab import Box, Lab, LabError  # noqa: E402
+from sallyport_lab import Box, Lab, LabError, both_families  # noqa: E402
 from sallyport_lab.box import Hugepages, start_box  # noqa: E402
 
 
@@ -58,6 +58,7 @@ def _shared():
 def _discard(state):
     if state:
         box, lab = state.pop("box"), state.pop("lab")
+        state.clear()
         box.stop()
         lab.close()
 
@@ -70,22 +71,37 @@ def _healthy(box):
         return False
 
 
-@pytest.fixture
-def box(_shared, hugepages):
-    """A running box; its lab is box.lab."""
-    if _shared and not _healthy(_shared["box"]):
-        _discard(_shared)
-    if not _shared:
+def _lend(shared, changes):
+    """The shared box, made anew when it is not well or has another configuration."""
+    if shared and (shared["changes"] != changes or not _healthy(shared["box"])):
+        _discard(shared)
+    if not shared:
         lab = Lab()
         try:
-            _shared.update(lab=lab, box=start_box(lab))
+            shared.update(lab=lab, box=start_box(lab, changes=changes), changes=changes)
         except BaseException:
             lab.close()
             raise
-    yield _shared["box"]
-    current = _shared["box"]
+    return shared["box"]
+
+
+def _still_alive(current):
     assert current.dataplane.alive(), f"the dataplane died:\n{current.dataplane.tail()}"
     assert current.control.alive(), f"control died:\n{current.control.tail()}"
+
+
+@pytest.fixture
+def box(_shared, hugepages):
+    """A running box; its lab is box.lab."""
+    yield _lend(_shared, None)
+    _still_alive(_shared["box"])
+
+
+@pytest.fixture
+def dual_box(_shared, hugepages):
+    """The same with IPv4 and IPv6 on both sides; box.lab.side("access", 6) is a peer in IPv6."""
+    yield _lend(_shared, both_families())
+    _still_alive(_shared["box"])
 
 
 @pytest.fixture

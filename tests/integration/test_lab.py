@@ -3,7 +3,7 @@
 import pytest
 
 from sallyport_lab import Lab, Sipp, scenario
-from sallyport_lab.net import CORE
+from sallyport_lab.net import ACCESS6, CORE, CORE6
 
 FLOWS = {
     "answered": (scenario.talk_and_hang_up(1000), scenario.answer_and_talk(1000)),
@@ -32,12 +32,15 @@ def test_scenario(wire, flow):
         assert (taken.succeeded, taken.failed) == (3, 0), server.errors()
 
 
-def test_counters_see_every_packet(wire):
+@pytest.mark.parametrize("family", [4, 6])
+def test_counters_see_every_packet(wire, family):
     access, core = wire.access.media(), wire.core.media()
-    with Sipp(wire, wire.core, scenario.answer_and_talk(1000)) as server:
-        with Sipp(wire, wire.access, scenario.talk_and_hang_up(1000), to=f"{CORE}:5060",
-                  calls=5) as phones:
-            phones.wait(20)
+    here, there = (CORE6, ACCESS6) if family == 6 else (None, None)
+    to = f"[{CORE6}]:5060" if family == 6 else f"{CORE}:5060"
+    with Sipp(wire, wire.core, scenario.answer_and_talk(1000), address=here) as server:
+        with Sipp(wire, wire.access, scenario.talk_and_hang_up(1000), to=to, calls=5,
+                  address=there) as phones:
+            assert phones.wait(20).succeeded == 5, phones.errors()
         server.settle(5)
     access, core = wire.access.media() - access, wire.core.media() - core
     assert access.sent > 5 * 40 and core.sent > 5 * 40

@@ -129,7 +129,7 @@ def test_wrong_port_is_dropped_and_counted(box):
 
 def test_caller_behind_nat(box):
     """SDP names a private address: media is learned from where the signalling came from."""
-    hidden = scenario.sdp(PORT).replace("IN IP4 [media_ip]", "IN IP4 10.9.9.9")
+    hidden = scenario.sdp(PORT).replace("IN IP[media_ip_type] [media_ip]", "IN IP4 10.9.9.9")
     with talking(box, caller=silent_call(4000, hidden)) as talk, \
             Endpoint(box.lab.access, ACCESS_WRONG, PORT) as stranger:
         stranger.stream(talk.access, 5, STRANGER_SSRC, interval=0.002)

@@ -5,10 +5,12 @@ the host but its own namespaces (and the number of hugepages, which it puts back
 """
 
 from .box import Box, drivers_here
+from .families import both_families
 from .net import Lab
 from .process import LabError, wait_until
 from .rtp import Endpoint
 from . import scenario
 from .sipp import Sipp
 
-__all__ = ["Box", "Endpoint", "Lab", "LabError", "Sipp", "drivers_here", "scenario", "wait_until"]
+__all__ = ["Box", "Endpoint", "Lab", "LabError", "Sipp", "both_families", "drivers_here",
+           "scenario", "wait_until"]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 from dataclasses import dataclass
 
@@ -151,7 +152,7 @@ class Box:
             if not self.control.alive():
                 raise LabError("control ended with status "
                                f"{self.control.status()}:\n{self.control.tail()}")
-            return self.attached() and self._addressed("access") and self._addressed("core")
+            return self.attached() and self._addressed()
         wait_until(ready, seconds, "both processes to be ready")
 
     def attached(self):
@@ -160,8 +161,13 @@ class Box:
         except LabError:
             return False
 
-    def _addressed(self, twin):
-        return "inet " in self.lab.box.run("ip", "-4", "addr", "show", "dev", twin, check=False)
+    def _addressed(self):
+        """All of the configuration's addresses are on twins, and usable."""
+        with open(self.config, encoding="utf-8") as text:
+            lists = re.findall(r"^    addresses: \[(.*)\]", text.read(), re.MULTILINE)
+        wanted = {address.strip(' "') for entry in lists for address in entry.split(",")}
+        lines = self.lab.box.run("ip", "-o", "addr", "show").splitlines()
+        return wanted <= {line.split()[3] for line in lines if "tentative" not in line}
 
     def stop(self):
         """SIGTERM to both, control first. Returns their exit statuses, None for one not started."""

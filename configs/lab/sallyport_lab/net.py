@@ -3,7 +3,9 @@
     access 192.0.2.2 ---- sp-access [ box ] sp-core ---- 198.51.100.2 core
            192.0.2.66                 .1      .1
 
-The peers' interfaces are called eth0. The box's own addresses live on the twins that the
+and the same in IPv6, 2001:db8:1::/64 and 2001:db8:2::/64 with the same last numbers (hexadecimal
+66). A box that has no IPv6 addresses never sees a packet of that: nothing is sent on the links
+unless somebody asks. The peers' interfaces are called eth0. The box's own addresses live on the twins that the
 dataplane makes in the box's namespace. With direct=True there is no box: one veth pair
 joins the peers, which is how the SIPp scenarios are tried alone.
 """
@@ -20,6 +22,8 @@ from .process import LabError, Process, run
 
 ACCESS, ACCESS_WRONG, ACCESS_BOX = "192.0.2.2", "192.0.2.66", "192.0.2.1"
 CORE, CORE_BOX = "198.51.100.2", "198.51.100.1"
+ACCESS6, ACCESS6_WRONG, ACCESS6_BOX = "2001:db8:1::2", "2001:db8:1::66", "2001:db8:1::1"
+CORE6, CORE6_BOX = "2001:db8:2::2", "2001:db8:2::1"
 MEDIA_PORTS = (10000, 65535)  # of the peers: all UDP there is media
 
 MARKS = "/run/sallyport-lab"  # a file a namespace: pid and start time of its maker, its folder
@@ -35,6 +39,22 @@ class Media:
 
     def __sub__(self, other):
         return Media(self.sent - other.sent, self.received - other.received)
+
+
+@dataclass(frozen=True)
+class Side:
+    """A peer in one address family, and the box as it sees it."""
+    peer: "Peer"
+    address: str
+    box: str
+
+    @property
+    def family(self):
+        return 6 if ":" in self.address else 4
+
+    def sip(self, port=5060):
+        """Where it sends SIP to."""
+        return f"[{self.box}]:{port}" if self.family == 6 else f"{self.box}:{port}"
 
 
 def _started(pid):
@@ -125,19 +145,47 @@ class Namespace:
 class Peer(Namespace):
     """The namespace of the phones or of the server."""
 
-    def __init__(self, name, folder, address, gateway):
+    def __init__(self, name, folder, address, gateway, address6=None, gateway6=None):
         super().__init__(name, folder)
         self.address, self.gateway = address, gateway
+        self.address6, self.gateway6 = address6, gateway6
+
+    def quiet_ipv6(self, interface):
+        """IPv6 on, but nothing that the kernel says by itself: no duplicate address detection, no
+        link-local address, no router solicitation (and no group reports, see connected())."""
+        base = f"net.ipv6.conf.{interface}"
+        self.run("sysctl", "-qw", f"{base}.accept_dad=0", f"{base}.accept_ra=0",
+                 f"{base}.router_solicitations=0", f"{base}.addr_gen_mode=1",
+                 f"{base}.disable_ipv6=0")
+
+    def vlan(self, number, *addresses):
+        """A VLAN interface on eth0 with these addresses ("192.0.2.2/24"); returns its name."""
+        name = f"eth0.{number}"
+        self.ip(f"link add link eth0 name {name} type vlan id {number}")
+        self.quiet_ipv6(name.replace(".", "/"))
+        for address in addresses:
+            self.ip(f"addr add {address} dev {name}" + (" nodad" if ":" in address else ""))
+        self.ip(f"link set {name} up")
+        return name
 
     def connected(self):
         """eth0 is here: addresses, route, counters."""
         no_offloads(self, "eth0")
+        self._count()
         self.ip(f"addr add {self.address}/24 dev eth0")
+        if self.address6:
+            self.quiet_ipv6("eth0")
+            self.ip(f"addr add {self.address6}/64 dev eth0 nodad")
         self.ip("link set eth0 up")
+        if self.address6:
+            way = f"via {self.gateway6}" if self.gateway6 else "dev eth0"
+            self.ip(f"-6 route add default {way}")
         if self.gateway:
             self.ip(f"route add default via {self.gateway}")
         else:
             self.ip("route add default dev eth0")
+
+    def _count(self):
         low, high = MEDIA_PORTS
         self.nft(f"""table inet lab {{
             counter received {{ }}
@@ -149,6 +197,7 @@ class Peer(Namespace):
             chain output {{
                 type filter hook output priority 0
                 udp sport {low}-{high} counter name sent
+                icmpv6 type {{ mld-listener-report, mld2-listener-report }} drop
             }}
         }}""")
 
@@ -192,9 +241,9 @@ class Peer(Namespace):
 
 
 def no_offloads(namespace, interface):
-    """Frames as on a real wire: whole checksums, no coalescing."""
+    """Frames as on a real wire: whole checksums, no coalescing, VLAN tags in their place."""
     run("ip", "netns", "exec", namespace.name, "ethtool", "-K", interface, "tx", "off", "rx", "off",
-        "gro", "off", "gso", "off", "tso", "off")
+        "gro", "off", "gso", "off", "tso", "off", "txvlan", "off", "rxvlan", "off")
 
 
 class Lab:
@@ -209,9 +258,11 @@ class Lab:
         try:
             names = self._names(plain_names)
             self.access = self._add(
-                Peer(names["access"], self.dir, ACCESS, None if direct else ACCESS_BOX))
+                Peer(names["access"], self.dir, ACCESS, None if direct else ACCESS_BOX,
+                     ACCESS6, None if direct else ACCESS6_BOX))
             self.core = self._add(
-                Peer(names["core"], self.dir, CORE, None if direct else CORE_BOX))
+                Peer(names["core"], self.dir, CORE, None if direct else CORE_BOX,
+                     CORE6, None if direct else CORE6_BOX))
             if direct:
                 self._join(self.access, "eth0", self.core, "eth0")
             else:
@@ -222,6 +273,7 @@ class Lab:
                 self._box_side("sp-core")
             self.access.connected()
             self.access.ip(f"addr add {ACCESS_WRONG}/24 dev eth0")
+            self.access.ip(f"addr add {ACCESS6_WRONG}/64 dev eth0 nodad")
             self.core.connected()
         except BaseException:
             self.close()
@@ -236,6 +288,12 @@ class Lab:
         while os.path.exists(f"/run/netns/sp{os.getpid()}.{number}-access"):
             number += 1
         return {r: f"sp{os.getpid()}.{number}-{r}" for r in roles}
+
+    def side(self, name, family=4):
+        """"access" or "core" in this address family, 4 or 6."""
+        addresses = {("access", 4): (ACCESS, ACCESS_BOX), ("access", 6): (ACCESS6, ACCESS6_BOX),
+                     ("core", 4): (CORE, CORE_BOX), ("core", 6): (CORE6, CORE6_BOX)}
+        return Side(getattr(self, name), *addresses[name, family])
 
     def _add(self, space):
         self.spaces.append(space)

@@ -44,7 +44,8 @@ class Endpoint:
 
     @staticmethod
     def _open(address, port):
-        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        udp = socket.socket(family, socket.SOCK_DGRAM)
         udp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         udp.bind((address, port))
         udp.settimeout(0.1)
@@ -58,7 +59,7 @@ class Endpoint:
                 continue
             except OSError:
                 return
-            self.received.append((time.monotonic(), source, data))
+            self.received.append((time.monotonic(), source[:2], data))
 
     def send(self, data, to):
         self.socket.sendto(data, to)

@@ -38,9 +38,9 @@ STREAM = "[rtpstream_audio_port]"  # the port of this call's rtp_stream
 def sdp(port=STREAM, direction="sendrecv", version=1, codecs="8 101"):
     """An audio offer or answer, G.711 A-law and telephone events."""
     return f"""v=0
-o=lab 1 {version} IN IP4 [media_ip]
+o=lab 1 {version} IN IP[media_ip_type] [media_ip]
 s=-
-c=IN IP4 [media_ip]
+c=IN IP[media_ip_type] [media_ip]
 t=0 0
 m=audio {port} RTP/AVP {codecs}
 a=rtpmap:8 PCMA/8000

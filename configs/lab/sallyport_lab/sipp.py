@@ -34,7 +34,7 @@ class Counts:
 
 def media_of(message):
     """(address, port) where an SDP body wants its audio."""
-    address = re.search(r"^c=IN IP4 (\S+)", message, re.MULTILINE).group(1)
+    address = re.search(r"^c=IN IP[46] (\S+)", message, re.MULTILINE).group(1)
     return address, int(re.search(r"^m=audio (\d+)", message, re.MULTILINE).group(1))
 
 
@@ -81,8 +81,11 @@ class Sipp:
     def _listening(self, port):
         self.assert_alive()
         needle = f":{port:04X} "
-        with open(f"/proc/{self.process.pid}/net/udp", encoding="ascii") as table:
-            return any(needle in line for line in table)
+        for table in ("udp", "udp6"):
+            with open(f"/proc/{self.process.pid}/net/{table}", encoding="ascii") as lines:
+                if any(needle in line for line in lines):
+                    return True
+        return False
 
     def assert_alive(self):
         """SIPp exits at once when it cannot read its scenario or bind."""
