@@ -3,6 +3,7 @@
 import pytest
 
 from sallyport_lab import Lab, Sipp, scenario
+from sallyport_lab.capture import Capture
 from sallyport_lab.net import ACCESS6, CORE, CORE6
 
 FLOWS = {
@@ -65,3 +66,26 @@ def test_loss_is_loss(wire):
     finally:
         wire.access.lose(0)
         wire.core.lose(0)
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_vlan_interfaces(family):
+    """A call between VLAN interfaces, all of it with the tag; another VLAN is another network."""
+    with Lab(direct=True) as lab:
+        lab.access.move_to_vlan(100)
+        lab.core.move_to_vlan(100)
+        here, there = lab.side("core", family), lab.side("access", family)
+        to = f"[{here.address}]:5060" if family == 6 else f"{here.address}:5060"
+        with Sipp(lab, lab.core, scenario.answer_and_talk(500), address=here.address), \
+                Capture(lab.core, "vlan100") as inside, \
+                Sipp(lab, lab.access, scenario.talk_and_hang_up(500), to=to, calls=1,
+                     address=there.address) as phones:
+            assert phones.wait(20).succeeded == 1, phones.errors()
+        assert len(inside.udp(5060)) >= 3
+        lab.core.move_to_vlan(101)
+        with Sipp(lab, lab.core, scenario.answer_and_talk(0), address=here.address) as server:
+            with Sipp(lab, lab.access, scenario.build("lost", scenario.invite(),
+                      scenario.receive(200, timeout_ms=700)), to=to, calls=1,
+                      address=there.address) as phones:
+                assert phones.wait(20).succeeded == 0
+            assert server.counts().created == 0

@@ -7,7 +7,7 @@ address; whoever calls may be of either family.
 from .net import ACCESS6, ACCESS6_BOX, CORE6, CORE6_BOX
 
 # What stands in configs/lab.yaml for each side: name, IPv4 address and prefix, IPv6 address.
-_SIDES = (("192.0.2.1", ACCESS6_BOX), ("198.51.100.1", CORE6_BOX))
+SIDES = (("192.0.2.1", ACCESS6_BOX), ("198.51.100.1", CORE6_BOX))
 _PHONES = "  - {name: phones, realm: access, address: 192.0.2.2}"
 _ROUTES = "routes:\n"
 
@@ -22,7 +22,7 @@ def both_families():
   - {from: core, to: phones6, user_prefix: "6"}
 """,
     }
-    for four, six in _SIDES:
+    for four, six in SIDES:
         changes[f"addresses: [{four}/24]"] = f'addresses: [{four}/24, "{six}/64"]'
         changes[f'sip: ["{four}:5060"]'] = f'sip: ["{four}:5060", "[{six}]:5060"]'
         changes[f"media: {{address: {four}, ports: 20000-29999}}"] = f"""media:

@@ -14,16 +14,18 @@ import ctypes
 import json
 import os
 import shutil
+import sys
 import tempfile
 import threading
 from dataclasses import dataclass
 
-from .process import LabError, Process, run
+from .process import LabError, Process, run, wait_until
 
 ACCESS, ACCESS_WRONG, ACCESS_BOX = "192.0.2.2", "192.0.2.66", "192.0.2.1"
 CORE, CORE_BOX = "198.51.100.2", "198.51.100.1"
 ACCESS6, ACCESS6_WRONG, ACCESS6_BOX = "2001:db8:1::2", "2001:db8:1::66", "2001:db8:1::1"
 CORE6, CORE6_BOX = "2001:db8:2::2", "2001:db8:2::1"
+VLAN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "vlan.py")
 MEDIA_PORTS = (10000, 65535)  # of the peers: all UDP there is media
 
 MARKS = "/run/sallyport-lab"  # a file a namespace: pid and start time of its maker, its folder
@@ -87,7 +89,7 @@ class Namespace:
     """One network namespace with processes and sockets in it."""
 
     def __init__(self, name, folder):
-        self.name = name
+        self.name, self.folder = name, folder
         self.processes = []
         os.makedirs(MARKS, exist_ok=True)
         run("ip", "netns", "add", name)
@@ -158,15 +160,28 @@ class Peer(Namespace):
                  f"{base}.router_solicitations=0", f"{base}.addr_gen_mode=1",
                  f"{base}.disable_ipv6=0")
 
-    def vlan(self, number, *addresses):
-        """A VLAN interface on eth0 with these addresses ("192.0.2.2/24"); returns its name."""
-        name = f"eth0.{number}"
-        self.ip(f"link add link eth0 name {name} type vlan id {number}")
-        self.quiet_ipv6(name.replace(".", "/"))
-        for address in addresses:
-            self.ip(f"addr add {address} dev {name}" + (" nodad" if ":" in address else ""))
+    def move_to_vlan(self, number, carrier=None):
+        """All addresses and routes from eth0 to a VLAN on it, or on the eth0 of another peer."""
+        name, wire = f"vlan{number}", carrier or self
+        wire.start(name, [sys.executable, VLAN, "eth0", name, str(number)],
+                   os.path.join(wire.folder, f"{wire.name}.{name}.log"))
+        wait_until(lambda: name in wire.run("ip", "-o", "link"), 5, f"interface {name}")
+        if carrier:
+            carrier.ip(f"link set {name} netns {self.name}")
+        self.ip("addr flush dev eth0")
+        self.quiet_ipv6(name)
+        self.ip(f"addr add {self.address}/24 dev {name}")
+        self.ip(f"addr add {self.address6}/64 dev {name} nodad")
         self.ip(f"link set {name} up")
-        return name
+        self._default_routes(name)
+
+    def _default_routes(self, interface):
+        """By the box; where there is none, everybody is on the link."""
+        self.ip("route replace default " + (
+            f"via {self.gateway}" if self.gateway else f"dev {interface}"))
+        if self.address6:
+            self.ip("-6 route replace default " + (
+                f"via {self.gateway6}" if self.gateway6 else f"dev {interface}"))
 
     def connected(self):
         """eth0 is here: addresses, route, counters."""
@@ -177,13 +192,7 @@ class Peer(Namespace):
             self.quiet_ipv6("eth0")
             self.ip(f"addr add {self.address6}/64 dev eth0 nodad")
         self.ip("link set eth0 up")
-        if self.address6:
-            way = f"via {self.gateway6}" if self.gateway6 else "dev eth0"
-            self.ip(f"-6 route add default {way}")
-        if self.gateway:
-            self.ip(f"route add default via {self.gateway}")
-        else:
-            self.ip("route add default dev eth0")
+        self._default_routes("eth0")
 
     def _count(self):
         low, high = MEDIA_PORTS
