@@ -11,9 +11,11 @@ _OUTGOING = 4  # PACKET_OUTGOING
 
 
 class Capture:
-    """What arrives at one interface of a namespace while the block runs."""
+    """What arrives at one interface of a namespace while the block runs; outgoing=True: what
+    leaves by it."""
 
-    def __init__(self, peer, interface="eth0"):
+    def __init__(self, peer, interface="eth0", outgoing=False):
+        self.outgoing = outgoing
         self.socket = peer.enter(self._open, interface)
         self.frames = []
         self._stop = False
@@ -35,7 +37,7 @@ class Capture:
                 continue
             except OSError:
                 return
-            if source[2] != _OUTGOING:
+            if (source[2] == _OUTGOING) == self.outgoing:
                 self.frames.append(data)
 
     def udp(self, port):

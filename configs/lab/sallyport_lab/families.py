@@ -7,6 +7,8 @@ address; whoever calls may be of either family.
 from .net import ACCESS6, ACCESS6_BOX, CORE6, CORE6_BOX
 
 # What stands in configs/lab.yaml for each side: name, IPv4 address and prefix, IPv6 address.
+# DSCP of (SIP, media) that leaves each realm: not the default in one, the default in the other.
+DSCP = {"access": (26, 34), "core": (24, 46)}
 SIDES = (("192.0.2.1", ACCESS6_BOX), ("198.51.100.1", CORE6_BOX))
 _PHONES = "  - {name: phones, realm: access, address: 192.0.2.2}"
 _ROUTES = "routes:\n"
@@ -28,4 +30,6 @@ def both_families():
         changes[f"media: {{address: {four}, ports: 20000-29999}}"] = f"""media:
       - {{address: {four}, ports: 20000-29999}}
       - {{address: "{six}", ports: 20000-29999}}"""
+    sip, media = DSCP["access"]
+    changes[f"addresses: [{SIDES[0][0]}/24]"] += f"\n    dscp: {{sip: {sip}, media: {media}}}"
     return changes

@@ -312,14 +312,19 @@ class Lab:
         run("ip", "link", "add", one_name, "netns", one.name, "type", "veth",
             "peer", "name", other_name, "netns", other.name)
 
-    def behind(self, router, address, router_address):
+    def behind(self, router, address, router_address, address6=None, router6=None):
         """A peer off the box's links: `router`, a peer on one, forwards for it."""
-        peer = self._add(Peer(f"{router.name}-far", self.dir, address, router_address))
+        peer = self._add(Peer(f"{router.name}-far", self.dir, address, router_address, address6,
+                              router6))
         self._join(peer, "eth0", router, "eth1")
         no_offloads(router, "eth1")
         router.ip(f"addr add {router_address}/24 dev eth1")
         router.ip("link set eth1 up")
         router.run("sysctl", "-qw", "net.ipv4.ip_forward=1")
+        if router6:
+            router.quiet_ipv6("eth1")
+            router.ip(f"addr add {router6}/64 dev eth1 nodad")
+            router.run("sysctl", "-qw", "net.ipv6.conf.all.forwarding=1")
         peer.connected()
         return peer
 
