@@ -10,7 +10,6 @@ from sallyport_lab.net import ACCESS, ACCESS_BOX, ACCESS_WRONG, CORE, CORE_BOX
 from sallyport_lab.rtp import packet, receiver_report
 from sallyport_lab.sipp import media_of
 
-TO_BOX = f"{ACCESS_BOX}:5060"
 CALLER_SSRC, CALLEE_SSRC, STRANGER_SSRC = 0x11111111, 0x22222222, 0x66666666
 PORT = 45000  # where both peers' SDP wants its audio
 
@@ -59,15 +58,19 @@ def silent_answer():
 
 
 @contextlib.contextmanager
-def talking(box, caller=None, callee=None):
-    """An answered call with sockets at both ends."""
+def talking(box, caller=None, callee=None, access=None, core=None):
+    """An answered call with sockets at both ends. access, core: the peers' sides; IPv4 if not
+    said. The box with both families sends calls to users with a 6 to IPv6."""
     lab = box.lab
+    access, core = access or lab.side("access"), core or lab.side("core")
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(Endpoint(peer, peer.address, port))
-                   for port in (PORT, PORT + 1) for peer in (lab.access, lab.core)]
-        server = stack.enter_context(Sipp(lab, lab.core, callee or silent_answer(), trace=True))
-        phones = stack.enter_context(Sipp(lab, lab.access, caller or silent_call(4000), to=TO_BOX,
-                                          calls=1, trace=True))
+        sockets = [stack.enter_context(Endpoint(side.peer, side.address, port))
+                   for port in (PORT, PORT + 1) for side in (access, core)]
+        server = stack.enter_context(Sipp(lab, core.peer, callee or silent_answer(),
+                                          address=core.address, trace=True))
+        phones = stack.enter_context(Sipp(lab, access.peer, caller or silent_call(4000),
+                                          to=access.sip(), calls=1, address=access.address,
+                                          service=f"{core.family}000", trace=True))
         yield Talk(box, phones, server, sockets)
         assert phones.wait(20).succeeded == 1, phones.errors()
 
@@ -141,7 +144,7 @@ def test_caller_behind_nat(box):
         assert stranger.payloads() == []
 
 
-def test_hold_stops_the_held_direction(box):
+def hold_and_resume(box, **sides):
     """sendonly of the caller: its music passes, the callee's voice does not, until resume."""
     hold = scenario.sdp(PORT, direction="sendonly", version=2)
     caller = scenario.build(
@@ -162,7 +165,7 @@ def test_hold_stops_the_held_direction(box):
         scenario.answer(200, "OK", scenario.sdp(PORT, version=3), final_invite=True, tag=False),
         scenario.request("ACK"), scenario.request("BYE"),
         scenario.answer(200, "OK", tag=False))
-    with talking(box, caller, callee) as talk:
+    with talking(box, caller, callee, **sides) as talk:
         talk.both_ways()
         talk.server.wait_received("ACK", 2)
         time.sleep(0.2)  # the ACK is the last message, the flows changed before it
@@ -176,6 +179,10 @@ def test_hold_stops_the_held_direction(box):
         talk.server.wait_received("ACK", 3)
         time.sleep(0.2)
         talk.both_ways(first=20)
+
+
+def test_hold_stops_the_held_direction(box):
+    hold_and_resume(box)
 
 
 def test_no_call_no_media(box):
