@@ -9,6 +9,7 @@
 #include "attach.h"
 #include "dataplane_link.h"
 #include "rpc.h"
+#include "sources.h"
 
 enum control_phase {
 	CONTROL_RUNNING,
@@ -28,6 +29,9 @@ struct control {
 	struct attach_keys keys; /* drawn once at the start */
 	struct dataplane_link *link;
 	struct rpc_server *rpc;
+	struct source_request *source_requests; /* that wait for the dataplane */
+	uint64_t last_source_request;
+	struct source_log source_log;
 	uint64_t start_ms;
 	enum control_phase phase;
 };

@@ -54,6 +54,7 @@ struct dataplane_link {
 	struct ask asks[ASKS_MAX];
 	uint64_t asked; /* makes cookies */
 	struct dataplane_link_stats stats;
+	struct source_log source_log;
 };
 
 static void link_connect(struct dataplane_link *l);
@@ -199,6 +200,11 @@ static void done_take(struct dataplane_link *l, const struct record_hdr *rec, si
 			done.status <= 0 && done.status > -4096 ? done.status : -EIO);
 		return;
 	}
+	if (done.command == REC_SOURCE_SET) {
+		if (l->env.source_done != NULL)
+			l->env.source_done(l->env.source_ctx, done.cookie, done.status);
+		return;
+	}
 	if (done.status != 0) {
 		l->stats.commands_failed++;
 		log_error("the dataplane refused %s error=\"%s\"",
@@ -213,6 +219,23 @@ static void done_take(struct dataplane_link *l, const struct record_hdr *rec, si
 		shards_attach(l);
 	else
 		commands_put(l);
+}
+
+/* The dataplane denied or demoted a source by itself. */
+static void source_take(struct dataplane_link *l, const struct record_hdr *rec, size_t len)
+{
+	struct rec_source_event event;
+
+	if (len != sizeof(event)) {
+		l->stats.records_malformed++;
+		return;
+	}
+	memcpy(&event, rec, sizeof(event));
+	if (event.source.addr.family != NET_FAMILY_V4 && event.source.addr.family != NET_FAMILY_V6)
+		l->stats.records_malformed++;
+	else
+		source_log_put(
+			&l->source_log, shard_clock_ms(), l->env.config, "fast path", &event);
 }
 
 static void event_take(struct dataplane_link *l, const struct record_hdr *rec, size_t len)
@@ -233,6 +256,9 @@ static void event_take(struct dataplane_link *l, const struct record_hdr *rec, s
 		/* Nobody of ours owns it, or its owner's ring was full: each shard looks. */
 		for (unsigned int i = 0; i < l->env.n_shards; i++)
 			shard_media_event(l->env.shards[i], rec, len);
+		break;
+	case REC_SOURCE_EVENT:
+		source_take(l, rec, len);
 		break;
 	case REC_INFO_END:
 		if (l->state == LINK_DUMP)
@@ -403,6 +429,18 @@ void dataplane_link_free(struct dataplane_link *l)
 	session_free(l);
 	event_free(l->timer);
 	free(l);
+}
+
+int dataplane_link_source_set(struct dataplane_link *l, const struct rec_source_set *rec)
+{
+	const struct str_view piece = {(const char *)rec, sizeof(*rec)};
+	int rc;
+
+	if (l->state != LINK_UP)
+		return -ENOTCONN;
+	rc = ring_put(&l->session->main.cmd, &piece, 1);
+	ring_publish(&l->session->main.cmd);
+	return rc;
 }
 
 const struct stats *dataplane_link_stats_map(const struct dataplane_link *l)

@@ -10,6 +10,7 @@
 #include "control.h"
 #include "heap.h"
 #include "log.h"
+#include "source_command.h"
 
 #define CONFIG_DEFAULT "/etc/sallyport/sallyport.yaml"
 
@@ -106,6 +107,8 @@ static int link_init(struct control *c)
 		.shards = c->shards,
 		.n_shards = c->n_shards,
 		.keys = c->keys,
+		.source_done = source_command_done,
+		.source_ctx = c,
 	};
 
 	c->link = dataplane_link_new(&env);
@@ -133,6 +136,7 @@ static int rpc_init(struct control *c)
 
 static void rpc_fini(struct control *c)
 {
+	source_command_fini(c);
 	rpc_server_free(c->rpc);
 	c->rpc = NULL;
 }

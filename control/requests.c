@@ -9,6 +9,7 @@
 #include "heap.h"
 #include "media_session.h"
 #include "show.h"
+#include "source_command.h"
 
 #define CALLS_DEFAULT 100
 #define CALLS_MAX 100000
@@ -188,6 +189,7 @@ static void answer_stats(struct control *c, struct rpc_call *call, json_t *const
 	for (size_t i = 0; i < ARRAY_LEN(own); i++)
 		json_object_set_new(o, own[i].name, json_integer((json_int_t)own[i].value));
 	if (s != NULL) {
+		show_limits_flat(o, c->config, s);
 		flat = show_flat(s);
 		json_object_update(o, flat);
 		json_decref(flat);
@@ -247,6 +249,22 @@ static void drops(void *ctx, struct rpc_call *call, const json_t *params)
 		rpc_result(call, show_drops(s, json_is_true(json_object_get(params, "all"))));
 }
 
+static void limits(void *ctx, struct rpc_call *call, const json_t *params)
+{
+	const struct stats *s = stats_or_fail(ctx, call);
+
+	if (s != NULL)
+		rpc_result(call, show_limits(((struct control *)ctx)->config, s));
+}
+
+static void sources(void *ctx, struct rpc_call *call, const json_t *params)
+{
+	const struct stats *s = stats_or_fail(ctx, call);
+
+	if (s != NULL)
+		rpc_result(call, show_sources(((struct control *)ctx)->config, s));
+}
+
 const struct rpc_method control_methods[] = {
 	{"status", status},
 	{"ports", ports},
@@ -254,6 +272,9 @@ const struct rpc_method control_methods[] = {
 	{"calls", calls},
 	{"call", call},
 	{"drops", drops},
+	{"limits", limits},
+	{"sources", sources},
+	{"source", source_command},
 	{"stats", stats},
 	{"memory", memory},
 	{"capture", capture_request},

@@ -22,6 +22,8 @@ static const struct show_noun nouns[] = {
 	{"call", "one call with both legs", format_call, "ID", NULL},
 	{"drops", "dropped packets by reason (\"show drops all\": zeros too)", format_drops, NULL,
 		"all"},
+	{"limits", "what each realm takes of SIP, passed and refused", format_limits, NULL, NULL},
+	{"sources", "sources of SIP that are denied or refused most", format_sources, NULL, NULL},
 	{"stats", "every counter", format_stats, NULL, NULL},
 	{"memory", "packet buffers, tables, heap", format_memory, NULL, NULL},
 	{"capture", "the packet capture that runs, or the last one", format_capture, NULL, NULL},
@@ -40,6 +42,20 @@ static int usage(const char *fmt, ...)
 	return CLI_USAGE;
 }
 
+static const struct {
+	const char *words, *help;
+} other_commands[] = {
+	{"source deny SOURCE",
+		"refuse all of ADDRESS or ADDRESS:PORT, for an hour, in all realms;"},
+	{"", "or \"source deny SOURCE SECONDS REALM\""},
+	{"source permit SOURCE", "trust it; likewise"},
+	{"source forget SOURCE", "neither any more"},
+	{"capture start FILE", "packets to a pcap-ng file; or \"capture start FILTER FILE\""},
+	{"capture stop", "end it"},
+	{"config check FILE", "check a configuration file, without a running Sallyport"},
+	{"help", "this text"},
+};
+
 void command_help(FILE *out)
 {
 	fprintf(out, "usage: sally [-s SOCKET] [--json] COMMAND\n\n");
@@ -49,17 +65,15 @@ void command_help(FILE *out)
 		snprintf(words, sizeof(words), "show %s%s%s", nouns[i].noun,
 			nouns[i].argument != NULL ? " " : "",
 			nouns[i].argument != NULL ? nouns[i].argument : "");
-		fprintf(out, "  %-20s %s\n", words, nouns[i].help);
+		fprintf(out, "  %-22s %s\n", words, nouns[i].help);
 	}
+	for (size_t i = 0; i < ARRAY_LEN(other_commands); i++)
+		fprintf(out, "  %-22s %s\n", other_commands[i].words, other_commands[i].help);
 	fprintf(out,
-		"  %-20s %s\n  %-20s %s\n  %-20s %s\n  %-20s %s\n\n"
-		"Without a command, on a terminal: an interactive shell.\n"
+		"\nWithout a command, on a terminal: an interactive shell.\n"
 		"  -s SOCKET  control socket; default $SALLYPORT_SOCKET, or %s\n"
 		"  --json     the answer as JSON\n"
 		"Exit status: 0; 1 refused or unreachable; 2 wrong usage or configuration.\n",
-		"capture start", "\"capture start [FILTER] FILE\": packets to a pcap-ng file",
-		"capture stop", "end it", "config check FILE",
-		"check a configuration file, without a running Sallyport", "help", "this text",
 		CONFIG_CONTROL_SOCKET_DEFAULT);
 }
 
@@ -121,16 +135,12 @@ static int params_make(
 	return CLI_OK;
 }
 
-static int show_run(
-	struct cli *cli, const struct show_noun *noun, const char *const words[], unsigned int n)
+/* Ask, and show the answer. Takes ownership of params. */
+static int ask_run(struct cli *cli, const char *method, json_t *params, format_fn format)
 {
 	char why[512];
-	json_t *params, *result;
-	int rc = params_make(noun, words, n, &params);
+	json_t *result = client_ask(cli->socket, method, params, why, sizeof(why));
 
-	if (rc != CLI_OK)
-		return rc;
-	result = client_ask(cli->socket, noun->noun, params, why, sizeof(why));
 	if (result == NULL) {
 		fprintf(stderr, "sally: %s\n", why);
 		return CLI_REFUSED;
@@ -139,10 +149,49 @@ static int show_run(
 		json_dumpf(result, cli->out, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 		fputc('\n', cli->out);
 	} else {
-		noun->format(cli, result);
+		format(cli, result);
 	}
 	json_decref(result);
 	return CLI_OK;
+}
+
+static int show_run(
+	struct cli *cli, const struct show_noun *noun, const char *const words[], unsigned int n)
+{
+	json_t *params;
+	int rc = params_make(noun, words, n, &params);
+
+	return rc == CLI_OK ? ask_run(cli, noun->noun, params, noun->format) : rc;
+}
+
+static const char *const source_actions[] = {"deny", "permit", "forget"};
+
+/* ACTION ADDRESS[:PORT] [SECONDS] [REALM]; control says what is wrong with the values. */
+static int source_run(struct cli *cli, const char *const words[], unsigned int n)
+{
+	unsigned int at = 2, seconds;
+	json_t *params;
+	size_t i = 0;
+
+	while (n > 0 && i < ARRAY_LEN(source_actions) && strcmp(words[0], source_actions[i]) != 0)
+		i++;
+	if (n < 2 || i == ARRAY_LEN(source_actions))
+		return usage("\"source deny|permit|forget ADDRESS[:PORT] [SECONDS] [REALM]\"");
+	params = json_pack("{s:s, s:s}", "action", words[0], "source", words[1]);
+	seconds = at < n && strcmp(words[0], "forget") != 0 ? count_parse(words[at]) : 0;
+	if (seconds > 0) {
+		json_object_set_new(params, "seconds", json_integer(seconds));
+		at++;
+	}
+	if (at < n)
+		json_object_set_new(params, "realm", json_string(words[at++]));
+	if (params == NULL || at < n) {
+		json_decref(params);
+		return usage(params == NULL ? "that is not text in UTF-8"
+					    : "too many words behind \"source %s\"",
+			words[0]);
+	}
+	return ask_run(cli, "source", params, format_source);
 }
 
 int command_run(struct cli *cli, const char *const words[], unsigned int n)
@@ -158,6 +207,8 @@ int command_run(struct cli *cli, const char *const words[], unsigned int n)
 	}
 	if (n >= 1 && strcmp(words[0], "capture") == 0)
 		return capture_run(cli, words + 1, n - 1);
+	if (n >= 1 && strcmp(words[0], "source") == 0)
+		return source_run(cli, words + 1, n - 1);
 	if (n == 0 || strcmp(words[0], "show") != 0)
 		return usage("no command \"%.40s\"", n > 0 ? words[0] : "");
 	if (n == 1)
@@ -171,7 +222,7 @@ int command_run(struct cli *cli, const char *const words[], unsigned int n)
 const char *command_complete(
 	const char *const words[], unsigned int n, struct str_view prefix, unsigned int i)
 {
-	static const char *const verbs[] = {"show", "capture", "config", "help", "quit"};
+	static const char *const verbs[] = {"show", "source", "capture", "config", "help", "quit"};
 	const char *candidates[ARRAY_LEN(nouns)];
 	size_t count = 0;
 
@@ -181,6 +232,9 @@ const char *command_complete(
 	} else if (n == 1 && strcmp(words[0], "show") == 0) {
 		for (; count < ARRAY_LEN(nouns); count++)
 			candidates[count] = nouns[count].noun;
+	} else if (n == 1 && strcmp(words[0], "source") == 0) {
+		for (; count < ARRAY_LEN(source_actions); count++)
+			candidates[count] = source_actions[count];
 	} else if (n == 1 && strcmp(words[0], "config") == 0) {
 		candidates[count++] = "check";
 	} else if (n == 1 && strcmp(words[0], "capture") == 0) {

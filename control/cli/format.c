@@ -107,7 +107,20 @@ void format_ports(const struct cli *cli, const json_t *r)
 		{"DEVICE", "device", COLUMN_TEXT},
 	};
 
+	static const struct column account[] = {
+		{"PORT", "name", COLUMN_TEXT},
+		{"IN", "in", COLUMN_NUMBER},
+		{"= OUT", "out", COLUMN_NUMBER},
+		{"+ DROPPED", "dropped", COLUMN_NUMBER},
+		{"+ DIFFERENCE", "difference", COLUMN_NUMBER},
+	};
+
 	table_print(cli, r, columns, ARRAY_LEN(columns));
+	fprintf(cli->out,
+		"\nin: received, from the kernel, from control; out: forwarded, sent for these "
+		"two, "
+		"to\nthe kernel, SIP up; the difference is what is under way, 0 when idle\n");
+	table_print(cli, r, account, ARRAY_LEN(account));
 }
 
 struct graph {

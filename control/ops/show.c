@@ -104,6 +104,18 @@ static uint64_t counter_get(const struct show_port_sum *sum, const struct port_c
 	return v;
 }
 
+/* The equation of struct stats_port_counts. */
+static void account_add(json_t *port, const struct show_port_sum *sum)
+{
+	const struct stats_port_counts *c = &sum->counts;
+	uint64_t in = c->rx_packets + c->from_twin + c->from_control;
+	uint64_t out = c->forwarded + c->originated + c->punted + c->sip_up + c->gleaned;
+
+	json_object_set_new(port, "in", number(in));
+	json_object_set_new(port, "out", number(out));
+	json_object_set_new(port, "difference", number(in - out - sum->dropped));
+}
+
 json_t *show_ports(const struct stats *s)
 {
 	json_t *list = json_array();
@@ -128,6 +140,7 @@ json_t *show_ports(const struct stats *s)
 			json_object_set_new(port, port_counters[c].name,
 				number(counter_get(&sum, &port_counters[c])));
 		json_object_set_new(port, "dropped", number(sum.dropped));
+		account_add(port, &sum);
 		json_array_append_new(list, port);
 	}
 	return list;
@@ -298,6 +311,7 @@ json_t *show_flat(const struct stats *s)
 	flat_add(o, "dataplane", "sip_up", "new", by_class[SIP_CLASS_NEW]);
 	flat_add(o, "dataplane", "sip_up", "out_of_dialog", by_class[SIP_CLASS_OUT]);
 	flat_add(o, "dataplane", "sip_up", "dialog", by_class[SIP_CLASS_DIALOG]);
+	flat_add(o, "dataplane", "sip_up", "lane", by_class[SIP_CLASS_LANE]);
 	flat_sip_errors(o, s);
 	flat_add(o, "dataplane", "", "down_records", down);
 	flat_add(o, "dataplane", "", "loops", loops);

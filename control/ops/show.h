@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "config.h"
 #include "stats.h"
 
 /* All return a new reference, or NULL when out of memory. `s` is borrowed for the call. */
@@ -15,12 +16,24 @@
 json_t *show_dataplane(const struct stats *s, uint64_t now_ms);
 /** [{worker, lcore, heartbeat_age_ms, loops, busy_loops, sleeps, busy_percent}]. */
 json_t *show_workers(const struct stats *s, uint64_t now_ms);
-/** [{name, device, ..., rx_packets, ..., dropped}], one a port, summed over workers. */
+/**
+ * [{name, device, ..., rx_packets, ..., dropped, in, out, difference}], one a port, summed over
+ * workers; in = out + dropped + difference, which is 0 when no packet is under way.
+ */
 json_t *show_ports(const struct stats *s);
 /** [{name, calls, packets, cycles, edges: [name]}]. */
 json_t *show_graph(const struct stats *s);
 /** [{port, reason, packets, help}]. @param all  also what is zero. */
 json_t *show_drops(const struct stats *s, bool all);
+/**
+ * What each realm takes and what it took: [{realm, trust, permit, deny, limits: {sip_rate: {rate,
+ * burst}, ..., deny_after, ...}, classes: [{class, new, out_of_dialog, dialog, lane, refused}]}].
+ */
+json_t *show_limits(const struct config *config, const struct stats *s);
+/** {"realm_access_sip_untrusted_passed": 1, ..._refused: 2}, added to `o`. */
+void show_limits_flat(json_t *o, const struct config *config, const struct stats *s);
+/** Sources that stand out: [{source, realm, class, reason, left_s, messages, refused}]. */
+json_t *show_sources(const struct config *config, const struct stats *s);
 /** [{name, size, used, bytes}]. */
 json_t *show_pools(const struct stats *s);
 /** {running, file, packets, bytes, missed, seconds, ended}; {} when there was none. */

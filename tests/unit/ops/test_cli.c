@@ -82,7 +82,8 @@ static void test_hostile_text(void **state)
 {
 	static const char hostile[] = "\\u001b]0;evil\\u0007\\u009b31m\\u00e9\\r\\n\\t";
 	static const format_fn formats[] = {format_status, format_ports, format_graph, format_calls,
-		format_call, format_drops, format_stats, format_memory};
+		format_call, format_drops, format_stats, format_memory, format_limits,
+		format_sources, format_source};
 	char json[1024];
 
 	for (size_t i = 0; i < ARRAY_LEN(formats); i++) {
@@ -92,6 +93,12 @@ static void test_hostile_text(void **state)
 			"\"heap\":{\"allocator\":\"%s\"},\"pools\":[{\"name\":\"%s\"}]}",
 			hostile, hostile, hostile, hostile, hostile, hostile, hostile, hostile,
 			hostile, hostile);
+		for (const char *p = printed(formats[i], json, 0); *p != '\0'; p++)
+			assert_true((*p >= 0x20 && *p < 0x7f) || *p == '\n');
+		snprintf(json, sizeof(json),
+			"[{\"realm\":\"%s\",\"limits\":{\"%s\":1,\"sip_rate\":{\"rate\":\"%s\"}},"
+			"\"classes\":[{\"class\":\"%s\"},1],\"source\":\"%s\"}]",
+			hostile, hostile, hostile, hostile, hostile);
 		for (const char *p = printed(formats[i], json, 0); *p != '\0'; p++)
 			assert_true((*p >= 0x20 && *p < 0x7f) || *p == '\n');
 		snprintf(json, sizeof(json),
@@ -144,7 +151,7 @@ static void test_graph_of_a_hundred_nodes(void **state)
 static void test_exit_statuses(void **state)
 {
 	static const struct {
-		const char *words[4];
+		const char *words[6];
 		unsigned int n;
 		int status;
 	} cases[] = {
@@ -158,6 +165,12 @@ static void test_exit_statuses(void **state)
 		{{"show", "calls", "x"}, 3, CLI_USAGE},
 		{{"show", "drops", "some"}, 3, CLI_USAGE},
 		{{"frobnicate"}, 1, CLI_USAGE},
+		{{"source"}, 1, CLI_USAGE},
+		{{"source", "deny"}, 2, CLI_USAGE},
+		{{"source", "kill", "192.0.2.1"}, 3, CLI_USAGE},
+		{{"source", "deny", "192.0.2.1", "60", "access", "x"}, 6, CLI_USAGE},
+		{{"source", "forget", "192.0.2.1", "access", "x"}, 5, CLI_USAGE},
+		{{"source", "deny", "\xff"}, 3, CLI_USAGE},
 		{{"config"}, 1, CLI_USAGE},
 		{{"config", "check"}, 2, CLI_USAGE},
 		{{"config", "check", "/nonexistent.yaml"}, 3, CLI_USAGE},
@@ -176,9 +189,63 @@ static void test_exit_statuses(void **state)
 	fclose(null);
 }
 
+static void test_policing(void **state)
+{
+	static const char limits[] =
+		"[{\"realm\":\"access\",\"trust\":\"untrusted\",\"limits\":{\"sip_rate\":"
+		"{\"rate\":50,\"burst\":100},\"address_rate\":{\"rate\":0,\"burst\":0},"
+		"\"tcp_byte_rate\":{\"rate\":1000000,\"burst\":1},\"deny_after\":500},"
+		"\"classes\":[{\"class\":\"denied\",\"new\":1,\"out_of_dialog\":2,\"dialog\":3,"
+		"\"lane\":4,\"refused\":5000}]}]";
+
+	assert_string_equal(printed(format_limits, limits, 0),
+		"a second and source, - is no limit\n"
+		"REALM   SIP/S  ADDRESS  PREFIX  UNTRUSTED  INVITE  REGISTER  OPTIONS  OTHER  "
+		"DIALOG  SYN  TCP BYTES  ICMP  DENY AFTER  SECONDS\n"
+		"access     50        -                                                       "
+		"             1,000,000               500\n"
+		"\n"
+		"messages passed to control, and refused\n"
+		"REALM   TRUST      SOURCES  NEW  OUT OF DIALOG  DIALOG  LANE  REFUSED\n"
+		"access  untrusted  denied     1              2       3     4    5,000\n");
+	assert_string_equal(printed(format_sources,
+				    "[{\"source\":\"192.0.2.7:5060\",\"realm\":\"access\","
+				    "\"class\":\"denied\",\"reason\":\"scan\",\"left_s\":59,"
+				    "\"messages\":10,\"refused\":1000}]",
+				    0),
+		"SOURCE          REALM   CLASS   REASON  LEFT S  MESSAGES  REFUSED\n"
+		"192.0.2.7:5060  access  denied  scan        59        10    1,000\n");
+	assert_string_equal(printed(format_sources, "[]", 0), "no source stands out\n");
+	assert_string_equal(printed(format_source,
+				    "{\"source\":\"192.0.2.7\",\"class\":\"denied\","
+				    "\"seconds\":60,\"realms\":2}",
+				    0),
+		"192.0.2.7 is denied for 60 s in 2 realms\n");
+	assert_string_equal(printed(format_source,
+				    "{\"source\":\"192.0.2.7\",\"class\":\"untrusted\","
+				    "\"seconds\":0,\"realms\":2}",
+				    0),
+		"192.0.2.7 is forgotten\n");
+}
+
+static void test_account(void **state)
+{
+	static const char ports[] =
+		"[{\"name\":\"a\",\"in\":1000,\"out\":900,\"dropped\":97,\"difference\":3}]";
+
+	assert_non_null(strstr(printed(format_ports, ports, 0),
+		"PORT     IN  = OUT  + DROPPED  + DIFFERENCE\n"
+		"a     1,000    900         97             3\n"));
+}
+
 static void test_completion(void **state)
 {
-	const char *show[] = {"show"}, *drops[] = {"show", "drops"};
+	const char *show[] = {"show"}, *drops[] = {"show", "drops"}, *source[] = {"source"};
+
+	assert_string_equal(command_complete(NULL, 0, SV("so"), 0), "source");
+	assert_string_equal(command_complete(source, 1, SV("p"), 0), "permit");
+	assert_string_equal(command_complete(source, 1, SV(""), 2), "forget");
+	assert_null(command_complete(source, 1, SV(""), 3));
 
 	assert_string_equal(command_complete(NULL, 0, SV("sh"), 0), "show");
 	assert_null(command_complete(NULL, 0, SV("sh"), 1));
@@ -199,6 +266,8 @@ int main(void)
 		cmocka_unit_test(test_graph),
 		cmocka_unit_test(test_graph_of_a_hundred_nodes),
 		cmocka_unit_test(test_exit_statuses),
+		cmocka_unit_test(test_policing),
+		cmocka_unit_test(test_account),
 		cmocka_unit_test(test_completion),
 	};
 

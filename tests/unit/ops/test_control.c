@@ -2,6 +2,7 @@
  * Parts of the main thread: mailboxes between threads, the configuration as commands,
  * the statistics mapping as JSON.
  */
+#include <errno.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,6 +15,7 @@
 #include "media_session.h"
 #include "realm_commands.h"
 #include "show.h"
+#include "source_command.h"
 
 #define THREADS 4
 #define MAILS 5000
@@ -264,10 +266,237 @@ static void test_show(void **state)
 }
 
 /* Every byte of the mapping 0xff: counts are bounded, texts cut and printable. */
+/* In, out, dropped, and what is missing between them. */
+static void test_show_account(void **state)
+{
+	struct stats *s = calloc(1, sizeof(*s));
+	json_t *o;
+
+	assert_non_null(s);
+	s->workers = 1;
+	snprintf(s->port[0].name, API_NAME_MAX, "a");
+	s->worker[0].port[0] = (struct stats_port_counts){
+		.rx_packets = 100,
+		.from_control = 20,
+		.forwarded = 50,
+		.sip_up = 30,
+		.originated = 21,
+		.punted = 4,
+		.drops = {[DROP_IP_TTL] = 8, [DROP_SIP_RATE] = 9},
+	};
+	s->main[0] = (struct stats_port_counts){
+		.from_twin = 5, .gleaned = 1, .drops = {[DROP_TWIN_FULL] = 2}};
+	o = show_ports(s);
+	assert_int_equal(int_at(o, 0, "in"), 125);
+	assert_int_equal(int_at(o, 0, "out"), 106);
+	assert_int_equal(int_at(o, 0, "dropped"), 19);
+	assert_int_equal(int_at(o, 0, "difference"), 0);
+	json_decref(o);
+	s->main[0].gleaned += 3;
+	o = show_ports(s);
+	assert_int_equal(int_at(o, 0, "difference"), -3);
+	json_decref(o);
+	free(s);
+}
+
+static void test_show_limits(void **state)
+{
+	struct stats *s = calloc(1, sizeof(*s));
+	struct config *c = config_get();
+	json_t *o, *classes, *limits;
+
+	assert_non_null(s);
+	s->workers = 2;
+	for (unsigned int w = 0; w < 3; w++) { /* there is no third */
+		struct stats_realm *r = &s->worker[w].realm[0];
+
+		r->messages[SOURCE_UNTRUSTED][SIP_CLASS_NEW] = 1;
+		r->messages[SOURCE_UNTRUSTED][SIP_CLASS_LANE] = 2;
+		r->messages[SOURCE_TRUSTED][SIP_CLASS_OUT] = 3;
+		r->messages[SOURCE_TRUSTED][SIP_CLASS_DIALOG] = 4;
+		r->refused[SOURCE_DENIED] = 5;
+	}
+	o = show_limits(c, s);
+	assert_int_equal(json_array_size(o), 2);
+	assert_string_equal(
+		json_string_value(json_object_get(json_array_get(o, 1), "trust")), "trusted");
+	assert_int_equal(int_at(o, 1, "permit"), 1);
+	assert_int_equal(int_at(o, 1, "deny"), 2);
+	limits = json_object_get(json_array_get(o, 0), "limits");
+	assert_int_equal(
+		json_integer_value(json_object_get(json_object_get(limits, "invite_rate"), "rate")),
+		10);
+	assert_int_equal(json_integer_value(
+				 json_object_get(json_object_get(limits, "invite_rate"), "burst")),
+		20);
+	assert_int_equal(json_integer_value(json_object_get(limits, "deny_after")), 500);
+	classes = json_object_get(json_array_get(o, 0), "classes");
+	assert_int_equal(int_at(classes, SOURCE_UNTRUSTED, "new"), 2);
+	assert_int_equal(int_at(classes, SOURCE_UNTRUSTED, "lane"), 4);
+	assert_int_equal(int_at(classes, SOURCE_TRUSTED, "out_of_dialog"), 6);
+	assert_int_equal(int_at(classes, SOURCE_TRUSTED, "dialog"), 8);
+	assert_int_equal(int_at(classes, SOURCE_DENIED, "refused"), 10);
+	json_decref(o);
+	o = json_object();
+	show_limits_flat(o, c, s);
+	assert_int_equal(
+		json_integer_value(json_object_get(o, "realm_one_sip_untrusted_passed")), 6);
+	assert_int_equal(
+		json_integer_value(json_object_get(o, "realm_one_sip_denied_refused")), 10);
+	assert_int_equal(json_integer_value(json_object_get(o, "realm_two_sip_trusted_passed")), 0);
+	json_decref(o);
+	config_free(c);
+	free(s);
+}
+
+static const char *text_at(const json_t *list, size_t i, const char *key)
+{
+	return json_string_value(json_object_get(json_array_get(list, i), key));
+}
+
+static void test_show_sources(void **state)
+{
+	struct stats *s = calloc(1, sizeof(*s));
+	struct config *c = config_get();
+	json_t *o;
+
+	assert_non_null(s);
+	s->source[3] = (struct stats_source){
+		.source = {.addr = net_addr_v4("\xc0\x00\x02\x07"), .port = 5060},
+		.realm = 1,
+		.source_class = SOURCE_DENIED,
+		.reason = SOURCE_REASON_SCAN,
+		.left_s = 59,
+		.messages = 10,
+		.refused = 1000,
+	};
+	s->source[9] = s->source[3];
+	s->source[9].source.port = 0;
+	s->source[9].realm = 77; /* of an earlier configuration */
+	o = show_sources(c, s);
+	assert_int_equal(json_array_size(o), 2);
+	assert_string_equal(text_at(o, 0, "source"), "192.0.2.7:5060");
+	assert_string_equal(text_at(o, 0, "realm"), "two");
+	assert_string_equal(text_at(o, 0, "class"), "denied");
+	assert_string_equal(text_at(o, 0, "reason"), "scan");
+	assert_int_equal(int_at(o, 0, "left_s"), 59);
+	assert_int_equal(int_at(o, 0, "messages"), 10);
+	assert_int_equal(int_at(o, 0, "refused"), 1000);
+	assert_string_equal(text_at(o, 1, "source"), "192.0.2.7");
+	assert_string_equal(text_at(o, 1, "realm"), "?");
+	json_decref(o);
+	config_free(c);
+	free(s);
+}
+
+static void test_source_command(void **state)
+{
+	static const struct {
+		const char *params;
+		const char *source; /* NULL: wrong */
+		uint8_t class;
+		uint32_t seconds;
+		uint16_t realm;
+		const char *why; /* begins so */
+	} cases[] = {
+		{"{'action':'deny','source':'192.0.2.7'}", "192.0.2.7", SOURCE_DENIED, 3600,
+			API_REALM_ANY, NULL},
+		{"{'action':'permit','source':'192.0.2.7:5060','seconds':604800,'realm':'two'}",
+			"192.0.2.7:5060", SOURCE_TRUSTED, 604800, 1, NULL},
+		{"{'action':'forget','source':'192.0.2.7:65535'}", "192.0.2.7:65535",
+			SOURCE_UNTRUSTED, 1, API_REALM_ANY, NULL},
+		{"{'action':'deny','source':'2001:db8::1'}", "2001:db8::1", SOURCE_DENIED, 3600,
+			API_REALM_ANY, NULL},
+		{"{'action':'deny','source':'[2001:db8::1]:5060'}", "[2001:db8::1]:5060",
+			SOURCE_DENIED, 3600, API_REALM_ANY, NULL},
+		{"{}", NULL, 0, 0, 0, "action"},
+		{"{'action':'kill','source':'192.0.2.7'}", NULL, 0, 0, 0, "action"},
+		{"{'action':7,'source':'192.0.2.7'}", NULL, 0, 0, 0, "action"},
+		{"{'action':'deny'}", NULL, 0, 0, 0, "source"},
+		{"{'action':'deny','source':''}", NULL, 0, 0, 0, "source"},
+		{"{'action':'deny','source':'example.com'}", NULL, 0, 0, 0, "source"},
+		{"{'action':'deny','source':'192.0.2.7:'}", NULL, 0, 0, 0, "source"},
+		{"{'action':'deny','source':'192.0.2.7:0'}", NULL, 0, 0, 0, "source"},
+		{"{'action':'deny','source':'192.0.2.7:65536'}", NULL, 0, 0, 0, "source"},
+		{"{'action':'deny','source':'192.0.2.7:5060x'}", NULL, 0, 0, 0, "source"},
+		{"{'action':'deny','source':'127.0.0.1'}", NULL, 0, 0, 0, "source"},
+		{"{'action':'deny','source':'0.0.0.0'}", NULL, 0, 0, 0, "source"},
+		{"{'action':'deny','source':'192.0.2.7','seconds':0}", NULL, 0, 0, 0, "seconds"},
+		{"{'action':'deny','source':'192.0.2.7','seconds':604801}", NULL, 0, 0, 0,
+			"seconds"},
+		{"{'action':'deny','source':'192.0.2.7','seconds':'x'}", NULL, 0, 0, 0, "seconds"},
+		{"{'action':'deny','source':'192.0.2.7','seconds':-9223372036854775807}", NULL, 0,
+			0, 0, "seconds"},
+		{"{'action':'deny','source':'192.0.2.7','realm':'three'}", NULL, 0, 0, 0, "realm"},
+		{"{'action':'deny','source':'192.0.2.7','realm':1}", NULL, 0, 0, 0, "realm"},
+	};
+	struct config *c = config_get();
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char json[256], text[NET_ENDPOINT_STRLEN];
+		struct rec_source_set rec;
+		const char *why = NULL;
+		uint16_t realm;
+		json_t *params;
+		int rc;
+
+		snprintf(json, sizeof(json), "%s", cases[i].params);
+		for (char *p = json; *p != '\0'; p++)
+			if (*p == '\'')
+				*p = '"';
+		params = json_loads(json, 0, NULL);
+		assert_non_null(params);
+		rc = source_command_parse(c, params, &rec, &realm, &why);
+		json_decref(params);
+		if (cases[i].source == NULL) {
+			assert_int_equal(rc, -EINVAL);
+			if (strncmp(why, cases[i].why, strlen(cases[i].why)) != 0)
+				fail_msg("%s: %s", json, why);
+			continue;
+		}
+		if (rc != 0)
+			fail_msg("%s: %s", json, why);
+		assert_string_equal(source_format(&rec.source, text), cases[i].source);
+		assert_int_equal(rec.cmd.hdr.type, REC_SOURCE_SET);
+		assert_int_equal(rec.reason, SOURCE_REASON_OPERATOR);
+		assert_int_equal(rec.source_class, cases[i].class);
+		assert_int_equal(rec.seconds, cases[i].seconds);
+		assert_int_equal(realm, cases[i].realm);
+	}
+	config_free(c);
+}
+
+/* Ten lines in ten seconds, then the number of those that were left out. */
+static void test_source_log(void **state)
+{
+	struct config *c = config_get();
+	struct source_log log = {0};
+	struct rec_source_event event = {
+		.source = {.addr = net_addr_v4("\xc0\x00\x02\x07"), .port = 5060},
+		.source_class = SOURCE_DENIED,
+		.reason = SOURCE_REASON_RATE,
+		.seconds = 60,
+	};
+
+	for (unsigned int i = 0; i < 1000; i++) {
+		event.source_class = (uint8_t)i; /* also what there is not */
+		event.reason = (uint8_t)(i / 3);
+		event.realm = (uint16_t)(i * 97);
+		source_log_put(&log, 5000 + i, c, "fast path", &event);
+	}
+	assert_int_equal(log.lines, SOURCE_LOG_BURST);
+	assert_int_equal(log.left_out, 1000 - SOURCE_LOG_BURST);
+	source_log_put(&log, 5000 + SOURCE_LOG_MS, c, "fast path", &event);
+	assert_int_equal(log.lines, 1);
+	assert_int_equal(log.left_out, 0);
+	config_free(c);
+}
+
 static void test_show_of_a_hostile_mapping(void **state)
 {
 	struct stats *s = malloc(sizeof(*s));
-	json_t *all[8], *call;
+	struct config *c = config_get();
+	json_t *all[11], *call;
 	char *text;
 
 	assert_non_null(s);
@@ -284,6 +513,10 @@ static void test_show_of_a_hostile_mapping(void **state)
 	all[5] = show_pools(s);
 	all[6] = show_flat(s);
 	all[7] = call;
+	all[8] = show_limits(c, s);
+	all[9] = show_sources(c, s);
+	all[10] = json_object();
+	show_limits_flat(all[10], c, s);
 	assert_int_equal(json_array_size(all[1]), API_WORKERS_MAX);
 	assert_int_equal(json_array_size(all[2]), API_PORTS_MAX);
 	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
@@ -295,6 +528,7 @@ static void test_show_of_a_hostile_mapping(void **state)
 		free(text);
 		json_decref(all[i]);
 	}
+	config_free(c);
 	free(s);
 }
 
@@ -345,6 +579,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_mailbox),
 		cmocka_unit_test(test_realm_commands),
+		cmocka_unit_test(test_show_account),
+		cmocka_unit_test(test_show_limits),
+		cmocka_unit_test(test_show_sources),
+		cmocka_unit_test(test_source_command),
+		cmocka_unit_test(test_source_log),
 		cmocka_unit_test(test_realm_without_its_port_is_left_out),
 		cmocka_unit_test(test_show),
 		cmocka_unit_test(test_show_of_a_hostile_mapping),
