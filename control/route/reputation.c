@@ -210,14 +210,12 @@ static void demote(
 	window_clear(e, now_ms);
 }
 
-/* Twice as long each time, up to a day; but a forged source could be behind it, so who made a call
- * lately is denied for the first time's length only. */
-static uint64_t deny_seconds(const struct reputation *r, const struct entry *e, uint64_t now_ms)
+/* Twice as long each time, up to a day. */
+static uint64_t deny_seconds(const struct reputation *r, const struct entry *e)
 {
 	uint64_t first = r->env.config->realms[e->realm].police.deny_s, s = first;
-	bool known = e->success_ms != 0 && now_ms - e->success_ms < REPUTATION_FORGIVE_MS;
 
-	for (unsigned int i = 0; i < e->denials && !known && s < REPUTATION_DENY_MAX_S; i++)
+	for (unsigned int i = 0; i < e->denials && s < REPUTATION_DENY_MAX_S; i++)
 		s *= 2;
 	if (s > REPUTATION_DENY_MAX_S)
 		s = REPUTATION_DENY_MAX_S;
@@ -230,7 +228,7 @@ static void deny(struct reputation *r, struct entry *e, uint64_t now_ms, enum so
 
 	if (now_ms - e->denied_until_ms > REPUTATION_FORGIVE_MS)
 		e->denials = 0;
-	seconds = deny_seconds(r, e, now_ms);
+	seconds = deny_seconds(r, e);
 	if (!tell(r, e, SOURCE_DENIED, reason, seconds))
 		return;
 	e->denied_until_ms = now_ms + seconds * 1000;
@@ -265,6 +263,14 @@ static enum source_reason judge(const struct realm_police *p, const struct entry
 	return SOURCE_REASON_NONE;
 }
 
+static bool made_a_call(const struct entry *e, uint64_t now_ms)
+{
+	return e->success_ms != 0 && now_ms - e->success_ms < REPUTATION_FORGIVE_MS;
+}
+
+/* Nothing of a denied source is looked at, not even what its calls need. All that speaks against
+ * it may be forged, and a call that it made lately was not: then it only loses its trust, and the
+ * fast path's rates hold it. */
 static void judge_source(struct reputation *r, struct entry *e, uint64_t now_ms)
 {
 	const struct realm_police *p = &r->env.config->realms[e->realm].police;
@@ -277,7 +283,7 @@ static void judge_source(struct reputation *r, struct entry *e, uint64_t now_ms)
 		return;
 	if (e->trusted_until_ms > now_ms)
 		demote(r, e, now_ms, reason);
-	else
+	else if (!made_a_call(e, now_ms))
 		deny(r, e, now_ms, reason);
 }
 
@@ -287,8 +293,7 @@ static void judge_address(struct reputation *r, struct entry *e, uint64_t now_ms
 	enum source_reason reason;
 
 	if (p->deny_after == 0 || e->denied_until_ms > now_ms ||
-		__builtin_popcountll(e->ports) < REPUTATION_PORTS_MIN ||
-		(e->success_ms != 0 && now_ms - e->success_ms < REPUTATION_FORGIVE_MS))
+		__builtin_popcountll(e->ports) < REPUTATION_PORTS_MIN || made_a_call(e, now_ms))
 		return;
 	reason = judge(p, e, 2);
 	if (reason != SOURCE_REASON_NONE && !is_listed(r, e))

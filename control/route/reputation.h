@@ -1,7 +1,8 @@
 /*
  * What a shard has learned of the sources of SIP, by their behaviour alone: who made a call is
  * trusted for a time; who sends garbage, fails to authenticate, or tries many users of whom
- * nearly all fail (a scanner, whatever it calls itself) is demoted, then denied. The fast path
+ * nearly all fail (a scanner, whatever it calls itself) is denied; if it made a call lately, only
+ * not trusted any more, since its address may be forged and its calls are real. The fast path
  * is told by the shard's command ring. A fixed table; old entries give way. One thread.
  *
  * A source is an address and port; several may stand behind one NAT, so an address as a whole is
@@ -18,7 +19,7 @@
 #define REPUTATION_WINDOW_MS 60000
 #define REPUTATION_USERS_MIN 8	      /* a scanner tries more than these */
 #define REPUTATION_PORTS_MIN 4	      /* an address misbehaves from more than these */
-#define REPUTATION_FORGIVE_MS 3600000 /* the next denial is a first one again; calls count */
+#define REPUTATION_FORGIVE_MS 3600000 /* the next denial is a first one; a call protects */
 #define REPUTATION_DENY_MAX_S 86400   /* where doubling ends */
 
 struct reputation;
