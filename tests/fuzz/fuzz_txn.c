@@ -25,12 +25,17 @@ static struct {
 	struct server_txn *servers[LIVE_MAX];
 	struct client_txn *clients[LIVE_MAX];
 	unsigned int n_calls;
+	bool unproven; /* the source may be forged */
+	size_t bytes_in, bytes_out;
 } f;
 
-/* Whatever came in, what goes out can be read. */
+/* Whatever came in, what goes out can be read; and answers to a forged source are no larger. */
 static int on_send(void *ctx, const struct sip_path *path, struct str_view msg)
 {
 	MUST(sip_response_is_readable(msg));
+	if (msg.p[0] == 'S' && msg.p[3] == '/')
+		f.bytes_out += msg.len;
+	MUST(!f.unproven || f.bytes_out <= f.bytes_in);
 	return msg.len % 13 == 0 ? -1 : 0;
 }
 
@@ -146,6 +151,8 @@ static void datagram(const char *p, size_t len)
 	(void)sip_scan(p, len, &idx);
 	m = sip_msg_new(&f.path, &idx, p, idx.msg_len);
 	MUST(m != NULL);
+	m->unproven = f.unproven;
+	f.bytes_in += len;
 	txn_receive(f.layer, m);
 	MUST(m->refs >= 1);
 	sip_msg_put(m);
@@ -177,7 +184,7 @@ static void settle(void)
 		timers_run(&f.timers, f.timers.now_ms + 250);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+static void run(const uint8_t *data, size_t len, bool unproven)
 {
 	const struct txn_user user = {
 		.on_request = on_request,
@@ -189,6 +196,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	const char *p = (const char *)data, *end = p + len;
 
 	memset(&f, 0, sizeof(f));
+	f.unproven = unproven;
 	f.path.realm = 1;
 	f.path.remote.addr = net_addr_v4("\xc0\x00\x02\x01");
 	f.path.remote.port = 5070;
@@ -209,5 +217,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	MUST(f.timers.n == 0 && f.timers.held == 0);
 	txn_layer_free(f.layer);
 	timers_fini(&f.timers);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	run(data, len, false);
+	run(data, len, true);
 	return 0;
 }
