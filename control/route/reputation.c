@@ -355,14 +355,18 @@ void reputation_forget(struct reputation *r, uint16_t realm, const struct net_en
 
 void reputation_on_attach(struct reputation *r, uint64_t now_ms)
 {
-	for (unsigned int i = 0; i < REPUTATION_ENTRIES; i++) {
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < REPUTATION_ENTRIES && n < REPUTATION_RETELL_MAX; i++) {
 		const struct entry *e = &r->table[i / WAYS][i % WAYS];
 		bool denied = e->denied_until_ms > now_ms;
 		uint64_t until = denied ? e->denied_until_ms : e->trusted_until_ms;
 
-		if (e->used && until > now_ms &&
-			!tell(r, e, denied ? SOURCE_DENIED : SOURCE_TRUSTED, e->reason,
-				(until - now_ms + 999) / 1000))
+		if (!e->used || until <= now_ms)
+			continue;
+		if (!tell(r, e, denied ? SOURCE_DENIED : SOURCE_TRUSTED, e->reason,
+			    (until - now_ms + 999) / 1000))
 			return;
+		n++;
 	}
 }

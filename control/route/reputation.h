@@ -21,6 +21,7 @@
 #define REPUTATION_PORTS_MIN 4	      /* an address misbehaves from more than these */
 #define REPUTATION_FORGIVE_MS 3600000 /* the next denial is a first one; a call protects */
 #define REPUTATION_DENY_MAX_S 86400   /* where doubling ends */
+#define REPUTATION_RETELL_MAX 1024    /* a quarter of the command ring; streams need it too */
 
 struct reputation;
 
@@ -67,7 +68,7 @@ void reputation_note(struct reputation *r, uint64_t now_ms, uint16_t realm,
  */
 void reputation_forget(struct reputation *r, uint16_t realm, const struct net_endpoint *source);
 
-/** A dataplane is attached, perhaps a new one: say what still holds, as far as the ring takes it.
+/** A dataplane is attached, perhaps a new one: say what still holds, at most so many.
  */
 void reputation_on_attach(struct reputation *r, uint64_t now_ms);
 

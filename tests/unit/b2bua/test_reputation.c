@@ -13,7 +13,7 @@
 #include "records.h"
 #include "reputation.h"
 
-#define TOLD_MAX 1024
+#define TOLD_MAX 4096
 
 static struct config *config;
 static struct reputation *rep;
@@ -293,6 +293,16 @@ static void test_forget(void **state)
 	assert_int_equal(n_told, 3);
 }
 
+/* The ring is there for streams, too. */
+static void test_attach_says_so_much(void **state)
+{
+	for (unsigned int i = 0; i < 1500; i++)
+		note(0, at("192.0.2.50", 2000 + i), REPUTATION_CALL, 0);
+	assert_int_equal(n_told, 1500);
+	reputation_on_attach(rep, now);
+	assert_int_equal(n_told, 1500 + REPUTATION_RETELL_MAX);
+}
+
 /* A flood of forged sources takes no more memory, and does not wash out who is trusted. */
 static void test_flood_of_sources(void **state)
 {
@@ -325,6 +335,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			test_nothing_is_lost_with_the_ring, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_forget, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_attach_says_so_much, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_flood_of_sources, setup, teardown),
 	};
 
