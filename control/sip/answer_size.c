@@ -55,9 +55,16 @@ static void write_line(struct sip_writer *w, const char *name, bool compact, str
 	sip_write_raw(w, SV("\r\n"));
 }
 
-static struct str_view reduce(
-	struct str_view response, const struct sip_index *idx, bool compact, char *out, size_t cap)
+/* Ever smaller, and of less use. */
+static const struct form {
+	bool compact, needed;
+} forms[] = {{false, true}, {true, true}, {true, false}};
+
+static struct str_view reduce(struct str_view response, const struct sip_index *idx,
+	const struct form *form, char *out, size_t cap)
 {
+	bool compact = form->compact;
+
 	struct sip_writer w;
 	int len;
 
@@ -71,7 +78,7 @@ static struct str_view reduce(
 		struct str_view value = {response.p + h->value_off, h->value_len};
 		const char *name = bare_name(h->id, compact);
 
-		if (name == NULL && !compact && is_needed(idx->status, h->id))
+		if (name == NULL && form->needed && is_needed(idx->status, h->id))
 			name = sip_header_name(h->id);
 		if (name != NULL)
 			write_line(&w, name, compact, value);
@@ -85,16 +92,16 @@ static struct str_view reduce(
 struct str_view sip_answer_fit(struct str_view response, size_t limit, char *out, size_t cap)
 {
 	struct sip_index idx;
-	struct str_view form;
+	struct str_view reduced;
 
 	/* A fault that was copied from the request does not matter: its line is in the index. */
 	(void)sip_scan(response.p, response.len, &idx);
 	if (idx.status < 300 && response.len <= limit)
 		return response;
-	for (unsigned int compact = 0; compact < 2; compact++) {
-		form = reduce(response, &idx, compact != 0, out, cap);
-		if (form.p != NULL && form.len <= limit)
-			return form;
+	for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+		reduced = reduce(response, &idx, &forms[i], out, cap);
+		if (reduced.p != NULL && reduced.len <= limit)
+			return reduced;
 	}
 	return (struct str_view){NULL, 0};
 }

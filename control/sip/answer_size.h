@@ -9,8 +9,8 @@
 
 /**
  * The largest form of a response of ours that fits into `limit` bytes: as it is (1xx and 2xx
- * only), without body and headers that its status does not demand, or the bare fields of RFC 3261
- * section 8.2.6.2 in their compact form.
+ * only); without body and headers that its status does not demand; the same with compact names and
+ * without a phrase; or so the bare fields of RFC 3261 section 8.2.6.2.
  *
  * @param response  well-formed, of our own making; must not lie in `out`.
  * @param out       cap bytes for a form other than the first.

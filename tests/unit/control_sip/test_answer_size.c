@@ -27,9 +27,10 @@ static const struct request invite = {0};
 #define BARE_HEADERS \
 	"Via: SIP/2.0/UDP 192.0.2.1:5070;branch=z9hG4bKa;received=192.0.2.1\r\n" \
 	"From: <sip:a@b>;tag=f\r\nTo: <sip:c@d>;tag=t\r\nCall-ID: i\r\nCSeq: 1 INVITE\r\n"
-#define COMPACT_HEADERS \
+#define COMPACT_LINES \
 	"v:SIP/2.0/UDP 192.0.2.1:5070;branch=z9hG4bKa;received=192.0.2.1\r\n" \
-	"f:<sip:a@b>;tag=f\r\nt:<sip:c@d>;tag=t\r\ni:i\r\nCSeq:1 INVITE\r\n\r\n"
+	"f:<sip:a@b>;tag=f\r\nt:<sip:c@d>;tag=t\r\ni:i\r\nCSeq:1 INVITE\r\n"
+#define COMPACT_HEADERS COMPACT_LINES "\r\n"
 
 static void test_forms(void **state)
 {
@@ -53,6 +54,9 @@ static void test_forms(void **state)
 			0,
 			"SIP/2.0 405 Method Not Allowed\r\n" BARE_HEADERS
 			"Allow: X\r\nContent-Length: 0\r\n\r\n"},
+		{"SIP/2.0 401 Unauthorized\r\n" BARE_HEADERS
+		 "WWW-Authenticate: D\r\nContent-Length: 0\r\n\r\n",
+			1, "SIP/2.0 401 \r\n" COMPACT_LINES "WWW-Authenticate:D\r\n\r\n"},
 		{"SIP/2.0 503 x\r\n" BARE_HEADERS "Retry-After: 9\r\nContent-Length: 0\r\n\r\n", 40,
 			"SIP/2.0 503 \r\n" COMPACT_HEADERS},
 		{"SIP/2.0 404 Not Found\r\n" BARE_HEADERS "Content-Length: 0\r\n\r\n", 1,
