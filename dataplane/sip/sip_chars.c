@@ -13,9 +13,10 @@
 #define LABEL_LEN_MAX 63
 
 /* What unreserved characters may be part of. */
-#define URI_PARTS (CHAR_USER | CHAR_PASS | CHAR_PARAM | CHAR_HNV | CHAR_VALUE)
+#define VALUE (CHAR_VALUE | CHAR_NAME)
+#define URI_PARTS (CHAR_USER | CHAR_PASS | CHAR_PARAM | CHAR_HNV | VALUE)
 #define MARK (CHAR_TOKEN | CHAR_WORD | URI_PARTS)
-#define ALPHA (MARK | CHAR_ALNUM)
+#define ALPHA (MARK | CHAR_ALNUM | CHAR_HOST)
 
 const uint16_t sip_char_class[256] = {
 	['0' ... '9'] = ALPHA | CHAR_DIGIT | CHAR_HEX,
@@ -23,9 +24,9 @@ const uint16_t sip_char_class[256] = {
 	['g' ... 'z'] = ALPHA,
 	['A' ... 'F'] = ALPHA | CHAR_HEX,
 	['G' ... 'Z'] = ALPHA,
-	['-'] = MARK,
-	['_'] = MARK,
-	['.'] = MARK,
+	['-'] = MARK | CHAR_HOST,
+	['_'] = MARK | CHAR_HOST,
+	['.'] = MARK | CHAR_HOST,
 	['!'] = MARK,
 	['~'] = MARK,
 	['*'] = MARK,
@@ -33,33 +34,54 @@ const uint16_t sip_char_class[256] = {
 	['+'] = MARK,
 	['('] = CHAR_WORD | URI_PARTS,
 	[')'] = CHAR_WORD | URI_PARTS,
-	['%'] = CHAR_TOKEN | CHAR_WORD | CHAR_VALUE,
-	['`'] = CHAR_TOKEN | CHAR_WORD | CHAR_VALUE,
-	['&'] = CHAR_USER | CHAR_PASS | CHAR_PARAM | CHAR_VALUE,
+	['%'] = CHAR_TOKEN | CHAR_WORD | VALUE,
+	['`'] = CHAR_TOKEN | CHAR_WORD | VALUE,
+	['&'] = CHAR_USER | CHAR_PASS | CHAR_PARAM | VALUE,
 	['='] = CHAR_USER | CHAR_PASS | CHAR_PARAM | CHAR_VALUE,
 	['$'] = URI_PARTS,
 	[','] = CHAR_USER | CHAR_PASS,
 	[';'] = CHAR_USER,
-	['?'] = CHAR_USER | CHAR_HNV | CHAR_WORD | CHAR_VALUE,
-	['/'] = CHAR_USER | CHAR_PARAM | CHAR_HNV | CHAR_WORD | CHAR_VALUE,
-	['#'] = CHAR_USER | CHAR_VALUE,
-	['['] = CHAR_PARAM | CHAR_HNV | CHAR_WORD | CHAR_VALUE,
-	[']'] = CHAR_PARAM | CHAR_HNV | CHAR_WORD | CHAR_VALUE,
-	[':'] = CHAR_PARAM | CHAR_HNV | CHAR_WORD | CHAR_VALUE,
+	['?'] = CHAR_USER | CHAR_HNV | CHAR_WORD | VALUE,
+	['/'] = CHAR_USER | CHAR_PARAM | CHAR_HNV | CHAR_WORD | VALUE,
+	['#'] = CHAR_USER | VALUE,
+	['['] = CHAR_PARAM | CHAR_HNV | CHAR_WORD | VALUE,
+	[']'] = CHAR_PARAM | CHAR_HNV | CHAR_WORD | VALUE,
+	[':'] = CHAR_PARAM | CHAR_HNV | CHAR_WORD | VALUE,
 	['<'] = CHAR_WORD,
 	['>'] = CHAR_WORD,
 	['"'] = CHAR_WORD,
 	['\\'] = CHAR_WORD,
-	['{'] = CHAR_WORD | CHAR_VALUE,
-	['}'] = CHAR_WORD | CHAR_VALUE,
-	['@'] = CHAR_VALUE,
-	['|'] = CHAR_VALUE,
-	['^'] = CHAR_VALUE,
+	['{'] = CHAR_WORD | VALUE,
+	['}'] = CHAR_WORD | VALUE,
+	['@'] = VALUE,
+	['|'] = VALUE,
+	['^'] = VALUE,
 	[' '] = CHAR_WS,
 	['\t'] = CHAR_WS,
 	['\r'] = CHAR_WS,
 	['\n'] = CHAR_WS,
 };
+
+#if defined(__AVX2__)
+uint8_t sip_class_low[CHAR_CLASSES][16];
+
+/* Before main(): the library has no other start, and threads only read. */
+static void __attribute__((constructor)) class_tables_make(void)
+{
+	for (unsigned int class = 0; class < CHAR_CLASSES; class ++) {
+		for (unsigned int c = 0; c < 128; c++)
+			sip_class_low[class][c & 15] |=
+				(uint8_t)((sip_char_class[c] >> class & 1) << (c >> 4));
+	}
+}
+#endif
+
+size_t sip_chars_span_rest(struct str_view v, unsigned int class, size_t n)
+{
+	while (n < v.len && sip_char_is(v.p[n], class))
+		n++;
+	return n;
+}
 
 bool sip_is_token(struct str_view text)
 {
@@ -68,16 +90,23 @@ bool sip_is_token(struct str_view text)
 
 int sip_uint_parse(struct str_view text, uint32_t max, uint32_t *out)
 {
+	bool range = false;
 	uint64_t n = 0;
 
 	text = sip_trim(text);
-	if (text.len == 0 || !sip_chars_all(text, CHAR_DIGIT))
+	if (text.len == 0)
 		return -EBADMSG;
 	for (size_t i = 0; i < text.len; i++) {
+		if (!sip_char_is(text.p[i], CHAR_DIGIT))
+			return -EBADMSG;
 		n = n * 10 + (uint64_t)(text.p[i] - '0');
-		if (n > max)
-			return -ERANGE;
+		if (n > max) {
+			range = true;
+			n = 0;
+		}
 	}
+	if (range)
+		return -ERANGE;
 	*out = (uint32_t)n;
 	return 0;
 }
@@ -118,6 +147,29 @@ static bool is_v6(struct str_view text)
 	return false;
 }
 
+/* Four numbers up to 255 without leading zeros, as inet_pton() takes them. */
+static bool is_v4(struct str_view text)
+{
+	unsigned int dots = 0, digits = 0, value = 0;
+
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.p[i];
+
+		if (c == '.' && digits > 0 && dots < 3) {
+			dots++;
+			digits = value = 0;
+		} else if (sip_char_is(c, CHAR_DIGIT) && (digits == 0 || value != 0)) {
+			digits++;
+			value = value * 10 + (unsigned int)(c - '0');
+		} else {
+			return false;
+		}
+		if (value > 255)
+			return false;
+	}
+	return dots == 3 && digits > 0;
+}
+
 /* hostname of RFC 3261 section 25.1, and "_" as it occurs inside networks. */
 static bool is_host_name(struct str_view name)
 {
@@ -145,8 +197,6 @@ static bool is_host_name(struct str_view name)
 int sip_host_take(struct str_view *v, struct str_view *host, bool *v6)
 {
 	struct str_view rest = *v;
-	struct net_addr a;
-	size_t n = 0;
 
 	if (rest.len > 0 && rest.p[0] == '[') {
 		const char *end = memchr(rest.p, ']', rest.len);
@@ -160,12 +210,9 @@ int sip_host_take(struct str_view *v, struct str_view *host, bool *v6)
 		sip_view_skip(v, host->len + 2);
 		return 0;
 	}
-	while (n < rest.len && (sip_char_is(rest.p[n], CHAR_ALNUM) || rest.p[n] == '-' ||
-				       rest.p[n] == '.' || rest.p[n] == '_'))
-		n++;
-	*host = sip_view_take(&rest, n);
+	*host = sip_view_take(&rest, sip_chars_span(rest, CHAR_HOST));
 	*v6 = false;
-	if (net_addr_parse(*host, &a) != 0 && !is_host_name(*host))
+	if (!is_v4(*host) && !is_host_name(*host))
 		return -EBADMSG;
 	*v = rest;
 	return 0;

@@ -5,7 +5,7 @@
 #ifndef SALLYPORT_SIP_CHARS_PRIV_H
 #define SALLYPORT_SIP_CHARS_PRIV_H
 
-#include "base.h"
+#include "sip_simd_priv.h"
 
 enum {
 	CHAR_TOKEN = 1 << 0,
@@ -18,8 +18,11 @@ enum {
 	CHAR_ALNUM = 1 << 7,
 	CHAR_DIGIT = 1 << 8,
 	CHAR_HEX = 1 << 9,
-	CHAR_WS = 1 << 10, /* SP, HT, and the CR and LF of a folded line */
+	CHAR_WS = 1 << 10,   /* SP, HT, and the CR and LF of a folded line */
+	CHAR_NAME = 1 << 11, /* name of a header parameter: CHAR_VALUE but for "=" */
+	CHAR_HOST = 1 << 12, /* of a name or an IPv4 address; "_" occurs inside networks */
 };
+#define CHAR_CLASSES 13
 
 extern const uint16_t sip_char_class[256];
 
@@ -28,24 +31,53 @@ static inline bool sip_char_is(char c, unsigned int class)
 	return (sip_char_class[(unsigned char)c] & class) != 0;
 }
 
+#if defined(__AVX2__)
+/** [bit number of the class][low half of a character]: bit i is set if the character with high
+ * half i is of the class. Made of sip_char_class when the program is loaded. */
+extern uint8_t sip_class_low[CHAR_CLASSES][16];
+
+/** Which of 32 characters are of the class (one bit of CHAR_*). None of these is above 0x7f. */
+static inline uint32_t sip_class_bits(__m256i x, unsigned int class)
+{
+	const __m256i low = _mm256_broadcastsi128_si256(_mm_loadu_si128(
+		(const __m128i *)(const void *)sip_class_low[__builtin_ctz(class)]));
+	const __m256i bit =
+		_mm256_broadcastsi128_si256(_mm_set1_epi64x((long long)0x8040201008040201));
+	const __m256i high = _mm256_and_si256(_mm256_srli_epi16(x, 4), _mm256_set1_epi8(0x0f));
+	__m256i in;
+
+	/* A character above 0x7f finds nothing in the first table: its top bit is set. */
+	in = _mm256_and_si256(_mm256_shuffle_epi8(low, x), _mm256_shuffle_epi8(bit, high));
+	return ~(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(in, _mm256_setzero_si256()));
+}
+#endif
+
+/** sip_chars_span() from n on, character by character. */
+size_t sip_chars_span_rest(struct str_view v, unsigned int class, size_t n);
+
+/** Bytes at the start of v that are of the class: one bit of CHAR_*. */
+static inline size_t sip_chars_span(struct str_view v, unsigned int class)
+{
+#if defined(__AVX2__)
+	uint32_t others;
+	size_t n;
+
+	if (!sip_can_load32(v.p, v.p + v.len))
+		return sip_chars_span_rest(v, class, 0);
+	others = ~sip_class_bits(sip_load32(v.p), class);
+	if (others == 0)
+		return sip_chars_span_rest(v, class, v.len < 32 ? v.len : 32);
+	n = (size_t)__builtin_ctz(others);
+	return n < v.len ? n : v.len;
+#else
+	return sip_chars_span_rest(v, class, 0);
+#endif
+}
+
 /** True if every byte is of the class; true for an empty view. */
 static inline bool sip_chars_all(struct str_view v, unsigned int class)
 {
-	for (size_t i = 0; i < v.len; i++) {
-		if (!sip_char_is(v.p[i], class))
-			return false;
-	}
-	return true;
-}
-
-/** Bytes at the start of v that are of the class. */
-static inline size_t sip_chars_span(struct str_view v, unsigned int class)
-{
-	size_t n = 0;
-
-	while (n < v.len && sip_char_is(v.p[n], class))
-		n++;
-	return n;
+	return sip_chars_span(v, class) == v.len;
 }
 
 static inline void sip_view_skip(struct str_view *v, size_t n)
@@ -59,7 +91,12 @@ static inline void sip_view_skip(struct str_view *v, size_t n)
 
 static inline void sip_skip_ws(struct str_view *v)
 {
-	sip_view_skip(v, sip_chars_span(*v, CHAR_WS));
+	size_t n = 0;
+
+	/* None or one, nearly always. */
+	while (n < v->len && sip_char_is(v->p[n], CHAR_WS))
+		n++;
+	sip_view_skip(v, n);
 }
 
 static inline struct str_view sip_trim(struct str_view v)

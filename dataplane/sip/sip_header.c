@@ -41,13 +41,34 @@ static int addr_spec_take(struct str_view *v, struct str_view *uri)
 	return n > 0 && memchr(uri->p, ':', n) != NULL ? 0 : -EBADMSG;
 }
 
+/* Bytes at the start of v, from n on, that is_uri_char() takes. */
+static size_t uri_span(struct str_view v, size_t n)
+{
+#if defined(__AVX2__)
+	const __m256i space = _mm256_set1_epi8(0x20);
+
+	for (; n < v.len && sip_can_load32(v.p + n, v.p + v.len); n += 32) {
+		__m256i x = sip_load32(v.p + n);
+		__m256i low = _mm256_cmpeq_epi8(_mm256_min_epu8(x, space), x);
+		uint32_t stop = (uint32_t)_mm256_movemask_epi8(low) | sip_bits_of(x, 0x7f) |
+				sip_bits_of(x, '<') | sip_bits_of(x, '>') | sip_bits_of(x, '"');
+
+		if (stop == 0)
+			continue;
+		n += (size_t)__builtin_ctz(stop);
+		break;
+	}
+#endif
+	while (n < v.len && is_uri_char(v.p[n]))
+		n++;
+	return n < v.len ? n : v.len;
+}
+
 /* The URI in <>, v starts with the bracket. */
 static int angle_take(struct str_view *v, struct str_view *uri)
 {
-	size_t n = 1;
+	size_t n = uri_span(*v, 1);
 
-	while (n < v->len && is_uri_char(v->p[n]))
-		n++;
 	if (n == v->len || v->p[n] != '>' || n == 1)
 		return -EBADMSG;
 	*uri = (struct str_view){v->p + 1, n - 1};
@@ -75,7 +96,7 @@ static int display_take(struct str_view *v, struct str_view *display)
 	return 0;
 }
 
-int sip_name_addr_parse(struct str_view text, struct sip_name_addr *out)
+int sip_name_addr_take(struct str_view text, struct sip_name_addr *out)
 {
 	struct str_view v = sip_trim(text);
 	int err;
@@ -95,7 +116,14 @@ int sip_name_addr_parse(struct str_view text, struct sip_name_addr *out)
 		return err;
 	sip_skip_ws(&v);
 	out->params = v;
-	return params_check(v);
+	return 0;
+}
+
+int sip_name_addr_parse(struct str_view text, struct sip_name_addr *out)
+{
+	int err = sip_name_addr_take(text, out);
+
+	return err != 0 ? err : params_check(out->params);
 }
 
 static enum sip_transport transport_of(struct str_view text)

@@ -90,6 +90,9 @@ struct sip_name_addr {
 
 int sip_name_addr_parse(struct str_view text, struct sip_name_addr *out);
 
+/** The same without a look at the parameters: for who goes through them anyway. */
+int sip_name_addr_take(struct str_view text, struct sip_name_addr *out);
+
 enum sip_transport {
 	SIP_TRANSPORT_UDP,
 	SIP_TRANSPORT_TCP,

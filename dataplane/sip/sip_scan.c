@@ -137,26 +137,11 @@ static const char *scan_start_line(struct scan *s, const char *p)
 	return line.next;
 }
 
-static void scan_header(struct scan *s, const struct sip_line *line)
+static void header_add(struct scan *s, struct str_view name, struct str_view value)
 {
+	enum sip_header_id id = sip_header_id_parse(name);
 	struct sip_index *idx = s->idx;
-	struct str_view name, value;
-	enum sip_header_id id;
 
-	/* What is wrong in itself is not kept: nothing later may echo it. */
-	if (line->bad_char) {
-		fail(s, SIP_SCAN_NUL);
-		return;
-	}
-	if (!sip_line_split(line->text, &name, &value) || name.len > UINT8_MAX) {
-		fail(s, SIP_SCAN_HEADER_LINE);
-		return;
-	}
-	if (value.len > SIP_HEADER_LEN_MAX) {
-		fail(s, SIP_SCAN_HEADER_LONG);
-		return;
-	}
-	id = sip_header_id_parse(name);
 	if (id != SIP_HDR_OTHER) {
 		if ((s->seen & singletons & (1ULL << id)) != 0)
 			fail(s, SIP_SCAN_SINGLETON);
@@ -174,12 +159,44 @@ static void scan_header(struct scan *s, const struct sip_line *line)
 	};
 }
 
+static void scan_header(struct scan *s, const struct sip_line *line)
+{
+	struct str_view name, value;
+
+	/* What is wrong in itself is not kept: nothing later may echo it. */
+	if (line->bad_char) {
+		fail(s, SIP_SCAN_NUL);
+		return;
+	}
+	if (!sip_line_split(line->text, &name, &value) || name.len > UINT8_MAX) {
+		fail(s, SIP_SCAN_HEADER_LINE);
+		return;
+	}
+	if (value.len > SIP_HEADER_LEN_MAX) {
+		fail(s, SIP_SCAN_HEADER_LONG);
+		return;
+	}
+	header_add(s, name, value);
+}
+
 /* @return start of the body, or NULL if the header lines do not end. */
 static const char *scan_headers(struct scan *s, const char *p)
 {
+	struct str_view name, value;
+	struct sip_controls controls;
 	struct sip_line line;
 
-	while (sip_line_read(p, s->end, true, &line)) {
+	sip_controls_find(&controls, p, s->end);
+	while (true) {
+		if (s->idx->n_headers < SIP_HEADERS_MAX &&
+			sip_line_plain(&controls, p, s->end, &name, &value) &&
+			value.len <= SIP_HEADER_LEN_MAX) {
+			header_add(s, name, value);
+			p = value.p + value.len + 2;
+			continue;
+		}
+		if (!sip_line_read(p, s->end, true, &line))
+			break;
 		p = line.next;
 		if (line.ended && line.text.len == 0)
 			return p;
@@ -277,25 +294,30 @@ static void scan_via(struct scan *s, struct str_view value)
 /* From or To: readable, and at most one tag, which is a token. */
 static bool scan_tag(struct scan *s, struct str_view value, struct sip_span *tag)
 {
+	struct str_view text = {NULL, 0};
 	struct sip_name_addr na;
 	struct sip_param param;
-	bool found = false;
+	bool bad = false;
+	int got;
 
-	if (sip_name_addr_parse(value, &na) != 0 || na.star) {
+	if (sip_name_addr_take(value, &na) != 0 || na.star) {
 		fail(s, SIP_SCAN_FROM_TO);
 		return false;
 	}
-	while (sip_param_next(&na.params, &param) > 0) {
-		if (!sv_eq_nocase(param.name, SV("tag")))
+	while ((got = sip_param_next(&na.params, &param)) > 0) {
+		if (param.name.len != 3 || !sv_eq_nocase(param.name, SV("tag")))
 			continue;
-		if (found || !sip_is_token(param.value)) {
-			fail(s, SIP_SCAN_FROM_TO);
-			return false;
-		}
-		found = true;
-		*tag = span_of(s, param.value);
+		if (bad || text.p != NULL || !sip_is_token(param.value))
+			bad = true;
+		else
+			text = param.value;
 	}
-	return found;
+	if (got < 0 || bad)
+		fail(s, SIP_SCAN_FROM_TO);
+	if (got < 0 || text.p == NULL)
+		return false;
+	*tag = span_of(s, text);
+	return !bad;
 }
 
 static void scan_fields(struct scan *s)

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "sip_chars_priv.h"
 #include "sip_parse.h"
 
 #define HEAD \
@@ -138,9 +139,33 @@ static void test_names(void **state)
 	assert_true(strlen(sip_scan_error_help(SIP_SCAN_NO_END)) > 0);
 }
 
+/* The tables for many characters at once say the same as the one for each. */
+static void test_spans(void **state)
+{
+	for (unsigned int class = 1; class < 1u << CHAR_CLASSES; class <<= 1) {
+		char in = 0, text[70];
+
+		while (!sip_char_is(in, class))
+			in++;
+		for (unsigned int c = 0; c < 256; c++) {
+			for (size_t at = 0; at < sizeof(text); at++) {
+				bool member = sip_char_is((char)c, class);
+
+				memset(text, in, sizeof(text));
+				text[at] = (char)c;
+				assert_int_equal(
+					sip_chars_span(
+						(struct str_view){text, sizeof(text)}, class),
+					member ? sizeof(text) : at);
+			}
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_spans),
 		cmocka_unit_test(test_index_check),
 		cmocka_unit_test(test_frame),
 		cmocka_unit_test(test_names),

@@ -1,0 +1,48 @@
+/*
+ * 32 characters at once, where the CPU can.
+ */
+#ifndef SALLYPORT_SIP_SIMD_PRIV_H
+#define SALLYPORT_SIP_SIMD_PRIV_H
+
+#include "base.h"
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SIP_READ_IN_PAGE false
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SIP_READ_IN_PAGE false
+#endif
+#endif
+#ifndef SIP_READ_IN_PAGE
+#define SIP_READ_IN_PAGE true
+#endif
+
+/** No page is smaller. */
+#define SIP_PAGE 4096u
+
+/**
+ * May sip_load32() read at p? Bytes at or behind end are read where they lie in the page of p,
+ * since that cannot fault, but must never make a difference.
+ */
+static inline bool sip_can_load32(const char *p, const char *end)
+{
+	return end - p >= 32 ||
+	       (SIP_READ_IN_PAGE && end > p && ((uintptr_t)p & (SIP_PAGE - 1)) <= SIP_PAGE - 32);
+}
+
+static inline __m256i sip_load32(const char *p)
+{
+	return _mm256_loadu_si256((const __m256i *)(const void *)p);
+}
+
+/** Which of 32 bytes are c. */
+static inline uint32_t sip_bits_of(__m256i x, char c)
+{
+	return (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(x, _mm256_set1_epi8(c)));
+}
+#endif
+
+#endif
