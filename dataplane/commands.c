@@ -7,6 +7,8 @@
 #include "flow.h"
 #include "local.h"
 #include "log.h"
+#include "police.h"
+#include "source_list.h"
 
 /*
  * Commands of control: each is copied by ring_get(), validated field by field here and
@@ -198,8 +200,52 @@ static int run_media_range_set(
 	return rc < 0 ? rc : local_media_range_set(r, epoch);
 }
 
+/* Spelled as the fast path compares it. */
+static int check_source(const struct net_addr *a)
+{
+	struct net_addr plain;
+	int rc = check_addr(a, false);
+
+	if (rc < 0)
+		return rc;
+	plain = net_addr_normalise(a);
+	return net_addr_eq(&plain, a) ? 0 : -EINVAL;
+}
+
+static int run_source_list_set(
+	const void *rec, uint32_t epoch, uint8_t group, struct rec_done *done)
+{
+	const struct rec_source_list_set *r = rec;
+	int rc = r->realm == API_REALM_ANY ? 0 : check_realm(r->realm);
+
+	if (rc == 0)
+		rc = check_source(&r->addr);
+	if (rc == 0)
+		rc = check_prefix(&r->addr, r->prefix_len);
+	if (rc == 0 && (r->action >= LIST_ACTION_COUNT || r->pad != 0 ||
+			       (r->port != 0 && r->action != LIST_PEER) ||
+			       memchr(r->name, '\0', sizeof(r->name)) == NULL))
+		rc = -EINVAL;
+	return rc < 0 ? rc : source_list_set(r, epoch);
+}
+
+static int run_source_set(const void *rec, uint32_t epoch, uint8_t group, struct rec_done *done)
+{
+	const struct rec_source_set *r = rec;
+	int rc = check_realm(r->realm);
+
+	if (rc == 0)
+		rc = check_source(&r->source.addr);
+	if (rc == 0 && (r->source.pad != 0 || r->source_class >= SOURCE_CLASS_COUNT ||
+			       r->reason >= SOURCE_REASON_COUNT || r->seconds == 0 ||
+			       r->seconds > API_SOURCE_SECONDS_MAX))
+		rc = -EINVAL;
+	return rc < 0 ? rc : police_source_set(r);
+}
+
 static int run_sync(const void *rec, uint32_t epoch, uint8_t group, struct rec_done *done)
 {
+	source_list_sync(epoch);
 	return local_sync(epoch);
 }
 
@@ -249,6 +295,8 @@ static const struct command {
 	[REC_ADDRESS_SET] = {sizeof(struct rec_address_set), run_address_set},
 	[REC_LISTENER_SET] = {sizeof(struct rec_listener_set), run_listener_set},
 	[REC_MEDIA_RANGE_SET] = {sizeof(struct rec_media_range_set), run_media_range_set},
+	[REC_SOURCE_LIST_SET] = {sizeof(struct rec_source_list_set), run_source_list_set},
+	[REC_SOURCE_SET] = {sizeof(struct rec_source_set), run_source_set},
 	[REC_SYNC] = {sizeof(struct rec_sync), run_sync},
 	[REC_STREAM_SET] = {sizeof(struct rec_stream_set), run_stream_set},
 	[REC_STREAM_DEL] = {sizeof(struct rec_stream_del), run_stream_del},

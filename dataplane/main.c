@@ -23,6 +23,7 @@
 #include "netif.h"
 #include "nexthop.h"
 #include "nodes.h"
+#include "police.h"
 #include "ports.h"
 #include "reassembly.h"
 #include "statistics.h"
@@ -79,6 +80,12 @@ static int stats_start(void)
 static int ports_start(void)
 {
 	return ports_init(config);
+}
+
+static int source_lists_start(void)
+{
+	source_list_init();
+	return 0;
 }
 
 static int streams_start(void)
@@ -172,6 +179,7 @@ static const struct module modules[] = {
 	{"ports", ports_start, ports_fini},
 	{"next hops", nexthop_init, nexthop_fini},
 	{"local addresses", local_init, local_fini},
+	{"source lists", source_lists_start, source_list_fini},
 	{"streams", streams_start, stream_fini},
 	{"nodes", nodes_init, NULL},
 	{"graphs", graphs_start, worker_release},
@@ -238,6 +246,7 @@ static void housekeeping(uint64_t now)
 	next = now + TICK_MS;
 	statistics_refresh();
 	capture_poll(now);
+	police_top_refresh(now * 1000000);
 	if (now < next_slow)
 		return;
 	next_slow = now + 1000;
@@ -299,6 +308,7 @@ static void loop(void)
 			run = event_handle(events[i].data.fd) && run;
 		busy = kernel_path_poll() > 0;
 		latches_take();
+		police_events_take(clock_ms() * 1000000);
 		housekeeping(clock_ms());
 	}
 }

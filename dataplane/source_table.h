@@ -1,36 +1,229 @@
 /*
- * Token buckets by source address and realm, bounded: sets of eight, and one shared
- * bucket a set for those who find no place. One table a worker; nothing is shared.
+ * What a worker knows of the sources of SIP and of kernel-bound traffic: class, token buckets
+ * and refusals, in a bounded table. Sets of fifteen; a set's tags are one cache line and each
+ * source is one, so that an unknown source costs one miss and a known one two, and both can be
+ * fetched ahead for a whole burst. One table a worker; nothing is shared.
  */
 #ifndef SALLYPORT_SOURCE_TABLE_H
 #define SALLYPORT_SOURCE_TABLE_H
 
 #include "addr.h"
+#include "records.h"
+#include "token.h"
 
-struct source_table;
+/** What of a source an entry stands for. */
+enum source_level {
+	SOURCE_PORT = 1, /* one address and port */
+	SOURCE_ADDRESS,	 /* an address, all its ports */
+	SOURCE_PREFIX,	 /* a /24 or /64 */
+	SOURCE_LEVEL_COUNT
+};
+
+/** Buckets of an entry: of SOURCE_PORT messages and, from BUCKET_METHOD on, enum police_method. */
+enum {
+	BUCKET_SIP = 0,
+	BUCKET_METHOD = 1,
+	/* of SOURCE_ADDRESS, besides BUCKET_SIP */
+	BUCKET_TCP_SYN = 1,
+	BUCKET_TCP_BYTES = 2,
+	BUCKET_ICMP = 3,
+	BUCKET_COUNT = 1 + POLICE_METHOD_COUNT
+};
+
+/* source.flags */
+#define SOURCE_WAS_TRUSTED 0x01 /* when it went over its rate */
+#define SOURCE_NOTED 0x02	/* on the table's list of those that stand out */
+
+/** One source. An untrusted one is forgotten when idle. */
+struct source {
+	_Alignas(64) uint64_t addr[2]; /* as in net_addr.bytes */
+	uint16_t port;		       /* SOURCE_PORT; else 0 */
+	uint16_t realm;
+	uint8_t kind;	      /* enum source_level << 4 | enum net_family */
+	uint8_t source_class; /* enum source_class; valid until until_s */
+	uint8_t reason;	      /* enum source_reason */
+	uint8_t flags;	      /* SOURCE_* */
+	uint32_t until_s;
+	uint32_t last_s;   /* last looked at */
+	uint16_t strikes;  /* refusals since window_s */
+	uint16_t window_s; /* low bits */
+	uint32_t messages; /* passed */
+	uint32_t refused;
+	uint32_t bucket[BUCKET_COUNT]; /* token32_*() */
+};
+static_assert(sizeof(struct source) == 64, "one cache line");
+
+#define SOURCE_WAYS 15
+
+/** Tags of a set; 0: the place is free. */
+struct source_tags {
+	_Alignas(64) uint32_t tag[SOURCE_WAYS];
+	uint32_t overflow_us; /* bucket of those who find no place */
+};
+static_assert(sizeof(struct source_tags) == 64, "one cache line");
+
+/** Sources that stand out (refused or denied), newest first round; for the statistics. */
+#define SOURCE_NOTED_MAX 1024
+
+struct source_table {
+	uint32_t sets;
+	uint32_t age_next; /* set that source_table_age() looks at next */
+	uint64_t key[2];
+	struct source_tags *tags;
+	struct source *way;					  /* SOURCE_WAYS a set */
+	uint32_t classed[SOURCE_LEVEL_COUNT][SOURCE_CLASS_COUNT]; /* entries of a class */
+	uint32_t used;						  /* reader: main */
+	uint32_t noted_next;
+	uint32_t noted[SOURCE_NOTED_MAX]; /* index of a way + 1; 0: none. Reader: main */
+};
+
+/** A source to look up; made by source_key(). */
+struct source_key {
+	uint64_t addr[2];
+	uint64_t rest; /* port, realm, kind as they lie in struct source */
+	uint32_t set;
+	uint32_t tag; /* never 0 */
+};
+
+/** The time in the units that entries use. */
+struct source_clock {
+	uint32_t us, s;
+};
+
+static inline struct source_clock source_clock(uint64_t now_ns)
+{
+	return (struct source_clock){(uint32_t)(now_ns / 1000), (uint32_t)(now_ns / 1000000000u)};
+}
 
 /**
- * @param sources  buckets wanted; rounded up to whole sets, a power of two of them.
+ * @param sources  that it shall hold: twice as many places are made, so that sets that get more
+ *                 than their share are rare (1 in 1,000 sources finds its set full then).
  * @param key      random: where a source lands cannot be aimed at from outside.
- * @return NULL when out of memory. Caller frees with source_table_free().
+ * @return NULL when out of memory. Caller frees with source_table_free(). All of its memory,
+ *         137 bytes a source, is there from the start.
  */
 struct source_table *source_table_new(uint32_t sources, const uint64_t key[2]);
 void source_table_free(struct source_table *t);
 
-/**
- * Take one token of this source.
- *
- * A full bucket is the same as none, so its place may be taken. When all eight of a set are in
- * use, newcomers share the set's overflow bucket.
- *
- * @param rate, burst  as in token_take().
- * @param now_ns       monotonic; passed in.
- * @return true if the packet may pass. Never allocates. The owning worker only.
- */
-bool source_table_take(struct source_table *t, const struct net_addr *addr, uint16_t realm,
-	uint32_t rate, uint32_t burst, uint64_t now_ns);
+/* --- the owning worker; none of these allocates --- */
 
-/** Places taken now or once (an estimate for statistics), and all there are. Any thread. */
+static inline uint64_t source_mix(uint64_t a, uint64_t b)
+{
+	unsigned __int128 r = (unsigned __int128)a * b;
+
+	return (uint64_t)r ^ (uint64_t)(r >> 64);
+}
+
+/** Three keyed multiplications 64x64. */
+static inline void source_key(const struct source_table *t, const struct net_addr *addr,
+	uint16_t port, uint16_t realm, enum source_level level, struct source_key *k)
+{
+	uint64_t h;
+
+	memcpy(k->addr, addr->bytes, sizeof(k->addr));
+	if (level == SOURCE_PREFIX) {
+		k->addr[1] = 0;
+		if (addr->family == NET_FAMILY_V4)
+			((uint8_t *)k->addr)[3] = 0;
+	}
+	k->rest = port | (uint64_t)realm << 16 | (uint64_t)(level << 4 | addr->family) << 32;
+	h = source_mix(k->addr[0] ^ t->key[0], k->addr[1] ^ t->key[1] ^ 0x9e3779b97f4a7c15ull);
+	h = source_mix(h ^ t->key[1], k->rest ^ t->key[0] ^ 0xd6e8feb86659fd93ull);
+	k->set = (uint32_t)((h >> 32) * t->sets >> 32);
+	k->tag = (uint32_t)h | 1;
+}
+
+/** Fetch the tags, then, when they are there, the entry that they point to. */
+static inline void source_prefetch_tags(const struct source_table *t, const struct source_key *k)
+{
+	__builtin_prefetch(&t->tags[k->set]);
+}
+
+/* Bit i: tag i is k's. */
+static inline uint32_t source_matches(const struct source_table *t, const struct source_key *k)
+{
+	const uint32_t *tag = t->tags[k->set].tag;
+	uint32_t bits = 0;
+
+	for (unsigned int i = 0; i < SOURCE_WAYS; i++)
+		bits |= (uint32_t)(tag[i] == k->tag) << i;
+	return bits;
+}
+
+static inline void source_prefetch_entry(const struct source_table *t, const struct source_key *k)
+{
+	uint32_t bits = source_matches(t, k);
+
+	if (bits != 0)
+		__builtin_prefetch(
+			&t->way[(size_t)k->set * SOURCE_WAYS + (unsigned int)__builtin_ctz(bits)]);
+}
+
+static inline bool source_is(const struct source *s, const struct source_key *k)
+{
+	uint64_t rest;
+
+	static_assert(offsetof(struct source, port) == 16 && offsetof(struct source, realm) == 18 &&
+			      offsetof(struct source, kind) == 20,
+		"as source_key() puts them");
+	memcpy(&rest, &s->port, sizeof(rest));
+	return ((s->addr[0] ^ k->addr[0]) | (s->addr[1] ^ k->addr[1]) | ((rest ^ k->rest) << 24)) ==
+	       0;
+}
+
+/** @return the entry, borrowed until the next source_add() or source_table_age(); or NULL. */
+static inline struct source *source_find(const struct source_table *t, const struct source_key *k)
+{
+	for (uint32_t bits = source_matches(t, k); bits != 0; bits &= bits - 1) {
+		struct source *s =
+			&t->way[(size_t)k->set * SOURCE_WAYS + (unsigned int)__builtin_ctz(bits)];
+
+		if (source_is(s, k))
+			return s;
+	}
+	return NULL;
+}
+
+/**
+ * Find an entry or make one.
+ *
+ * Its place may be one of an untrusted source that owes nothing (all buckets full, no strikes):
+ * that is the same as none. For a trusted or denied source any untrusted one gives way; else the
+ * denied one whose time ends first; for a trusted one, if all are trusted, the one whose time
+ * ends first.
+ * @param source_class  what the caller is about to make of it.
+ * @return NULL when the set is full of such as do not give way.
+ */
+struct source *source_add(struct source_table *t, const struct source_key *k,
+	enum source_class source_class, struct source_clock now);
+
+/** Class now: what has run out is untrusted again. */
+enum source_class source_class_now(
+	struct source_table *t, struct source *s, struct source_clock now);
+
+/** @param seconds  how long; of SOURCE_UNTRUSTED 0. */
+void source_class_set(struct source_table *t, struct source *s, enum source_class source_class,
+	enum source_reason reason, uint32_t seconds, struct source_clock now);
+
+/** Count a refusal, and put the source among those that stand out. */
+void source_refuse(struct source_table *t, struct source *s);
+
+/** A source is looked at: buckets of one that was idle are full. */
+static inline void source_touch(struct source *s, struct source_clock now)
+{
+	if (now.s - s->last_s > TOKEN_SPAN_US / 1000000u) {
+		for (unsigned int i = 0; i < BUCKET_COUNT; i++)
+			s->bucket[i] = now.us;
+	}
+	s->last_s = now.s;
+}
+
+/** Look at some sets: what is idle and untrusted is forgotten, classes that ran out end. */
+void source_table_age(struct source_table *t, unsigned int sets, struct source_clock now);
+
+/* --- any thread --- */
+
+/** Entries now, and all there are. */
 uint32_t source_table_used(const struct source_table *t);
 uint32_t source_table_size(const struct source_table *t);
 size_t source_table_bytes(const struct source_table *t);

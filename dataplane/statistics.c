@@ -19,9 +19,9 @@
 #include "netdev.h"
 #include "netif.h"
 #include "nexthop.h"
+#include "police.h"
 #include "ports.h"
 #include "reassembly.h"
-#include "source_table.h"
 #include "stream_priv.h"
 #include "worker.h"
 
@@ -121,9 +121,11 @@ static void pools_refresh(void)
 	pool_set(2, "neighbour", NEXTHOPS_MAX, nexthop_used(),
 		(uint64_t)(NEXTHOPS_MAX + 1) * sizeof(struct nexthop));
 	for (unsigned int i = 0; i < n_workers; i++) {
-		size += source_table_size(workers[i].sources);
-		used += source_table_used(workers[i].sources);
-		bytes += source_table_bytes(workers[i].sources);
+		const struct source_table *t = workers[i].police->sources;
+
+		size += source_table_size(t);
+		used += source_table_used(t);
+		bytes += source_table_bytes(t);
 	}
 	pool_set(3, "source", size, used, bytes);
 	fragments_refresh();

@@ -24,9 +24,9 @@
 #include "dataplane_config.h"
 #include "log.h"
 #include "nodes.h"
+#include "police.h"
 #include "ports.h"
 #include "sip_scan.h"
-#include "source_table.h"
 #include "wakeup.h"
 
 #define TO_KERNEL_RING 2048
@@ -191,6 +191,7 @@ static int worker_main(void *arg)
 		clock_read(w, &clock);
 		w->packets = 0;
 		w->n_scans = 0;
+		police_poll(w->police, w->now_ns);
 		rte_graph_walk(w->graph);
 		nodes_expire(w);
 		rte_rcu_qsbr_quiescent(worker_qsbr, w->index);
@@ -235,12 +236,13 @@ static int one_init(struct worker *w, const struct dataplane_config *config)
 	/* RTS: a producer that the kernel preempts does not make the others wait. */
 	w->handover =
 		ring_make("handover", w->index, HANDOVER_RING, RING_F_MP_RTS_ENQ | RING_F_SC_DEQ);
-	w->sources = source_table_new((config->sources + n_workers - 1) / n_workers, key);
+	w->police =
+		police_new(w->index, n_workers, (config->sources + n_workers - 1) / n_workers, key);
 	w->scratch = aligned_alloc(64, RTE_ALIGN_CEIL(WORKER_SCRATCH, 64));
 	w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	w->main_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (w->latched == NULL || w->to_kernel == NULL || w->from_kernel == NULL ||
-		w->handover == NULL || w->sources == NULL || w->scratch == NULL || w->wake_fd < 0 ||
+		w->handover == NULL || w->police == NULL || w->scratch == NULL || w->wake_fd < 0 ||
 		w->main_fd < 0)
 		return -ENOMEM;
 	return 0;
@@ -326,7 +328,7 @@ void worker_release(void)
 		ring_empty_free(w->to_kernel, true);
 		ring_empty_free(w->from_kernel, true);
 		ring_empty_free(w->handover, true);
-		source_table_free(w->sources);
+		police_free(w->police);
 		free(w->scans);
 		free(w->scratch);
 		if (w->wake_fd >= 0)

@@ -32,12 +32,15 @@ struct worker_rings {
 	uint8_t down_shard[API_SHARDS_MAX];
 };
 
+/** Shares of a port's rate to the kernel (punt.c). */
+#define WORKER_PUNT_SHARES 4
+
 /** Room for the largest record from control. */
 #define WORKER_SCRATCH (API_SIP_MSG_MAX + 1 + 64)
 
 struct reassembly;
 struct sip_index;
-struct source_table;
+struct police;
 
 /** Packets taken at once from those that other workers handed over. */
 #define HANDOVER_BURST 128
@@ -68,17 +71,17 @@ struct worker {
 	uint64_t now_ns;
 	int wake_fd; /* eventfd: control put something on a down ring. Only read (wakeup.h) */
 	int main_fd; /* eventfd: main gave something */
-	atomic_bool asleep; /* worker sets before it sleeps; main clears it and writes main_fd */
-	uint32_t packets;   /* of this loop, from any source; 0 means idle */
-	uint16_t ip_id;	    /* of the next packet of our own */
-	struct source_table *sources;  /* policed SIP sources; worker: rw */
+	atomic_bool asleep;    /* worker sets before it sleeps; main clears it and writes main_fd */
+	uint32_t packets;      /* of this loop, from any source; 0 means idle */
+	uint16_t ip_id;	       /* of the next packet of our own */
+	struct police *police; /* police.h; worker: rw */
 	struct reassembly *reassembly; /* IP fragments; worker: rw */
 	struct sip_index *scans;       /* one for each SIP message of this loop */
 	uint32_t n_scans, scans_max;
-	uint8_t *scratch;		      /* WORKER_SCRATCH bytes: copy of a down record */
-	uint32_t punt_rate[API_PORTS_MAX];    /* this worker's share, packets a second */
-	uint64_t punt_full_ns[API_PORTS_MAX]; /* token.h */
-	uint32_t n_gives;		      /* see flow_owner.h */
+	uint8_t *scratch;		   /* WORKER_SCRATCH bytes: copy of a down record */
+	uint32_t punt_rate[API_PORTS_MAX]; /* this worker's share, packets a second */
+	uint64_t punt_full_ns[API_PORTS_MAX][WORKER_PUNT_SHARES]; /* token.h */
+	uint32_t n_gives;					  /* see flow_owner.h */
 	struct flow_give gives[WORKER_GIVES_MAX];
 } __rte_cache_aligned;
 

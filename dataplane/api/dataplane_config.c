@@ -128,7 +128,7 @@ static int defaults(struct dataplane_config *c)
 	default_uint(&c->memory_mib, 512);
 	default_uint(&c->mbufs, 16384);
 	default_uint(&c->flows, 65536);
-	default_uint(&c->sources, 65536);
+	default_uint(&c->sources, 1000000);
 	for (unsigned int i = 0; i < c->ports_count; i++) {
 		struct dataplane_port_config *p = &c->ports[i];
 

@@ -38,7 +38,7 @@ struct dataplane_config {
 	uint32_t memory_mib; /* default 512 */
 	uint32_t mbufs;	     /* default 16384 */
 	uint32_t flows;	     /* default 65536 */
-	uint32_t sources;    /* policed SIP sources; default 65536 */
+	uint32_t sources;    /* policed SIP sources; default 1000000 */
 	struct dataplane_port_config *ports;
 	unsigned int ports_count;
 };

@@ -29,6 +29,13 @@
 	X(UDP_HEADER, "udp_header", "bad UDP length") \
 	X(UDP_CHECKSUM, "udp_checksum", "bad UDP checksum") \
 	X(PUNT_RATE, "punt_rate", "kernel-bound packets above the port's rate") \
+	X(PUNT_ARP, "punt_arp", "ARP above its share of the port's rate to the kernel") \
+	X(PUNT_ND, "punt_nd", \
+		"IPv6 neighbour discovery above its share of the port's rate to the kernel") \
+	X(PUNT_ICMP, "punt_icmp", "ICMP of a source above its rate, or of all above their share") \
+	X(PUNT_SYN, "punt_syn", "TCP connections of a source above its rate") \
+	X(PUNT_TCP, "punt_tcp", "TCP bytes of a source above its rate") \
+	X(PUNT_DENIED, "punt_denied", "kernel-bound packet of a denied source") \
 	X(PUNT_FULL, "punt_full", "queue to the kernel twin full") \
 	X(TWIN_FULL, "twin_full", "kernel twin refused the packet") \
 	X(MEDIA_NO_FLOW, "media_no_flow", "media port without a call") \
@@ -40,12 +47,26 @@
 	X(MEDIA_NO_REMOTE, "media_no_remote", "the far side's address is not known yet") \
 	X(SIP_MALFORMED, "sip_malformed", \
 		"not SIP that can be answered; by reason in `sally show stats`") \
+	X(SIP_DENY_LIST, "sip_deny_list", "source on a deny list") \
+	X(SIP_DENIED, "sip_denied", "source denied for a time; see `sally show sources`") \
 	X(SIP_RATE, "sip_rate", "source above its SIP message rate") \
+	X(SIP_METHOD_RATE, "sip_method_rate", "source above its rate of one SIP method") \
+	X(SIP_ADDRESS_RATE, "sip_address_rate", "address above its SIP message rate, all ports") \
+	X(SIP_PREFIX_RATE, "sip_prefix_rate", "/24 or /64 above its SIP message rate") \
+	X(SIP_UNTRUSTED_RATE, "sip_untrusted_rate", \
+		"untrusted sources of the realm together above their SIP message rate") \
+	X(SIP_PEER_RATE, "sip_peer_rate", "peer or permitted prefix above its SIP message rate") \
+	X(SIP_DIALOG_RATE, "sip_dialog_rate", "dialog above its SIP message rate") \
+	X(SIP_SOURCES_FULL, "sip_sources_full", \
+		"new source that finds no place; raise dataplane.sources") \
 	X(SIP_KEEPALIVE, "sip_keepalive", "CRLF keep-alive or empty datagram, done with") \
 	X(SIP_NO_CONTROL, "sip_no_control", "no control process attached") \
 	X(UP_FULL_NEW, "up_full_new", "ring to control too full for new calls") \
 	X(UP_FULL_OUT, "up_full_out", "ring to control too full for out-of-dialog messages") \
-	X(UP_FULL, "up_full", "ring to control full") \
+	X(UP_FULL_TRUSTED, "up_full_trusted", \
+		"ring to control too full for new calls of trusted sources") \
+	X(UP_FULL, "up_full", "ring to control too full for unproven messages of dialogs") \
+	X(UP_FULL_LANE, "up_full_lane", "ring to control full: even proven messages of dialogs") \
 	X(OUT_NO_ROUTE, "out_no_route", "no route to the destination; see `ip route`") \
 	X(OUT_NO_NEIGHBOUR, "out_no_neighbour", "neighbour did not resolve; see `ip neigh`") \
 	X(OUT_REFUSED, "out_refused", \

@@ -20,6 +20,7 @@ static struct rte_node_register *const registers[] = {
 	&node_rewrite,
 	&node_ip_output,
 	&node_tx,
+	&node_sip_admit,
 	&node_sip_scan,
 	&node_sip_police,
 	&node_sip_up,
@@ -34,7 +35,7 @@ static struct rte_node_register *const registers[] = {
 };
 
 /* Nodes that keep state by source address: it has one writer (own_source.c). */
-static const char *const source_nodes[] = {"sip_scan", "punt", "reassemble"};
+static const char *const source_nodes[] = {"sip_admit", "punt", "reassemble"};
 
 /* A clone and the port it stands for. */
 struct clone {

@@ -25,9 +25,9 @@
 #define PREFETCH_AHEAD 4
 
 extern struct rte_node_register node_rx, node_eth, node_ip4, node_ip6, node_reassemble, node_udp,
-	node_media, node_rewrite, node_ip_output, node_tx, node_sip_scan, node_sip_police,
-	node_sip_up, node_punt, node_glean, node_drop, node_from_kernel, node_from_control,
-	node_own_flow, node_own_source, node_handover, node_from_worker;
+	node_media, node_rewrite, node_ip_output, node_tx, node_sip_admit, node_sip_scan,
+	node_sip_police, node_sip_up, node_punt, node_glean, node_drop, node_from_kernel,
+	node_from_control, node_own_flow, node_own_source, node_handover, node_from_worker;
 
 /* Nodes that lead to ports: the edge to port p is this one + p, added by nodes_init(). */
 enum { REWRITE_DROP, REWRITE_GLEAN, REWRITE_TX };

@@ -1,15 +1,64 @@
 /*
- * punt: whole frames to the port's kernel twin, at a bounded rate.
+ * punt: whole frames to the port's kernel twin, at a bounded rate. ARP, neighbour discovery,
+ * ICMP and the rest have shares of it, and a source has its own limits (police.h).
  */
 #include "kernel_path.h"
+#include "local.h"
 #include "nodes_priv.h"
+#include "police.h"
+#include "punt_look.h"
 #include "token.h"
 
+/* Eighths of the port's rate. */
+static const struct {
+	uint8_t eighths;
+	uint8_t reason;
+} shares[] = {
+	[PUNT_SHARE_ARP] = {1, DROP_PUNT_ARP},
+	[PUNT_SHARE_ND] = {1, DROP_PUNT_ND},
+	[PUNT_SHARE_ICMP] = {1, DROP_PUNT_ICMP},
+	[PUNT_SHARE_REST] = {5, DROP_PUNT_RATE},
+};
+
 /* Burst: what comes within a tenth of a second. */
-static inline bool punt_allowed(struct worker *w, uint16_t port)
+static inline bool share_allowed(struct worker *w, uint16_t port, enum punt_share share)
 {
-	return token_take(
-		&w->punt_full_ns[port], w->punt_rate[port], w->punt_rate[port] / 10, w->now_ns);
+	uint32_t rate = w->punt_rate[port] * shares[share].eighths / 8;
+
+	rate = RTE_MAX(rate, 1u);
+	return token_take(&w->punt_full_ns[port][share], rate, rate / 10, w->now_ns);
+}
+
+static enum police_kernel police_kind(const struct punt_look *look)
+{
+	if (look->tcp)
+		return look->syn ? POLICE_TCP_SYN : POLICE_TCP;
+	return look->share == PUNT_SHARE_ICMP ? POLICE_ICMP : POLICE_KERNEL_OTHER;
+}
+
+/* The limits of the source, in the realm of the address that it sent to. */
+static int source_check(struct worker *w, const struct rte_mbuf *m, const struct pkt_meta *meta,
+	const struct punt_look *look)
+{
+	const struct local_addr *local = &local_addrs[meta->value2 % API_ADDRS_MAX];
+
+	/* Neighbour discovery goes to groups, which are nobody's address. */
+	if (!look->has_src || look->share == PUNT_SHARE_ND || local->port != meta->port)
+		return POLICE_PASS;
+	return police_kernel(w->police, &look->src, local->realm,
+		&local_realms[local->realm].police, police_kind(look), m->pkt_len, w->now_ns);
+}
+
+/* @return POLICE_PASS or enum drop_reason. */
+static int punt_one(struct worker *w, struct rte_mbuf *m)
+{
+	const struct pkt_meta *meta = pkt_meta(m);
+	struct punt_look look = punt_look(m);
+	int reason = source_check(w, m, meta, &look);
+
+	if (reason == POLICE_PASS && !share_allowed(w, meta->port, look.share))
+		reason = shares[look.share].reason;
+	return reason;
 }
 
 static uint16_t punt_process(
@@ -20,14 +69,14 @@ static uint16_t punt_process(
 
 	for (uint16_t i = 0; i < n; i++) {
 		struct rte_mbuf *m = objs[i];
-		struct pkt_meta *meta = pkt_meta(m);
+		int reason = punt_one(w, m);
 
-		if (!punt_allowed(w, meta->port)) {
-			rte_node_enqueue_x1(graph, node, pkt_drop(m, DROP_PUNT_RATE), m);
+		if (reason != POLICE_PASS) {
+			rte_node_enqueue_x1(graph, node, pkt_drop(m, (enum drop_reason)reason), m);
 			continue;
 		}
 		pkt_restore_frame(m);
-		meta->value = KERNEL_TWIN;
+		pkt_meta(m)->value = KERNEL_TWIN;
 		objs[kept++] = m;
 	}
 	to_kernel(graph, node, objs, kept);

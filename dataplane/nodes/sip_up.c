@@ -1,25 +1,17 @@
 /*
  * sip_up: message and index to the shard that owns the Call-ID. A ring that fills
- * refuses new calls first and messages of a dialog last.
+ * refuses new calls of strangers first and proven messages of a dialog last.
  */
 #include "attach.h"
 #include "nodes_priv.h"
+#include "sip_meta.h"
 #include "sip_payload.h"
 #include "sip_up.h"
 
-/* Free share of the ring that a class leaves to those above it, percent. */
-static const struct {
-	uint8_t free_min;
-	uint8_t reason;
-} admission[SIP_CLASS_COUNT] = {
-	[SIP_CLASS_NEW] = {50, DROP_UP_FULL_NEW},
-	[SIP_CLASS_OUT] = {25, DROP_UP_FULL_OUT},
-	[SIP_CLASS_DIALOG] = {0, DROP_UP_FULL},
-};
-
-static int record_put(struct worker *w, struct ring *ring, const struct rte_mbuf *m,
-	const struct sip_index *idx, enum sip_class sip_class)
+static int record_put(
+	struct worker *w, struct ring *ring, struct rte_mbuf *m, const struct sip_index *idx)
 {
+	const struct pkt_meta *meta = pkt_meta(m);
 	const struct rte_udp_hdr *udp = pkt_udp(m);
 	struct str_view msg = sip_payload(m);
 	struct rec_sip_up r = {
@@ -27,11 +19,12 @@ static int record_put(struct worker *w, struct ring *ring, const struct rte_mbuf
 		.local = {.port = rte_be_to_cpu_16(udp->dst_port), .addr = pkt_dst(m)},
 		.remote = {.port = rte_be_to_cpu_16(udp->src_port), .addr = pkt_src(m)},
 		.rx_ns = w->now_ns,
-		.realm = (uint16_t)pkt_meta((struct rte_mbuf *)(uintptr_t)m)->value,
-		.sip_class = (uint8_t)sip_class,
+		.realm = sip_meta_realm(meta),
+		.sip_class = (uint8_t)sip_meta_sip_class(meta),
 		.error = idx->error,
 		.index_len = (uint32_t)SIP_INDEX_LEN(idx->n_headers),
 		.msg_len = (uint32_t)msg.len,
+		.source_class = (uint8_t)sip_meta_source_class(meta),
 	};
 	const struct str_view pieces[] = {
 		{(const char *)&r, sizeof(r)},
@@ -46,8 +39,12 @@ static int record_put(struct worker *w, struct ring *ring, const struct rte_mbuf
 static int message_up(
 	struct worker *w, struct worker_rings *rings, struct rte_mbuf *m, uint32_t *touched)
 {
-	const struct sip_index *idx = &w->scans[pkt_meta(m)->value2];
-	enum sip_class sip_class = sip_up_class(idx);
+	const struct pkt_meta *meta = pkt_meta(m);
+	const struct sip_index *idx = &w->scans[meta->value2];
+	enum sip_class sip_class = sip_meta_sip_class(meta);
+	enum source_class source_class = sip_meta_source_class(meta);
+	const struct sip_up_admission *admission = &sip_up_admission[source_class][sip_class];
+	struct stats_realm *realm = &w->stats->realm[sip_meta_realm(meta)];
 	struct str_view call_id = sip_span_view(sip_payload(m).p, idx->call_id);
 	unsigned int shard;
 	struct ring *ring;
@@ -56,9 +53,11 @@ static int message_up(
 		return DROP_SIP_NO_CONTROL;
 	shard = shard_hash(rings->keys.hash, call_id, rings->shards);
 	ring = &rings->up[shard];
-	if (ring_free_percent(ring) < admission[sip_class].free_min ||
-		record_put(w, ring, m, idx, sip_class) < 0)
-		return admission[sip_class].reason;
+	if (ring_free_percent(ring) < admission->free_min || record_put(w, ring, m, idx) < 0) {
+		realm->refused[source_class]++;
+		return admission->reason;
+	}
+	realm->messages[source_class][sip_class]++;
 	*touched |= 1u << shard;
 	w->stats->sip_class[sip_class]++;
 	return -1;

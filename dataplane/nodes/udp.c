@@ -56,5 +56,5 @@ struct rte_node_register node_udp = {
 	.next_nodes = {[UDP_DROP] = "drop",
 		[UDP_PUNT] = "punt",
 		[UDP_MEDIA] = "media",
-		[UDP_SIP] = "sip_scan"},
+		[UDP_SIP] = "sip_admit"},
 };

@@ -59,7 +59,7 @@ static void defaults(void **state)
 	assert_int_equal(c->memory_mib, 512);
 	assert_int_equal(c->mbufs, 16384);
 	assert_int_equal(c->flows, 65536);
-	assert_int_equal(c->sources, 65536);
+	assert_int_equal(c->sources, 1000000);
 	assert_int_equal(c->ports_count, 1);
 	assert_int_equal(c->ports[0].queues, 1);
 	assert_int_equal(c->ports[0].mtu, 1500);
