@@ -338,6 +338,8 @@ unsigned int commands_take(struct boundary_group *g, uint32_t epoch, unsigned in
 		/* Full of events that control does not read: its commands wait, we do not. */
 		if (ring_free_percent(&g->event) < EVENT_RING_RESERVE_PERCENT)
 			break;
+		if (!police_ready())
+			break;
 		len = ring_get(&g->cmd, rec, sizeof(rec));
 		if (len == 0)
 			break;

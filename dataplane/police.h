@@ -141,6 +141,9 @@ void police_poll(struct police *p, uint64_t now_ns);
 
 /* --- main thread --- */
 
+/** Have the workers room for one more REC_SOURCE_SET? Else commands wait, a loop of theirs or two.
+ */
+bool police_ready(void);
 /** REC_SOURCE_SET, validated, to the workers. @return 0 or -EAGAIN (their rings are full). */
 int police_source_set(const struct rec_source_set *r);
 /** Tell control what the workers did to sources by themselves. */

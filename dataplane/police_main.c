@@ -15,6 +15,15 @@
 #define EVENT_RATE 200
 #define EVENT_BUDGET 256
 
+bool police_ready(void)
+{
+	for (unsigned int i = 0; i < n_workers; i++) {
+		if (rte_ring_full(workers[i].police->set))
+			return false;
+	}
+	return true;
+}
+
 int police_source_set(const struct rec_source_set *r)
 {
 	struct police_note note = {

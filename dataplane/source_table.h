@@ -7,6 +7,8 @@
 #ifndef SALLYPORT_SOURCE_TABLE_H
 #define SALLYPORT_SOURCE_TABLE_H
 
+#include <rte_prefetch.h>
+
 #include "addr.h"
 #include "records.h"
 #include "token.h"
@@ -136,18 +138,24 @@ static inline void source_key(const struct source_table *t, const struct net_add
 /** Fetch the tags, then, when they are there, the entry that they point to. */
 static inline void source_prefetch_tags(const struct source_table *t, const struct source_key *k)
 {
-	__builtin_prefetch(&t->tags[k->set]);
+	rte_prefetch0(&t->tags[k->set]);
 }
 
-/* Bit i: tag i is k's. */
+/* Bit i: tag i is k's. Four compares at once; the compiler makes fifteen of the plain loop. */
 static inline uint32_t source_matches(const struct source_table *t, const struct source_key *k)
 {
-	const uint32_t *tag = t->tags[k->set].tag;
-	uint32_t bits = 0;
+	typedef int32_t four __attribute__((vector_size(16)));
+	static const four weight[4] = {
+		{1, 2, 4, 8}, {16, 32, 64, 128}, {256, 512, 1024, 2048}, {4096, 8192, 16384, 0}};
+	const int32_t want = (int32_t)k->tag;
+	const four wanted = {want, want, want, want};
+	four sum = {0}, tags[4];
 
-	for (unsigned int i = 0; i < SOURCE_WAYS; i++)
-		bits |= (uint32_t)(tag[i] == k->tag) << i;
-	return bits;
+	static_assert(SOURCE_WAYS == 15, "the sixteenth word is no tag");
+	memcpy(tags, &t->tags[k->set], sizeof(tags));
+	for (unsigned int i = 0; i < 4; i++)
+		sum |= (tags[i] == wanted) & weight[i];
+	return (uint32_t)(sum[0] | sum[1] | sum[2] | sum[3]);
 }
 
 static inline void source_prefetch_entry(const struct source_table *t, const struct source_key *k)
@@ -155,7 +163,7 @@ static inline void source_prefetch_entry(const struct source_table *t, const str
 	uint32_t bits = source_matches(t, k);
 
 	if (bits != 0)
-		__builtin_prefetch(
+		rte_prefetch0(
 			&t->way[(size_t)k->set * SOURCE_WAYS + (unsigned int)__builtin_ctz(bits)]);
 }
 
