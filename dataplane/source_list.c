@@ -82,15 +82,25 @@ uint16_t source_list_find(const struct net_addr *addr, uint16_t realm, int port)
 
 /* --- the FIBs --- */
 
+static struct rte_fib6 *fib6_new(void)
+{
+	static unsigned int number;
+	struct rte_fib6_conf conf = {.type = RTE_FIB6_TRIE,
+		.max_routes = API_LIST_MAX,
+		.trie = {.nh_sz = RTE_FIB6_TRIE_2B, .num_tbl8 = TBL8_V6}};
+	char name[32];
+
+	/* Two are there at a time in fib6_renew(). */
+	snprintf(name, sizeof(name), "sources6-%u", number++ % 2);
+	return rte_fib6_create(name, SOCKET_ID_ANY, &conf);
+}
+
 /* Made with the first prefix of its family: each takes some 36 MiB. */
 static int fib_make(uint8_t family)
 {
 	struct rte_fib_conf v4 = {.type = RTE_FIB_DIR24_8,
 		.max_routes = API_LIST_MAX,
 		.dir24_8 = {.nh_sz = RTE_FIB_DIR24_8_2B, .num_tbl8 = TBL8_V4}};
-	struct rte_fib6_conf v6 = {.type = RTE_FIB6_TRIE,
-		.max_routes = API_LIST_MAX,
-		.trie = {.nh_sz = RTE_FIB6_TRIE_2B, .num_tbl8 = TBL8_V6}};
 	bool made;
 
 	if (family == NET_FAMILY_V4) {
@@ -99,7 +109,7 @@ static int fib_make(uint8_t family)
 		made = atomic_load(&source_fib) != NULL;
 	} else {
 		if (atomic_load(&source_fib6) == NULL)
-			atomic_store(&source_fib6, rte_fib6_create("sources6", SOCKET_ID_ANY, &v6));
+			atomic_store(&source_fib6, fib6_new());
 		made = atomic_load(&source_fib6) != NULL;
 	}
 	if (!made)
@@ -108,14 +118,40 @@ static int fib_make(uint8_t family)
 	return made ? 0 : -ENOMEM;
 }
 
+/*
+ * rte_fib6 of DPDK 22.11 does not give back every table that a deleted prefix reserved, so that
+ * it is full one day without holding much: then all prefixes go to a new one.
+ */
+static int fib6_renew(void)
+{
+	struct rte_fib6 *fib = fib6_new(), *old;
+	int rc = 0;
+
+	if (fib == NULL)
+		return -ENOMEM;
+	for (uint16_t p = 1; rc == 0 && p <= prefix_top; p++) {
+		if (prefix_private[p].addr.family == NET_FAMILY_V6)
+			rc = rte_fib6_add(
+				fib, prefix_private[p].addr.bytes, prefix_private[p].len, p);
+	}
+	old = rc == 0 ? atomic_exchange(&source_fib6, fib) : fib;
+	if (rc == 0)
+		grace_wait(grace_stamp());
+	rte_fib6_free(old);
+	return rc;
+}
+
 static int fib_add(uint16_t p)
 {
 	const struct net_addr *a = &prefix_private[p].addr;
 	uint8_t len = prefix_private[p].len;
 	uint32_t ip;
 
-	if (a->family == NET_FAMILY_V6)
-		return rte_fib6_add(atomic_load(&source_fib6), a->bytes, len, p);
+	if (a->family == NET_FAMILY_V6) {
+		int rc = rte_fib6_add(atomic_load(&source_fib6), a->bytes, len, p);
+
+		return rc == -ENOSPC ? fib6_renew() : rc;
+	}
 	memcpy(&ip, a->bytes, sizeof(ip));
 	return rte_fib_add(atomic_load(&source_fib), rte_be_to_cpu_32(ip), len, p);
 }

@@ -176,6 +176,23 @@ static void bounded(void **state)
 	source_list_sync(3);
 }
 
+/* However often: rte_fib6 itself forgets to give tables back. */
+static void entries_come_and_go(void **state)
+{
+	source_list_init();
+	set("2001:db8::/32", ANY, 0, LIST_DENY, 7, 1);
+	for (uint32_t i = 1; i < 9000; i++) {
+		set(i % 2 == 0 ? "192.0.2.1/32" : "192.0.3.1/32", ANY, 0, LIST_DENY, 9, i);
+		set("2001:db8::/32", ANY, 0, LIST_DENY, 7, i);
+		set(i % 2 == 0 ? "2001:db8:1::1/128" : "2001:db9::1/128", ANY, 0, LIST_DENY, 8, i);
+		source_list_sync(i);
+		assert_int_equal(found("2001:db8:1::1", 0, 1), i % 2 == 0 ? 8 : 7);
+		assert_int_equal(found("192.0.2.1", 0, 1), i % 2 == 0 ? 9 : 0);
+		assert_int_equal(found("2001:db9::1", 0, 1), i % 2 == 0 ? 0 : 8);
+	}
+	source_list_sync(9000);
+}
+
 /* What control sends is judged before it gets there. */
 static void records_are_validated(void **state)
 {
@@ -256,6 +273,7 @@ int main(void)
 		cmocka_unit_test(longest_match),
 		cmocka_unit_test(entries_change_and_go),
 		cmocka_unit_test(bounded),
+		cmocka_unit_test(entries_come_and_go),
 		cmocka_unit_test(records_are_validated),
 	};
 
