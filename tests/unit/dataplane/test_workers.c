@@ -459,6 +459,28 @@ static void late_packets_are_looked_up_again(void **state)
 	assert_int_equal(out[0].misled + out[0].disordered, 0);
 }
 
+/* A system call for the first packet that a sleeping worker gets, and for no other. */
+static void a_sleeper_is_woken_once(void **state)
+{
+	struct worker *w = &workers[1];
+	uint64_t count;
+
+	flow_live[stream_make(0)].owner = 2;
+	(void)!read(w->main_fd, &count, sizeof(count));
+	for (unsigned int i = 0; i < 3; i++) {
+		atomic_store(&w->asleep, i == 1);
+		assert_int_equal(rte_ring_enqueue(rx[0][0], packet(0)), 0);
+		walk(0);
+		assert_false(atomic_load(&w->asleep));
+	}
+	assert_int_equal(read(w->main_fd, &count, sizeof(count)), sizeof(count));
+	assert_int_equal(count, 1);
+	walk(1);
+	if (n_queues < WORKERS)
+		walk(0);
+	collect();
+}
+
 /* A worker that does not take what it is given costs a bounded number of packets, and counted. */
 static void full_ring_drops(void **state)
 {
@@ -488,6 +510,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(exact_on_any_queue),
 		cmocka_unit_test(slots_change_hands),
 		cmocka_unit_test(late_packets_are_looked_up_again),
+		cmocka_unit_test(a_sleeper_is_woken_once),
 		cmocka_unit_test(full_ring_drops),
 	};
 
