@@ -1,5 +1,6 @@
 /*
- * The way in: what eth, ip4 and ip6 do with frames, in a graph whose other nodes are the test's.
+ * The way in: what eth, ip4, ip6 and reassemble do with frames, in a graph whose other nodes are
+ * the test's.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +16,9 @@
 
 #include "boundary.h"
 #include "netif.h"
+#include "nodes.h"
 #include "nodes_priv.h"
+#include "reassembly.h"
 
 #define VLAN 100
 #define VLAN_NETIF API_PORTS_MAX /* the first behind the ports' own */
@@ -32,8 +35,9 @@
 
 static struct rte_mempool *pool;
 static struct rte_graph *graph;
-static struct rte_mbuf *fed, *seen;
-static char seen_at[RTE_NODE_NAMESIZE];
+static struct rte_mbuf *fed, *seen[4];
+static unsigned int n_seen;
+static char seen_at[RTE_NODE_NAMESIZE]; /* node where the last one came */
 
 /* --- the graph around --- */
 
@@ -48,9 +52,9 @@ static uint16_t feed_process(struct rte_graph *g, struct rte_node *node, void **
 
 static uint16_t sink_process(struct rte_graph *g, struct rte_node *node, void **objs, uint16_t n)
 {
-	assert_int_equal(n, 1);
-	assert_null(seen);
-	seen = objs[0];
+	assert_true(n_seen + n <= ARRAY_LEN(seen));
+	memcpy(&seen[n_seen], objs, n * sizeof(objs[0]));
+	n_seen += n;
 	snprintf(seen_at, sizeof(seen_at), "%s", node->name);
 	return n;
 }
@@ -64,7 +68,6 @@ static struct rte_node_register sinks[] = {
 	{.name = "drop", .process = sink_process},
 	{.name = "punt", .process = sink_process},
 	{.name = "udp", .process = sink_process},
-	{.name = "reassemble", .process = sink_process},
 };
 
 static void node_register(struct rte_node_register *r)
@@ -85,6 +88,7 @@ static void graph_make(void)
 	node_register(&node_eth);
 	node_register(&node_ip4);
 	node_register(&node_ip6);
+	node_register(&node_reassemble);
 	node_register(&feed);
 	assert_int_not_equal(rte_graph_create("test", &param), RTE_GRAPH_ID_INVALID);
 	graph = rte_graph_lookup("test");
@@ -98,6 +102,9 @@ static void local_make(uint16_t idx, const char *text, uint16_t netif)
 
 	assert_int_equal(net_addr_parse((struct str_view){text, strlen(text)}, &a->addr), 0);
 	a->netif = netif;
+	a->slots = calloc(65536, sizeof(*a->slots));
+	assert_non_null(a->slots);
+	local_slot_write(idx, 5060, LOCAL_LISTENER, 0);
 	a->used = true;
 	hop = nexthop_get(NEXTHOP_LOCAL, 0, &a->addr, idx);
 	assert_true(hop > 0);
@@ -116,12 +123,16 @@ static int group_setup(void **state)
 		fail_msg("EAL does not start");
 	pool = rte_pktmbuf_pool_create("test", 63, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, 0);
 	assert_non_null(pool);
+	packet_pool = reassembly_pool = pool;
 	assert_int_equal(stats_region_init(16, 1), 0);
 	snprintf(stats_region->port[0].name, API_NAME_MAX, "port0");
 	memcpy(&ports[0].mac, MAC_OURS, 6);
 	n_ports = 1;
 	RTE_PER_LCORE(worker_self) = &workers[0];
 	workers[0].stats = &stats_region->worker[0];
+	workers[0].now_ns = 1000000000;
+	workers[0].reassembly = reassembly_new(100, (const uint64_t[]){1, 2});
+	assert_non_null(workers[0].reassembly);
 	assert_int_equal(netif_init(), 0);
 	assert_int_equal(nexthop_init(), 0);
 	assert_int_equal(local_init(), 0);
@@ -153,6 +164,7 @@ struct frame {
 	uint16_t cut;	       /* bytes off the frame's end */
 	uint8_t version;       /* IPv6: the first byte; 0: right */
 	bool no_checksum;      /* UDP */
+	uint16_t to;	       /* UDP port; 0: a listener's */
 };
 
 struct building {
@@ -175,7 +187,7 @@ static void put16(struct building *b, uint16_t v)
 static void udp_put(struct building *b, const struct frame *f)
 {
 	put16(b, 5060);
-	put16(b, 5060);
+	put16(b, f->to != 0 ? f->to : 5060);
 	put16(b, 16);
 	put16(b, f->no_checksum ? 0 : 0x1234);
 	put(b, "message", 8);
@@ -319,9 +331,10 @@ static const struct frame frames[] = {
 /* What a node that gets it may rely on; what the kernel gets is the frame as it came. */
 static void seen_check(const struct frame *f, const struct building *b)
 {
-	const struct pkt_meta *meta = pkt_meta(seen);
 	bool v6 = f->src != NULL && strchr(f->src, ':') != NULL;
 	uint16_t l2 = f->tag != 0 ? 18 : 14;
+	struct rte_mbuf *m = seen[0];
+	const struct pkt_meta *meta = pkt_meta(m);
 
 	if (strcmp(f->at, "drop") == 0) {
 		assert_int_equal(meta->drop, f->reason);
@@ -329,17 +342,33 @@ static void seen_check(const struct frame *f, const struct building *b)
 	}
 	assert_int_equal(meta->netif, f->tag > 0 ? VLAN_NETIF : 0);
 	if (strcmp(f->at, "punt") == 0) {
-		pkt_restore_frame(seen);
-		assert_true(seen->pkt_len <= b->len);
-		assert_memory_equal(rte_pktmbuf_mtod(seen, void *), b->bytes, seen->pkt_len);
+		pkt_restore_frame(m);
+		assert_true(m->pkt_len <= b->len);
+		assert_memory_equal(rte_pktmbuf_mtod(m, void *), b->bytes, m->pkt_len);
 		return;
 	}
-	assert_int_equal(seen->l2_len, l2);
-	assert_int_equal(seen->l3_len, (v6 ? 40 : 20) + (f->next != 0 ? 8 : 0));
-	assert_int_equal(seen->pkt_len, seen->l3_len + 16); /* no padding */
-	assert_int_equal(seen->data_len, seen->pkt_len);
-	assert_memory_equal(rte_pktmbuf_mtod(seen, void *), b->bytes + l2, seen->pkt_len);
+	assert_int_equal(m->l2_len, l2);
+	assert_int_equal(m->l3_len, v6 ? 40 : 20);
+	assert_int_equal(m->pkt_len, m->l3_len + 16); /* no padding */
+	assert_int_equal(m->data_len, m->pkt_len);
+	assert_memory_equal(rte_pktmbuf_mtod(m, void *), b->bytes + l2, m->pkt_len);
 	assert_int_equal(meta->value2, (v6 ? 2 : 0) + (f->tag > 0 ? 1 : 0));
+}
+
+static void frame_send(const struct frame *f, struct building *b)
+{
+	frame_build(b, f);
+	fed = rte_pktmbuf_alloc(pool);
+	assert_non_null(fed);
+	memcpy(rte_pktmbuf_append(fed, b->len), b->bytes, b->len);
+	*pkt_meta(fed) = (struct pkt_meta){.port = 0, .netif = 0};
+	rte_graph_walk(graph);
+}
+
+static void seen_free(void)
+{
+	rte_pktmbuf_free_bulk(seen, n_seen);
+	n_seen = 0;
 }
 
 static void way_in(void **state)
@@ -348,29 +377,90 @@ static void way_in(void **state)
 		const struct frame *f = &frames[i];
 		struct building b;
 
-		frame_build(&b, f);
-		fed = rte_pktmbuf_alloc(pool);
-		assert_non_null(fed);
-		memcpy(rte_pktmbuf_append(fed, b.len), b.bytes, b.len);
-		*pkt_meta(fed) = (struct pkt_meta){.port = 0, .netif = 0};
-		seen = NULL;
-		rte_graph_walk(graph);
-		assert_non_null(seen);
+		frame_send(f, &b);
+		if (strcmp(f->at, "reassemble") == 0) {
+			assert_int_equal(n_seen, 0);
+			assert_int_equal(reassembly_held(workers[0].reassembly), 1);
+			workers[0].now_ns += REASSEMBLY_TIMEOUT_MS * UINT64_C(1000000);
+			nodes_expire(&workers[0]);
+			continue;
+		}
+		assert_int_equal(n_seen, 1);
 		if (strcmp(seen_at, f->at) != 0)
 			fail_msg("%s: came to %s (%s), not to %s", f->what, seen_at,
-				drop_reason_name(pkt_meta(seen)->drop), f->at);
-		if (strcmp(f->at, "drop") == 0 && pkt_meta(seen)->drop != f->reason)
+				drop_reason_name(pkt_meta(seen[0])->drop), f->at);
+		if (strcmp(f->at, "drop") == 0 && pkt_meta(seen[0])->drop != f->reason)
 			fail_msg("%s: dropped as %s", f->what,
-				drop_reason_name(pkt_meta(seen)->drop));
+				drop_reason_name(pkt_meta(seen[0])->drop));
 		seen_check(f, &b);
-		rte_pktmbuf_free(seen);
+		seen_free();
+	}
+	assert_int_equal(rte_mempool_in_use_count(pool), 0);
+	assert_int_equal(workers[0].stats->port[0].drops[DROP_FRAG_TIMEOUT], 3);
+}
+
+/* Two fragments of 16 bytes each, the second first, the first with a UDP header. */
+static const struct {
+	struct frame first, last;
+	unsigned int packets; /* that come of them */
+	unsigned int reassembled;
+} pairs[] = {
+	{{"to a listener", PEER4, OUR4, .at = "udp", .fragment = RTE_IPV4_HDR_MF_FLAG},
+		{"", PEER4, OUR4, .fragment = 2}, 1, 1},
+	{{"to the kernel", PEER4, OUR4_VLAN, .at = "punt", .to = 53, .tag = VLAN,
+		 .fragment = RTE_IPV4_HDR_MF_FLAG},
+		{"", PEER4, OUR4_VLAN, .tag = VLAN, .fragment = 2}, 2, 0},
+	{{"IPv6 to a listener", PEER6, OUR6, .at = "udp", .proto = IPPROTO_FRAGMENT,
+		 .next = IPPROTO_UDP, .fragment = 1},
+		{"", PEER6, OUR6, .proto = IPPROTO_FRAGMENT, .next = IPPROTO_UDP, .fragment = 16},
+		1, 1},
+	{{"IPv6 to the kernel", PEER6, OUR6, .at = "punt", .to = 53, .proto = IPPROTO_FRAGMENT,
+		 .next = IPPROTO_UDP, .fragment = 1},
+		{"", PEER6, OUR6, .proto = IPPROTO_FRAGMENT, .next = IPPROTO_UDP, .fragment = 16},
+		2, 0},
+	{{"IPv6 without checksum", PEER6, OUR6, DROPS(UDP_CHECKSUM), .no_checksum = true,
+		 .proto = IPPROTO_FRAGMENT, .next = IPPROTO_UDP, .fragment = 1},
+		{"", PEER6, OUR6, .proto = IPPROTO_FRAGMENT, .next = IPPROTO_UDP, .fragment = 16},
+		2, 0},
+};
+
+static void fragments_meet(void **state)
+{
+	for (unsigned int i = 0; i < ARRAY_LEN(pairs); i++) {
+		struct stats_port_counts *counts = &workers[0].stats->port[0];
+		const struct frame *f = &pairs[i].first;
+		struct building first, last;
+
+		counts->reassembled = 0;
+		frame_send(&pairs[i].last, &last);
+		assert_int_equal(n_seen, 0);
+		frame_send(f, &first);
+		if (n_seen != pairs[i].packets || strcmp(seen_at, f->at) != 0)
+			fail_msg("%s: %u at %s", f->what, n_seen, seen_at);
+		assert_int_equal(counts->reassembled, pairs[i].reassembled);
+		assert_int_equal(reassembly_held(workers[0].reassembly), 0);
+		if (strcmp(f->at, "udp") == 0) {
+			assert_int_equal(seen[0]->pkt_len, seen[0]->l3_len + 32);
+			assert_int_equal(pkt_udp(seen[0])->dst_port, rte_cpu_to_be_16(5060));
+		} else if (strcmp(f->at, "punt") == 0) {
+			seen_check(f, &first); /* in the order of their offsets */
+			pkt_restore_frame(seen[1]);
+			assert_memory_equal(
+				rte_pktmbuf_mtod(seen[1], void *), last.bytes, seen[1]->pkt_len);
+		} else {
+			assert_int_equal(pkt_meta(seen[1])->drop, f->reason);
+		}
+		seen_free();
 	}
 	assert_int_equal(rte_mempool_in_use_count(pool), 0);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(way_in)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(way_in),
+		cmocka_unit_test(fragments_meet),
+	};
 
 	return cmocka_run_group_tests(tests, group_setup, NULL);
 }
