@@ -146,7 +146,16 @@ static enum sip_transport transport_of(struct str_view text)
 /* sent-protocol = "SIP" SLASH "2.0" SLASH transport */
 static int sent_protocol_take(struct str_view *v, struct sip_via *out)
 {
+	const struct str_view usual = SV("SIP/2.0/UDP ");
 	struct str_view name, version;
+
+	if (v->len > usual.len && memcmp(v->p, usual.p, usual.len) == 0) {
+		out->transport_text = (struct str_view){v->p + 8, 3};
+		out->transport = SIP_TRANSPORT_UDP;
+		sip_view_skip(v, usual.len);
+		sip_skip_ws(v);
+		return 0;
+	}
 
 	name = sip_view_take(v, sip_chars_span(*v, CHAR_TOKEN));
 	if (!sv_eq_nocase(name, SV("SIP")) || !sip_skip_char(v, '/'))

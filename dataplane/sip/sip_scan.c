@@ -137,7 +137,7 @@ static const char *scan_start_line(struct scan *s, const char *p)
 	return line.next;
 }
 
-static void header_add(struct scan *s, struct str_view name, struct str_view value)
+static inline void header_add(struct scan *s, struct str_view name, struct str_view value)
 {
 	enum sip_header_id id = sip_header_id_parse(name);
 	struct sip_index *idx = s->idx;
