@@ -36,13 +36,21 @@ def figures_of(rows):
     return list(seen.values())
 
 
+def with_hugepages(machine, figure):
+    pages = Hugepages((figure.memory_mib + SPARE_MIB) // 2)
+    try:
+        return figure.measure(machine)
+    finally:
+        pages.restore()
+
+
 def measure(machine, results, figure, number):
     if figure.name in results.skipped or figure.name in results.failed:
         return
     start = time.monotonic()
     try:
         with machine.alone():
-            sample = figure.measure(machine)
+            sample = with_hugepages(machine, figure)
     except Skip as why:
         results.skipped[figure.name] = str(why)
         print(f"round {number}: {figure.name}: skipped: {why}", flush=True)
@@ -85,11 +93,9 @@ def main():
         sys.exit("bench: dpdk-testpmd is missing: install the package dpdk")
     rows = rows_chosen(args.rows)
     folder = tempfile.mkdtemp(prefix="sallyport-bench-")
-    pages = Hugepages((max(f.memory_mib for f in figures_of(rows)) + SPARE_MIB) // 2)
     try:
         results, notes = run(args, rows, folder)
     finally:
-        pages.restore()
         shutil.rmtree(folder, ignore_errors=True)
     entries = [results.row(row) for row in rows]
     store(args.json or os.path.join(args.build, "bench.json"), entries,

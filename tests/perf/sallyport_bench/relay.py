@@ -8,13 +8,12 @@ from . import testpmd
 from .dataplane import Dataplane, Setup, Side
 from .frames import address_plus, pcap_write, port_mac, rtp_payload, udp_frame
 from .rows import Figure, Row
-from .system import Failed
+from .system import PACKET_BYTES, Failed, memory_mib
 
 FIRST_PORT = 10000
 REMOTE_PORT = 4000
 FLOWS = 20000  # a port
 FLOWS_MANY = 200000
-PACKET_BYTES = 2432  # of the pool, for each mbuf with its header and a data room of 2 KiB
 MBUFS_FREE = 16384  # beside those that net_pcap keeps
 
 V4 = (Side("10.1.0.1/24", "10.1.0.254", "100.64.0.1", "100.64.0.0/12"),
@@ -35,8 +34,11 @@ class Load:
         return 2 * self.flows + MBUFS_FREE
 
     def memory_mib(self):
-        tables = 4 * self.flows * 192 + (96 << 20)
-        return max(512, (self.mbufs() * PACKET_BYTES + tables) >> 20)
+        return memory_mib(self.mbufs(), 96 + (4 * self.flows * 192 >> 20))
+
+    def huge_mib(self):
+        """Hugepages that are worth having."""
+        return (self.mbufs() * PACKET_BYTES + 4 * self.flows * 192 >> 20) + 512
 
     def frames(self, index):
         side = self.sides[index]
@@ -71,14 +73,14 @@ def relay(load):
                          f"{result.dropped()}")
         machine.notes[load.name] = result
         return {"value": result.tx / result.cpu_s}
-    return Figure(f"relay, {load.name}", measure, load.memory_mib())
+    return Figure(f"relay, {load.name}", measure, load.huge_mib())
 
 
 def baseline(load):
     def measure(machine):
         return {"value": testpmd.measure(machine, load.pcaps(machine), "5tswap",
                                          load.memory_mib(), load.mbufs())}
-    return Figure(f"testpmd, {load.name}", measure, load.memory_mib())
+    return Figure(f"testpmd, {load.name}", measure, load.huge_mib())
 
 
 IPV4 = Load("ipv4")

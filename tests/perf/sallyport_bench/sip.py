@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from . import testpmd
 from .dataplane import Dataplane, Setup
 from .frames import address_plus, pcap_write, port_mac, udp_frame
-from .relay import MBUFS_FREE, PACKET_BYTES, V4
+from .relay import MBUFS_FREE, V4
 from .rows import Figure, Row
-from .system import Failed
+from .system import PACKET_BYTES, Failed, memory_mib
 
 SIP_PORT = 5060
 # A rate that no source reaches, so that each message works through every bucket.
@@ -88,7 +88,11 @@ class SipLoad:
         return 2 * self.packets() + MBUFS_FREE
 
     def memory_mib(self):
-        return max(512, ((self.mbufs() * PACKET_BYTES) >> 20) + 160)
+        return memory_mib(self.mbufs(), 160)
+
+    def huge_mib(self):
+        """Hugepages that are worth having."""
+        return (self.mbufs() * PACKET_BYTES >> 20) + 512
 
     def frames(self, index):
         side = V4[index]
@@ -127,7 +131,7 @@ def rxonly(load):
     def measure(machine):
         return {"value": testpmd.measure(machine, load.pcaps(machine), "rxonly",
                                          load.memory_mib(), load.mbufs())}
-    return Figure(f"testpmd rxonly, {load.name}", measure, load.memory_mib())
+    return Figure(f"testpmd rxonly, {load.name}", measure, load.huge_mib())
 
 
 def deny(load):
@@ -137,17 +141,18 @@ def deny(load):
             raise Failed(f"of {result.rx} messages of denied sources {result.sip_up} passed: "
                          f"{result.dropped()}")
         return {"value": result.rx / result.cpu_s}
-    return Figure(load.name, measure, load.memory_mib())
+    return Figure(load.name, measure, load.huge_mib())
 
 
 def police(load):
     def measure(machine):
         result = load.run(machine)
-        if result.sip_up < 0.98 * result.rx or result.rx == 0:
+        # What the loader was too slow for is work too, but does not count.
+        if result.sip_up < 0.95 * result.rx or result.rx == 0:
             raise Failed(f"of {result.rx} messages {result.sip_up} reached the ring: "
                          f"{result.dropped()}")
         return {"value": result.sip_up / result.cpu_s}
-    return Figure(load.name, measure, load.memory_mib())
+    return Figure(load.name, measure, load.huge_mib())
 
 
 DENY = SipLoad("deny_sources", DENIED // 2, whole_calls=False, denied=True)

@@ -13,8 +13,13 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "..", "..", "configs", "lab"))
 from sallyport_lab.box import Hugepages  # noqa: E402  (the lab takes and restores them alike)
 
-__all__ = ["Hugepages", "Failed", "Skip", "Namespace", "Machine", "huge_free_mib", "thread_ns",
-           "wait_until"]
+__all__ = ["Hugepages", "Failed", "Skip", "Namespace", "Machine", "huge_free_mib", "memory_mib",
+           "thread_ns", "wait_until"]
+
+
+# Of the pool, for each buffer with its header and a data room of 2 KiB; on small pages one takes a
+# page, since no buffer crosses one.
+PACKET_BYTES = 2432
 
 
 class Failed(Exception):
@@ -28,6 +33,12 @@ class Skip(Exception):
 def huge_free_mib():
     with open("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", encoding="ascii") as f:
         return int(f.read()) * 2
+
+
+def memory_mib(packets, tables_mib=96):
+    """For so many packet buffers, and for everything else that a forwarder keeps."""
+    huge = max(512, (packets * PACKET_BYTES >> 20) + tables_mib)
+    return huge if huge_free_mib() >= huge else max(512, (packets * 4096 >> 20) + tables_mib)
 
 
 def thread_ns(pid, ending="worker-1"):
