@@ -314,7 +314,7 @@ struct stream_counts {
 	uint64_t bytes;	  /* UDP payload bytes of these */
 	uint64_t refused; /* wrong source, locked, malformed, inactive */
 	uint32_t policed; /* over the signalled rate */
-	uint32_t lost;	  /* never arrived */
+	uint32_t lost;	  /* never arrived, or policed */
 	uint32_t duplicates;
 	uint32_t reordered; /* arrived behind a later one */
 	uint32_t late_gaps; /* silences of more than 50 ms between two packets in sequence */

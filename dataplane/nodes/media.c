@@ -5,6 +5,7 @@
  */
 #include "checksum.h"
 #include "flow.h"
+#include "media_shape.h"
 #include "nodes_priv.h"
 #include "rtp_measure.h"
 
@@ -12,50 +13,9 @@ enum { MEDIA_DROP, MEDIA_REWRITE };
 
 #define MEDIA_OK DROP_COUNT
 
-enum media_shape { SHAPE_BAD, SHAPE_RTP, SHAPE_OTHER };
-
 static inline unsigned int flow_kind(uint8_t flags)
 {
 	return flags >> FLOW_KIND_SHIFT & 3;
-}
-
-/* RFC 3550 section 5.1 and 5.3.1: the header with its CSRCs and its extension is there. */
-static inline bool rtp_header_valid(const uint8_t *payload, size_t len)
-{
-	size_t need = 12;
-
-	if (len < need || payload[0] >> 6 != 2)
-		return false;
-	need += 4u * (payload[0] & 0x0f);
-	if ((payload[0] & 0x10) != 0) {
-		if (len < need + 4)
-			return false;
-		need += 4 + 4u * (payload[need + 2] << 8 | payload[need + 3]);
-	}
-	return len >= need;
-}
-
-/* RFC 3550 section 6.1. */
-static inline bool rtcp_header_valid(const uint8_t *payload, size_t len)
-{
-	return len >= 8 && payload[0] >> 6 == 2;
-}
-
-static inline enum media_shape shape_of(uint8_t flags, const uint8_t *payload, size_t len)
-{
-	switch (flow_kind(flags)) {
-	case STREAM_RTP_MUX:
-		/* RFC 5761 section 4: payload types 64 to 95 are RTCP packet types 192 to 223. */
-		if (len >= 2 && (payload[1] & 0x60) == 0x40)
-			return rtcp_header_valid(payload, len) ? SHAPE_OTHER : SHAPE_BAD;
-		return rtp_header_valid(payload, len) ? SHAPE_RTP : SHAPE_BAD;
-	case STREAM_RTP:
-		return rtp_header_valid(payload, len) ? SHAPE_RTP : SHAPE_BAD;
-	case STREAM_RTCP:
-		return rtcp_header_valid(payload, len) ? SHAPE_OTHER : SHAPE_BAD;
-	default:
-		return SHAPE_OTHER;
-	}
 }
 
 /* How this packet would continue what the locked source sent. */
@@ -132,7 +92,7 @@ static inline enum drop_reason media_decide(
 	const struct rte_udp_hdr *udp = pkt_udp(m);
 	const uint8_t *payload = (const uint8_t *)(udp + 1);
 	size_t len = rte_be_to_cpu_16(udp->dgram_len) - sizeof(*udp);
-	enum media_shape shape = shape_of(action->flags, payload, len);
+	enum media_shape shape = media_shape_of(flow_kind(action->flags), payload, len);
 	enum drop_reason verdict;
 
 	/* RFC 3264 section 6.1: RTCP goes on while RTP is held, on one port with it too. */
