@@ -213,6 +213,9 @@ static const struct wrong wrongs[] = {
 		"realms[1].deny[0]", "ADDRESS/LENGTH"},
 	{"bits behind the length", "    trust: trusted", "    permit: [10.0.0.0/8, 192.0.2.77/28]",
 		19, "realms[1].permit[1]", "write 192.0.2.64/28"},
+	{"bits behind the length, IPv6", "    trust: trusted",
+		"    permit: [\"2001:db8:0:0:8000::/64\"]", 19, "realms[1].permit[0]",
+		"write 2001:db8::/64"},
 	{"listed twice", "    trust: trusted", "    permit: [10.0.0.1, 10.0.0.1/32]", 19,
 		"realms[1].permit[1]", "listed twice"},
 	{"permitted and denied", "    trust: trusted",
@@ -423,8 +426,8 @@ static void test_derived_limits(void **state)
 
 static void test_lists(void **state)
 {
-	struct config *c = realm_load(
-		"permit: [192.0.2.128/28, 0.0.0.0/0], deny: [10.1.2.3], media_silent_s: 0");
+	struct config *c = realm_load("permit: [192.0.2.128/28, 0.0.0.0/0], "
+				      "deny: [10.1.2.3, \"2001:db8::/33\"], media_silent_s: 0");
 	const struct config_realm *r = &c->realms[0];
 	char text[NET_ADDR_STRLEN];
 
@@ -432,7 +435,9 @@ static void test_lists(void **state)
 	assert_string_equal(net_addr_format(&r->permit[0].addr, text), "192.0.2.128");
 	assert_int_equal(r->permit[0].len, 28);
 	assert_int_equal(r->permit[1].len, 0);
-	assert_int_equal(r->n_deny, 1);
+	assert_int_equal(r->n_deny, 2);
+	assert_string_equal(net_addr_format(&r->deny[1].addr, text), "2001:db8::");
+	assert_int_equal(r->deny[1].len, 33);
 	assert_string_equal(net_addr_format(&r->deny[0].addr, text), "10.1.2.3");
 	assert_int_equal(r->deny[0].len, 32);
 	assert_int_equal(r->media_silent_ms, 0);
