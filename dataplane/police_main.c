@@ -18,7 +18,8 @@
 bool police_ready(void)
 {
 	for (unsigned int i = 0; i < n_workers; i++) {
-		if (rte_ring_full(workers[i].police->set))
+		/* Workers are known before they are made. */
+		if (workers[i].police != NULL && rte_ring_full(workers[i].police->set))
 			return false;
 	}
 	return true;
