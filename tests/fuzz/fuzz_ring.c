@@ -17,6 +17,7 @@
 #include "local.h"
 #include "netif.h"
 #include "nexthop.h"
+#include "source_list.h"
 #include "ring.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -162,7 +163,9 @@ static void feed_commands(const uint8_t *data, size_t len)
 		{REC_STREAM_SET, sizeof(struct rec_stream_set)},
 		{REC_STREAM_DEL, sizeof(struct rec_stream_del)},
 		{REC_CAPTURE_START, sizeof(struct rec_capture_start)},
-		{REC_CAPTURE_STOP, sizeof(struct rec_capture_stop)}};
+		{REC_CAPTURE_STOP, sizeof(struct rec_capture_stop)},
+		{REC_SOURCE_LIST_SET, sizeof(struct rec_source_list_set)},
+		{REC_SOURCE_SET, sizeof(struct rec_source_set)}};
 
 	while (len > 0) {
 		_Alignas(8) uint8_t rec[API_RECORD_MAX] = {0};
@@ -204,7 +207,9 @@ static void clear(void)
 	}
 	stream_expire(0);
 	MUST(stream_flows_used() == 0);
-	MUST(local_sync(++epoch) == 0);
+	source_list_sync(++epoch);
+	MUST(source_list_used() == 0);
+	MUST(local_sync(epoch) == 0);
 	MUST(nexthop_used() == 0);
 }
 
