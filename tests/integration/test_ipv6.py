@@ -14,7 +14,8 @@ from test_media import (CALLEE_SSRC, CALLER_SSRC, PORT, STRANGER_SSRC, drops, ho
 from sallyport_lab import Endpoint, Sipp, both_families, scenario, wait_until
 from sallyport_lab.capture import Capture, checksum_is_right
 from sallyport_lab.families import DSCP
-from sallyport_lab.net import ACCESS6, ACCESS6_BOX, ACCESS6_WRONG, CORE, CORE6, CORE6_BOX
+from sallyport_lab.net import (ACCESS6, ACCESS6_BOX, ACCESS6_WRONG, CORE, CORE6, CORE6_BOX,
+                               ROUTER6)
 from sallyport_lab.rtp import packet, receiver_report
 from sallyport_lab.sipp import header, media_of
 
@@ -236,18 +237,16 @@ def test_several_media_addresses(make_box, lab):
 
 
 FAR_PHONE, FAR_SERVER = "2001:db8:11::2", "2001:db8:12::2"
-ROUTER = "fe80::2"
 
 
 def test_peers_behind_routers(make_box, lab):
     """A realm's IPv6 router, link-local in one and global in the other; sound all the way."""
     phone = lab.behind(lab.access, "10.1.0.2", "10.1.0.1", FAR_PHONE, "2001:db8:11::1")
     server = lab.behind(lab.core, "10.2.0.2", "10.2.0.1", FAR_SERVER, "2001:db8:12::1")
-    lab.access.ip(f"addr add {ROUTER}/64 dev eth0 nodad")
     changes = both_families()
     for piece, text in changes.items():
         if piece.startswith("addresses: [192"):
-            changes[piece] = text + f'\n    gateway: ["{ROUTER}"]'
+            changes[piece] = text + f'\n    gateway: ["{ROUTER6}"]'
         if piece.startswith("addresses: [198"):
             changes[piece] = text + f'\n    gateway: ["{CORE6}", {CORE}]'
         if "softswitch6" in text and "address" in text:

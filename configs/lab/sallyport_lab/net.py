@@ -26,6 +26,7 @@ CORE, CORE_BOX = "198.51.100.2", "198.51.100.1"
 ACCESS6, ACCESS6_WRONG, ACCESS6_BOX = "2001:db8:1::2", "2001:db8:1::66", "2001:db8:1::1"
 CORE6, CORE6_BOX = "2001:db8:2::2", "2001:db8:2::1"
 VLAN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "vlan.py")
+ROUTER6 = "fe80::2"  # of a peer that is a router, on its links
 MEDIA_PORTS = (10000, 65535)  # of the peers: all UDP there is media
 
 MARKS = "/run/sallyport-lab"  # a file a namespace: pid and start time of its maker, its folder
@@ -324,6 +325,9 @@ class Lab:
         if router6:
             router.quiet_ipv6("eth1")
             router.ip(f"addr add {router6}/64 dev eth1 nodad")
+            # Who forwards asks for neighbours from its link-local address.
+            for interface in ("eth0", "eth1"):
+                router.ip(f"addr add {ROUTER6}/64 dev {interface} nodad")
             router.run("sysctl", "-qw", "net.ipv6.conf.all.forwarding=1")
         peer.connected()
         return peer
