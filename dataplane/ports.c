@@ -185,3 +185,12 @@ uint16_t port_first_queue(uint16_t port, uint16_t worker)
 {
 	return (uint16_t)((worker + n_workers - port % n_workers) % n_workers);
 }
+
+uint16_t port_queues(uint16_t port, uint16_t worker)
+{
+	unsigned int first = port_first_queue(port, worker);
+
+	if (first >= ports[port].n_rx)
+		return 0;
+	return (uint16_t)((ports[port].n_rx - first + n_workers - 1) / n_workers);
+}

@@ -47,5 +47,7 @@ int port_start(uint16_t eth_id, uint16_t n_rx, uint16_t n_tx, uint16_t mtu, bool
  * it polls none.
  */
 uint16_t port_first_queue(uint16_t port, uint16_t worker);
+/** How many rx queues of a port a worker polls. */
+uint16_t port_queues(uint16_t port, uint16_t worker);
 
 #endif

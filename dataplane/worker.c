@@ -192,6 +192,7 @@ static int worker_main(void *arg)
 		w->packets = 0;
 		w->n_scans = 0;
 		police_poll(w->police, w->now_ns);
+		w->rx_turn = w->rx_turn + 1 < w->n_rx ? w->rx_turn + 1 : 0;
 		rte_graph_walk(w->graph);
 		nodes_expire(w);
 		rte_rcu_qsbr_quiescent(worker_qsbr, w->index);
@@ -201,7 +202,8 @@ static int worker_main(void *arg)
 			w->stats->busy_loops++;
 			idle = 0;
 			sleep_ns = SLEEP_FIRST_NS;
-		} else if (!idle_poll && ++idle > IDLE_LOOPS) {
+		} else if (!idle_poll && ++idle > IDLE_LOOPS && w->rx_turn + 1 >= w->n_rx) {
+			/* At the end of a round: after a sleep each queue has its turn. */
 			worker_sleep(w, sleep_ns);
 			sleep_ns = RTE_MIN(sleep_ns * 2, (long)SLEEP_LAST_NS);
 		}
@@ -298,11 +300,10 @@ static int queues_account(struct worker *w)
 	unsigned int queues = 0;
 
 	for (uint16_t p = 0; p < n_ports; p++) {
-		for (uint16_t q = port_first_queue(p, w->index); q < ports[p].n_rx;
-			q += (uint16_t)n_workers)
-			queues++;
+		queues += port_queues(p, w->index);
 		w->punt_rate[p] = RTE_MAX(ports[p].punt_rate / n_workers, 1u);
 	}
+	w->n_rx = (uint16_t)queues;
 	w->scans_max = RTE_MAX(queues, 1u) * PORT_BURST + (n_workers > 1 ? HANDOVER_BURST : 0);
 	w->scans = calloc(w->scans_max, sizeof(*w->scans));
 	return w->scans == NULL ? -ENOMEM : 0;

@@ -74,6 +74,8 @@ struct worker {
 	atomic_bool asleep;    /* worker sets before it sleeps; main clears it and writes main_fd */
 	uint32_t packets;      /* of this loop, from any source; 0 means idle */
 	uint16_t ip_id;	       /* of the next packet of our own */
+	uint16_t n_rx;	       /* rx queues over all ports */
+	uint16_t rx_turn;      /* the one of this loop */
 	struct police *police; /* police.h; worker: rw */
 	struct reassembly *reassembly; /* IP fragments; worker: rw */
 	struct sip_index *scans;       /* one for each SIP message of this loop */

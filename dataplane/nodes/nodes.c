@@ -60,7 +60,6 @@ int node_port_init(const struct rte_graph *graph, struct rte_node *node)
 	const struct clone *c = clone_find(node->id);
 	struct node_port_ctx ctx;
 	unsigned int worker;
-	uint16_t queues = 0;
 
 	if (c == NULL || sscanf(graph->name, NODES_GRAPH_NAME, &worker) != 1)
 		return -ENOENT;
@@ -68,12 +67,10 @@ int node_port_init(const struct rte_graph *graph, struct rte_node *node)
 		.port = c->port,
 		.eth_id = ports[c->port].eth_id,
 		.queue = port_first_queue(c->port, (uint16_t)worker),
-		.queue_step = (uint16_t)n_workers,
-		.queues_end = ports[c->port].n_rx,
+		.queues = port_queues(c->port, (uint16_t)worker),
 	};
-	for (uint16_t q = ctx.queue; q < ctx.queues_end; q += ctx.queue_step)
-		queues++;
-	ctx.burst = (uint16_t)RTE_MIN(PORT_BURST, RTE_GRAPH_BURST_SIZE / RTE_MAX(queues, 1));
+	for (uint16_t p = 0; p < c->port; p++)
+		ctx.turn += port_queues(p, (uint16_t)worker);
 	memcpy(node->ctx, &ctx, sizeof(ctx));
 	return 0;
 }

@@ -41,9 +41,9 @@ enum { FROM_WORKER_IP4, FROM_WORKER_IP6 };
 struct node_port_ctx {
 	uint16_t port;
 	uint16_t eth_id;
-	/* rx: this worker's queues are queue, queue + queue_step ... below queues_end */
-	uint16_t queue, queue_step, queues_end;
-	uint16_t burst; /* packets from each at once, so that all fit one node's burst */
+	/* rx: so many queues are this worker's, every n_workers-th from the first */
+	uint16_t queue, queues;
+	uint16_t turn; /* rx: of the first, among all queues of the worker */
 };
 static_assert(sizeof(struct node_port_ctx) <= RTE_NODE_CTX_SZ, "fits the context");
 int node_port_init(const struct rte_graph *graph, struct rte_node *node);

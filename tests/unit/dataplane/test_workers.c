@@ -431,8 +431,11 @@ static void slots_change_hands(void **state)
 
 static void walk(unsigned int worker)
 {
-	RTE_PER_LCORE(worker_self) = &workers[worker];
-	rte_graph_walk(workers[worker].graph);
+	struct worker *w = &workers[worker];
+
+	RTE_PER_LCORE(worker_self) = w;
+	for (w->rx_turn = 0; w->rx_turn == 0 || w->rx_turn < w->n_rx; w->rx_turn++)
+		rte_graph_walk(w->graph);
 }
 
 /* The flow that a packet had when it was handed over is another stream's when it arrives. */
