@@ -10,7 +10,8 @@
 
 /** The statistics mapping, writable here. Made by stats_region_init() before workers start. */
 extern struct stats *stats_region;
-int stats_region_init(uint32_t flows, unsigned int workers);
+/** huge: in huge pages if there are any left; workers go through all of the flows' lines. */
+int stats_region_init(uint32_t flows, unsigned int workers, bool huge);
 void stats_region_fini(void);
 
 /** Listen. @return 0 or negative errno with one line logged. */

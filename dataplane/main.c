@@ -74,7 +74,7 @@ static int workers_init(void)
 
 static int stats_start(void)
 {
-	return stats_region_init(config->flows, n_workers);
+	return stats_region_init(config->flows, n_workers, eal_has_hugepages());
 }
 
 static int ports_start(void)

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <linux/memfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -10,6 +11,8 @@
 #include "boundary_priv.h"
 #include "log.h"
 
+#define STATS_HUGE_PAGE (2ul << 20)
+
 struct stats *stats_region;
 static int stats_fd = -1;
 static size_t stats_bytes;
@@ -20,7 +23,28 @@ int stats_region_fd(size_t *bytes)
 	return stats_fd;
 }
 
-int stats_region_init(uint32_t flows, unsigned int n_workers_shown)
+/* The memory of stats_bytes, rounded up to whole pages. */
+static int region_make(bool huge)
+{
+	size_t page = huge ? STATS_HUGE_PAGE : 4096;
+	unsigned int flags = huge ? MFD_HUGETLB | MFD_HUGE_2MB : 0;
+	void *at;
+
+	stats_bytes = (stats_bytes + page - 1) & ~(page - 1);
+	stats_fd = memfd_create("sallyport-stats", MFD_CLOEXEC | MFD_ALLOW_SEALING | flags);
+	if (stats_fd < 0)
+		return -errno;
+	if (ftruncate(stats_fd, (off_t)stats_bytes) < 0)
+		return -errno;
+	at = mmap(
+		NULL, stats_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, stats_fd, 0);
+	if (at == MAP_FAILED)
+		return -errno;
+	stats_region = at;
+	return 0;
+}
+
+int stats_region_init(uint32_t flows, unsigned int n_workers_shown, bool huge)
 {
 	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL;
 	size_t flow_offset = (sizeof(struct stats) + 4095) & ~4095ul;
@@ -28,14 +52,10 @@ int stats_region_init(uint32_t flows, unsigned int n_workers_shown)
 	int rc;
 
 	stats_bytes = flow_offset + (size_t)flows * sizeof(struct stats_flow);
-	stats_fd = memfd_create("sallyport-stats", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (stats_fd < 0 || ftruncate(stats_fd, (off_t)stats_bytes) < 0)
-		goto fail;
-	stats_region = mmap(
-		NULL, stats_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, stats_fd, 0);
-	if (stats_region == MAP_FAILED) {
-		stats_region = NULL;
-		goto fail;
+	if (!huge || region_make(true) < 0) {
+		stats_region_fini();
+		if (region_make(false) < 0)
+			goto fail;
 	}
 	/* From here on nobody can map it writable, control included. */
 	if (fcntl(stats_fd, F_ADD_SEALS, seals) < 0)

@@ -109,7 +109,7 @@ static void start(void)
 
 	snprintf(prefix, sizeof(prefix), "sallyport-fuzz-%d", (int)getpid());
 	MUST(rte_eal_init(ARRAY_LEN(argv), argv) >= 0);
-	MUST(stats_region_init(FLOWS, 0) == 0);
+	MUST(stats_region_init(FLOWS, 0, false) == 0);
 	snprintf(stats_region->port[0].name, API_NAME_MAX, "a");
 	snprintf(stats_region->port[1].name, API_NAME_MAX, "b");
 	MUST(netif_init() == 0);

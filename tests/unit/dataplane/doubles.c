@@ -32,7 +32,7 @@ void dataplane_setup(uint32_t flows)
 	if (!started && rte_eal_init(ARRAY_LEN(argv), argv) < 0)
 		fail_msg("EAL does not start");
 	started = true;
-	assert_int_equal(stats_region_init(flows, 0), 0);
+	assert_int_equal(stats_region_init(flows, 0, false), 0);
 	for (unsigned int i = 0; i < 2; i++) {
 		struct stats_port *p = &stats_region->port[i];
 
