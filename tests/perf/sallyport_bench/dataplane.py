@@ -105,6 +105,8 @@ class Dataplane:
         for port, side in zip(self.PORTS, self.setup.sides):
             device = f"{port}.{side.vlan}" if side.vlan else port
             run = self.machine.netns.run
+            if side.vlan and "does not exist" in run("ip", "link", "show", device, check=False):
+                raise Skip(f"the dataplane made no interface {device}")
             run("ip", "neigh", "replace", side.gateway, "lladdr", "02:00:00:00:aa:aa",
                 "nud", "permanent", "dev", device)
             run("ip", "route", "replace", side.network, "via", side.gateway, "dev", device)
