@@ -115,7 +115,7 @@ static int group_setup(void **state)
 		fail_msg("EAL does not start");
 	packet_pool = rte_pktmbuf_pool_create("test", 1023, 0, 0, 9000 + 128 + 128, 0);
 	assert_non_null(packet_pool);
-	assert_int_equal(stats_region_init(16, 1), 0);
+	assert_int_equal(stats_region_init(16, 1, false), 0);
 	snprintf(stats_region->port[PORT].name, API_NAME_MAX, "port1");
 	n_ports = 2;
 	assert_int_equal(netif_init(), 0);

@@ -124,7 +124,7 @@ static int group_setup(void **state)
 	pool = rte_pktmbuf_pool_create("test", 63, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, 0);
 	assert_non_null(pool);
 	packet_pool = reassembly_pool = pool;
-	assert_int_equal(stats_region_init(16, 1), 0);
+	assert_int_equal(stats_region_init(16, 1, false), 0);
 	snprintf(stats_region->port[0].name, API_NAME_MAX, "port0");
 	memcpy(&ports[0].mac, MAC_OURS, 6);
 	n_ports = 1;

@@ -618,7 +618,7 @@ static int setup(void **state)
 	snprintf(prefix, sizeof(prefix), "sallyport-test-%d", (int)getpid());
 	assert_true(rte_eal_init(ARRAY_LEN(argv), argv) >= 0);
 	source_list_init();
-	return stats_region_init(64, 1);
+	return stats_region_init(64, 1, false);
 }
 
 #define POLICE_TEST(f) cmocka_unit_test_setup_teardown(f, fresh, gone)

@@ -181,7 +181,7 @@ static int setup(void **state)
 	eal_start();
 	assert_int_equal(worker_init(&config), 0);
 	assert_int_equal(n_workers, WORKERS);
-	assert_int_equal(stats_region_init(FLOWS, n_workers), 0);
+	assert_int_equal(stats_region_init(FLOWS, n_workers, false), 0);
 	pool_make();
 	port_make(0);
 	port_make(1);
