@@ -30,8 +30,12 @@ static inline uint32_t flow_rate_step(uint32_t rate, unsigned int shift)
 static inline uint32_t flow_rate_slack_ns(const struct rate_limit *limit)
 {
 	uint32_t ahead = limit->burst > 1 ? limit->burst - 1 : 0;
-	uint64_t ns = limit->rate == 0 ? 0 : ahead * 1000000000ull / limit->rate;
+	uint64_t ns;
 
+	/* Not 0: a worker that took the flow over may be a little behind the other's clock. */
+	if (limit->rate == 0)
+		return UINT32_MAX;
+	ns = ahead * 1000000000ull / limit->rate;
 	return ns > UINT32_MAX ? UINT32_MAX : (uint32_t)ns;
 }
 

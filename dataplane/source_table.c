@@ -106,9 +106,10 @@ static uint64_t place_worth(struct source_table *t, struct source *s, enum sourc
 	struct source_clock now)
 {
 	static const uint8_t gives_way[SOURCE_CLASS_COUNT][SOURCE_CLASS_COUNT] = {
-		/* of newcomer: its class, and of whom it may take the place */
-		[SOURCE_TRUSTED] = {[SOURCE_TRUSTED] = true, [SOURCE_DENIED] = true},
-		[SOURCE_DENIED] = {[SOURCE_DENIED] = true},
+		/* by class of the newcomer: may it take the place of an untrusted (whom all may,
+		 * see below), a trusted, a denied one */
+		[SOURCE_TRUSTED] = {0, 1, 1},
+		[SOURCE_DENIED] = {0, 0, 1},
 	};
 	/* Trusted ones stay longest. */
 	static const uint64_t rank[SOURCE_CLASS_COUNT] = {

@@ -260,7 +260,7 @@ static void what_a_kernel_bound_frame_is(void **state)
 		bool ip = data[12] == 0x08 && data[13] == 0 ? len >= 34 : data[12] == 0x86;
 
 		/* whole, and with the Ethernet header taken off */
-		for (int stripped = 0; stripped <= ip; stripped++) {
+		for (int stripped = 0; stripped < (ip ? 2 : 1); stripped++) {
 			struct punt_look look;
 
 			if (stripped)
