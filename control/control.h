@@ -29,8 +29,6 @@ struct control {
 	struct attach_keys keys; /* drawn once at the start */
 	struct dataplane_link *link;
 	struct rpc_server *rpc;
-	struct source_request *source_requests; /* that wait for the dataplane */
-	uint64_t last_source_request;
 	struct source_log source_log;
 	uint64_t start_ms;
 	enum control_phase phase;

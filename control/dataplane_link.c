@@ -31,11 +31,13 @@ enum link_state {
 
 /* Cookies of operators' commands have this bit; those of the configuration name a realm. */
 #define COOKIE_ASK (1ull << 63)
-#define ASKS_MAX 32
+#define ASKS_MAX (2 * API_REALMS_MAX) /* a source may be denied in every realm */
+#define ASK_TIMEOUT_MS 2000
 
 /* A command that waits for its answer. */
 struct ask {
 	uint64_t cookie; /* 0: free */
+	uint64_t until_ms;
 	dataplane_link_done_fn done;
 	void *ctx;
 };
@@ -44,7 +46,7 @@ struct dataplane_link {
 	struct dataplane_link_env env;
 	enum link_state state;
 	struct attach_session *session; /* NULL in LINK_AWAY */
-	struct event *timer, *socket_event, *ring_event;
+	struct event *timer, *socket_event, *ring_event, *ask_timer;
 	unsigned int retry_ms;
 	char why[256];
 	bool complained;	  /* "away" was logged */
@@ -165,6 +167,33 @@ static void asks_fail(struct dataplane_link *l)
 	}
 }
 
+static void ask_timer_start(struct dataplane_link *l)
+{
+	const struct timeval tv = {.tv_sec = ASK_TIMEOUT_MS / 1000};
+
+	if (!evtimer_pending(l->ask_timer, NULL))
+		evtimer_add(l->ask_timer, &tv);
+}
+
+/* Looks once a timeout, so that an answer is given up after one to two of them. */
+static void on_ask_timer(evutil_socket_t fd, short what, void *ctx)
+{
+	struct dataplane_link *l = ctx;
+	uint64_t now = shard_clock_ms();
+	bool waiting = false;
+
+	for (unsigned int i = 0; i < ASKS_MAX; i++) {
+		if (l->asks[i].cookie == 0)
+			continue;
+		if (l->asks[i].until_ms <= now)
+			asks_answer(l, l->asks[i].cookie, -ETIMEDOUT);
+		else
+			waiting = true;
+	}
+	if (waiting)
+		ask_timer_start(l);
+}
+
 int dataplane_link_ask(struct dataplane_link *l, struct cmd_hdr *cmd, size_t len,
 	dataplane_link_done_fn done, void *ctx)
 {
@@ -180,8 +209,9 @@ int dataplane_link_ask(struct dataplane_link *l, struct cmd_hdr *cmd, size_t len
 	cmd->cookie = COOKIE_ASK | ++l->asked;
 	if (ring_put(&l->session->main.cmd, &piece, 1) < 0)
 		return -ENOBUFS;
-	*a = (struct ask){cmd->cookie, done, ctx};
+	*a = (struct ask){cmd->cookie, shard_clock_ms() + ASK_TIMEOUT_MS, done, ctx};
 	ring_publish(&l->session->main.cmd);
+	ask_timer_start(l);
 	return 0;
 }
 
@@ -198,11 +228,6 @@ static void done_take(struct dataplane_link *l, const struct record_hdr *rec, si
 	if ((done.cookie & COOKIE_ASK) != 0) {
 		asks_answer(l, done.cookie,
 			done.status <= 0 && done.status > -4096 ? done.status : -EIO);
-		return;
-	}
-	if (done.command == REC_SOURCE_SET) {
-		if (l->env.source_done != NULL)
-			l->env.source_done(l->env.source_ctx, done.cookie, done.status);
 		return;
 	}
 	if (done.status != 0) {
@@ -413,7 +438,10 @@ struct dataplane_link *dataplane_link_new(const struct dataplane_link_env *env)
 	l->retry_ms = RETRY_FIRST_MS;
 	snprintf(l->why, sizeof(l->why), "not attached yet");
 	l->timer = evtimer_new(env->base, on_timer, l);
-	if (l->timer == NULL) {
+	l->ask_timer = evtimer_new(env->base, on_ask_timer, l);
+	if (l->timer == NULL || l->ask_timer == NULL) {
+		if (l->timer != NULL)
+			event_free(l->timer);
 		free(l);
 		return NULL;
 	}
@@ -428,19 +456,8 @@ void dataplane_link_free(struct dataplane_link *l)
 	asks_fail(l);
 	session_free(l);
 	event_free(l->timer);
+	event_free(l->ask_timer);
 	free(l);
-}
-
-int dataplane_link_source_set(struct dataplane_link *l, const struct rec_source_set *rec)
-{
-	const struct str_view piece = {(const char *)rec, sizeof(*rec)};
-	int rc;
-
-	if (l->state != LINK_UP)
-		return -ENOTCONN;
-	rc = ring_put(&l->session->main.cmd, &piece, 1);
-	ring_publish(&l->session->main.cmd);
-	return rc;
 }
 
 const struct stats *dataplane_link_stats_map(const struct dataplane_link *l)

@@ -22,9 +22,6 @@ struct dataplane_link_env {
 	struct shard **shards;
 	unsigned int n_shards;
 	struct attach_keys keys;
-	/** Answer to a dataplane_link_source_set(). NULL: nobody waits. */
-	void (*source_done)(void *ctx, uint64_t cookie, int status);
-	void *source_ctx;
 };
 
 struct dataplane_link_stats {
@@ -38,16 +35,14 @@ struct dataplane_link *dataplane_link_new(const struct dataplane_link_env *env);
 /** The shards must be gone. */
 void dataplane_link_free(struct dataplane_link *l);
 
-/** Put this command on the main ring. @return 0, -ENOTCONN or -ENOBUFS. */
-int dataplane_link_source_set(struct dataplane_link *l, const struct rec_source_set *rec);
-
 /** The statistics mapping; NULL while away. Valid until control returns to the event loop. */
 const struct stats *dataplane_link_stats_map(const struct dataplane_link *l);
 /** Size of that mapping; 0 while away. */
 size_t dataplane_link_stats_bytes(const struct dataplane_link *l);
 /** Why it is away, a sentence. */
 const char *dataplane_link_why(const struct dataplane_link *l);
-/** @param status  0 or negative errno: the dataplane's answer, or -ENOTCONN when it went away. */
+/** @param status  0 or negative errno: the dataplane's answer, -ENOTCONN when it went away,
+ * -ETIMEDOUT when it did not answer. */
 typedef void (*dataplane_link_done_fn)(void *ctx, int status);
 
 /**

@@ -10,7 +10,6 @@
 #include "control.h"
 #include "heap.h"
 #include "log.h"
-#include "source_command.h"
 
 #define CONFIG_DEFAULT "/etc/sallyport/sallyport.yaml"
 
@@ -107,8 +106,6 @@ static int link_init(struct control *c)
 		.shards = c->shards,
 		.n_shards = c->n_shards,
 		.keys = c->keys,
-		.source_done = source_command_done,
-		.source_ctx = c,
 	};
 
 	c->link = dataplane_link_new(&env);
@@ -136,7 +133,6 @@ static int rpc_init(struct control *c)
 
 static void rpc_fini(struct control *c)
 {
-	source_command_fini(c);
 	rpc_server_free(c->rpc);
 	c->rpc = NULL;
 }

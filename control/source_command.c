@@ -3,16 +3,13 @@
 #include "log.h"
 #include "source_command.h"
 
+/* One command of an operator: one record a realm, answered when all of them are. */
 struct source_request {
-	struct control *control;
 	struct rpc_call *call;
-	struct event *deadline;
-	uint64_t id;	      /* the cookie of its commands */
-	unsigned int waiting; /* answers that are owed */
+	unsigned int waiting; /* answers that are owed, and one while it is being sent */
 	unsigned int done;    /* realms where it worked */
 	int status;	      /* the first that did not */
 	struct rec_source_set rec;
-	struct source_request *next;
 };
 
 /* --- the parameters --- */
@@ -107,92 +104,64 @@ int source_command_parse(const struct config *config, const json_t *params,
 
 /* --- requests under way --- */
 
-static void request_free(struct source_request *q)
-{
-	struct source_request **at = &q->control->source_requests;
-
-	while (*at != NULL && *at != q)
-		at = &(*at)->next;
-	if (*at == q)
-		*at = q->next;
-	if (q->deadline != NULL)
-		event_free(q->deadline);
-	free(q);
-}
-
 static void request_answer(struct source_request *q)
 {
 	char text[NET_ENDPOINT_STRLEN];
 
-	if (q->done == 0)
-		rpc_fail(q->call, RPC_REFUSED, "the dataplane refused it: %s",
-			q->status < 0 && q->status > -4096 ? strerror(-q->status) : "unknown");
-	else
+	if (q->done > 0)
 		rpc_result(q->call,
 			json_pack("{s:s, s:s, s:i, s:i}", "source",
 				source_format(&q->rec.source, text), "class",
 				source_class_name(q->rec.source_class), "seconds",
 				q->rec.source_class == SOURCE_UNTRUSTED ? 0 : (int)q->rec.seconds,
 				"realms", (int)q->done));
-	request_free(q);
+	else if (q->status == -ENOTCONN)
+		rpc_fail(q->call, RPC_REFUSED, "no dataplane is attached");
+	else
+		rpc_fail(
+			q->call, RPC_REFUSED, "the dataplane refused it: %s", strerror(-q->status));
+	free(q);
 }
 
-static void on_deadline(evutil_socket_t fd, short what, void *ctx)
+static void request_done(void *ctx, int status)
 {
 	struct source_request *q = ctx;
 
-	rpc_fail(q->call, RPC_REFUSED, "the dataplane did not answer within %d ms",
-		SOURCE_ANSWER_MS);
-	request_free(q);
+	if (status == 0)
+		q->done++;
+	else if (q->status == 0)
+		q->status = status;
+	if (--q->waiting == 0)
+		request_answer(q);
 }
 
-static struct source_request *request_new(struct control *c, struct rpc_call *call)
+static void request_send(struct control *c, struct source_request *q, uint16_t realm)
 {
-	const struct timeval tv = {.tv_sec = SOURCE_ANSWER_MS / 1000};
-	struct source_request *q;
-	unsigned int n = 0;
-
-	for (q = c->source_requests; q != NULL; q = q->next)
-		n++;
-	q = n < SOURCE_REQUESTS_MAX ? calloc(1, sizeof(*q)) : NULL;
-	if (q == NULL)
-		return NULL;
-	q->control = c;
-	q->call = call;
-	q->id = ++c->last_source_request;
-	q->deadline = evtimer_new(c->base, on_deadline, q);
-	if (q->deadline == NULL || evtimer_add(q->deadline, &tv) < 0) {
-		request_free(q);
-		return NULL;
-	}
-	q->next = c->source_requests;
-	c->source_requests = q;
-	return q;
-}
-
-/* One command a realm. @return 0 or the first error. */
-static int request_send(struct source_request *q, uint16_t realm)
-{
-	struct control *c = q->control;
-	int first = 0;
-
-	q->rec.cmd.cookie = q->id;
 	for (unsigned int i = 0; i < c->config->n_realms; i++) {
 		int rc;
 
 		if (realm != API_REALM_ANY && realm != i)
 			continue;
 		q->rec.realm = (uint16_t)i;
-		rc = dataplane_link_source_set(c->link, &q->rec);
-		if (rc == 0)
-			q->waiting++;
-		else if (first == 0)
-			first = rc;
+		q->waiting++;
+		rc = dataplane_link_ask(c->link, &q->rec.cmd, sizeof(q->rec), request_done, q);
+		if (rc < 0)
+			request_done(q, rc);
 	}
 	/* The shards shall not hold on to what they thought of it. */
 	for (unsigned int i = 0; i < c->n_shards; i++)
 		(void)shard_forget_source(c->shards[i], realm, &q->rec.source);
-	return first;
+}
+
+static void request_log(struct control *c, const struct rec_source_set *rec, uint16_t realm)
+{
+	const struct rec_source_event said = {.source = rec->source,
+		.realm = realm,
+		.source_class = rec->source_class,
+		.reason = rec->reason,
+		.seconds = rec->seconds};
+
+	source_log_put(&c->source_log, shard_clock_ms(), c->config, "control socket", &said);
 }
 
 void source_command(void *ctx, struct rpc_call *call, const json_t *params)
@@ -202,56 +171,19 @@ void source_command(void *ctx, struct rpc_call *call, const json_t *params)
 	struct rec_source_set rec;
 	const char *why;
 	uint16_t realm;
-	int rc;
 
 	if (source_command_parse(c->config, params, &rec, &realm, &why) < 0) {
 		rpc_fail(call, RPC_INVALID_PARAMS, "%s", why);
 		return;
 	}
-	q = request_new(c, call);
+	q = malloc(sizeof(*q));
 	if (q == NULL) {
-		rpc_fail(call, RPC_REFUSED, "too many such commands at a time");
+		rpc_fail(call, RPC_REFUSED, "out of memory");
 		return;
 	}
-	q->rec = rec;
-	rc = request_send(q, realm);
-	if (q->waiting > 0) {
-		struct rec_source_event said = {.source = rec.source,
-			.realm = realm,
-			.source_class = rec.source_class,
-			.reason = rec.reason,
-			.seconds = rec.seconds};
-
-		source_log_put(
-			&c->source_log, shard_clock_ms(), c->config, "control socket", &said);
-		return;
-	}
-	rpc_fail(call, RPC_REFUSED, rc == -ENOTCONN ? "no dataplane is attached: %s" : "%s",
-		rc == -ENOTCONN ? dataplane_link_why(c->link) : strerror(-rc));
-	request_free(q);
-}
-
-void source_command_done(void *ctx, uint64_t cookie, int status)
-{
-	struct control *c = ctx;
-	struct source_request *q = c->source_requests;
-
-	while (q != NULL && q->id != cookie)
-		q = q->next;
-	if (q == NULL || q->waiting == 0)
-		return;
-	if (status == 0)
-		q->done++;
-	else if (q->status == 0)
-		q->status = status;
+	request_log(c, &rec, realm);
+	*q = (struct source_request){.call = call, .waiting = 1, .rec = rec};
+	request_send(c, q, realm);
 	if (--q->waiting == 0)
 		request_answer(q);
-}
-
-void source_command_fini(struct control *c)
-{
-	while (c->source_requests != NULL) {
-		rpc_fail(c->source_requests->call, RPC_REFUSED, "sallyport-control is stopping");
-		request_free(c->source_requests);
-	}
 }

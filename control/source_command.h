@@ -7,23 +7,13 @@
 
 #include "control.h"
 
-struct source_request;
-
 #define SOURCE_SECONDS_DEFAULT 3600
-#define SOURCE_ANSWER_MS 2000
-#define SOURCE_REQUESTS_MAX 64 /* that wait for the dataplane at a time */
 
 /**
  * The method "source": {action: "deny"|"permit"|"forget", source: "ADDRESS[:PORT]", seconds
  * (optional, not for forget), realm (optional: all)}.
  */
 void source_command(void *ctx, struct rpc_call *call, const json_t *params);
-
-/** A REC_DONE for one of the commands; ctx is struct control. */
-void source_command_done(void *ctx, uint64_t cookie, int status);
-
-/** Answers what still waits. */
-void source_command_fini(struct control *c);
 
 /**
  * What the parameters mean; the record's realm stays unset.

@@ -5,8 +5,11 @@ SALLYPORT_DRIVER      net_af_xdp or net_af_packet instead of the first that work
 SALLYPORT_SANITIZED   1: the programs are instrumented: a quiet box may use more of a core
 SALLYPORT_KEEP        keep the folder with configuration and logs
 SALLYPORT_TRACE       SIPp writes its messages there too
+SALLYPORT_LOCKS       folder for locks: another run goes on beside this one
 """
 
+import contextlib
+import fcntl
 import os
 import sys
 
@@ -23,6 +26,7 @@ from sallyport_lab.box import Hugepages, start_box  # noqa: E402
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "soak: long repetitions, run by make soak")
+    config.addinivalue_line("markers", "alone: judged by time or load: nothing runs beside it")
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -38,6 +42,28 @@ def pytest_runtest_makereport(item, call):
 def root():
     if os.geteuid() != 0:
         pytest.exit("these tests make network namespaces: run them as root", 1)
+
+
+@contextlib.contextmanager
+def _locked(name, how):
+    path = os.path.join(os.environ["SALLYPORT_LOCKS"], name)
+    with open(path, "w", encoding="ascii") as lock:
+        fcntl.flock(lock, how)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def machine(request):
+    """The machine, together with the test of the run beside this one or, if marked so, alone."""
+    if "SALLYPORT_LOCKS" not in os.environ:
+        yield
+        return
+    alone = request.node.get_closest_marker("alone") is not None
+    with contextlib.ExitStack() as held:
+        # Who waits to be alone keeps the door shut, so that its turn comes.
+        with _locked("door", fcntl.LOCK_EX):
+            held.enter_context(_locked("machine", fcntl.LOCK_EX if alone else fcntl.LOCK_SH))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """Everything that `make test` runs, and one summary at its end.
 
-The plain build first (unit, fuzz replay, conformance, integration), then the same
-suites on a build with AddressSanitizer and UndefinedBehaviorSanitizer.
+Unit tests, fuzz replay and conformance on a plain build and on one with AddressSanitizer and
+UndefinedBehaviorSanitizer; then the integration tests of both builds side by side, since
+they mostly wait. Tests that need the machine to themselves get it (see tests/conftest.py).
 """
 
 import argparse
@@ -10,6 +11,8 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 import xml.etree.ElementTree as ElementTree
 
@@ -47,11 +50,17 @@ def say(text):
     print(f"== {time.strftime('%H:%M:%S')} {text}", flush=True)
 
 
-def run(command, env=None):
+def run(command, env=None, prefix=""):
     """One command from the root, its output going straight through. Returns its status."""
-    say(" ".join(command))
-    return subprocess.run(command, cwd=ROOT, env={**os.environ, **(env or {})},
-                          stdin=subprocess.DEVNULL, check=False).returncode
+    say(prefix + " ".join(command))
+    child = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **(env or {})},
+                             stdin=subprocess.DEVNULL, text=True, errors="replace",
+                             stdout=subprocess.PIPE if prefix else None,
+                             stderr=subprocess.STDOUT if prefix else None)
+    if prefix:
+        for line in child.stdout:
+            print(prefix + line, end="", flush=True)
+    return child.wait()
 
 
 def build(folder, options):
@@ -86,7 +95,7 @@ def meson_tests(folder, env):
     return totals
 
 
-def integration(folder, env, arguments):
+def integration(folder, env, arguments, prefix):
     """tests/conformance and tests/integration on the programs of this build."""
     report = os.path.join(ROOT, folder, "integration.xml")
     if os.path.exists(report):
@@ -94,7 +103,7 @@ def integration(folder, env, arguments):
     status = run([PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "-v", "--tb=short",
                   "-m", "not soak", f"--junitxml={report}", *arguments,
                   "tests/conformance", "tests/integration"],
-                 {**env, "SALLYPORT_BUILD": os.path.join(ROOT, folder)})
+                 {**env, "SALLYPORT_BUILD": os.path.join(ROOT, folder)}, prefix)
     totals = Totals()
     try:
         for suite in ElementTree.parse(report).getroot().iter("testsuite"):
@@ -115,24 +124,34 @@ def main():
     args = parser.parse_args()
 
     asan = {**SANITIZER_ENV, "SALLYPORT_SANITIZED": "1"}
-    stages = [
-        ("build", lambda: build(args.build, [])),
-        ("unit", lambda: meson_tests(args.build, {})),
-        ("integration", lambda: integration(args.build, {}, args.pytest)),
-        ("build, sanitizers", lambda: build("build-asan", SANITIZE)),
-        ("unit, sanitizers", lambda: meson_tests("build-asan", asan)),
-        ("integration, sanitizers", lambda: integration("build-asan", asan, args.pytest)),
-    ]
-    total, rows, start = Totals(), [], time.monotonic()
-    for name, stage in stages:
+    rows, start = [], time.monotonic()
+
+    def stage(name, function, *arguments):
         began = time.monotonic()
         say(f"stage: {name}")
-        result = stage()
-        total += result
+        result = function(*arguments)
         rows.append((name, result, time.monotonic() - began))
         say(f"stage: {name}: {result}")
-        if name.startswith("build") and result.failed:
-            break
+        return result.failed == 0
+
+    if stage("build", build, args.build, []) and \
+            stage("build, sanitizers", build, "build-asan", SANITIZE):
+        stage("unit", meson_tests, args.build, {})
+        stage("unit, sanitizers", meson_tests, "build-asan", asan)
+        with tempfile.TemporaryDirectory(prefix="sallyport-test-") as locks:
+            env = {"SALLYPORT_LOCKS": locks}
+            both = [threading.Thread(target=stage, args=(
+                name, integration, folder, {**env, **more}, args.pytest, prefix))
+                    for name, folder, more, prefix in (
+                        ("integration", args.build, {}, "plain| "),
+                        ("integration, sanitizers", "build-asan", asan, "asan | "))]
+            for one in both:
+                one.start()
+            for one in both:
+                one.join()
+    total = Totals()
+    for _, result, _ in rows:
+        total += result
     print("\nsummary")
     for name, result, seconds in rows:
         print(f"  {name:<25} {seconds:6.0f} s   {result}")

@@ -4,6 +4,7 @@ import threading
 import time
 from contextlib import contextmanager
 
+import pytest
 from scapy.layers.inet import ICMP, IP
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
@@ -11,6 +12,8 @@ from scapy.sendrecv import srp1
 
 from sallyport_lab import Sipp, scenario, wait_until
 from sallyport_lab.net import ACCESS, ACCESS_BOX, ACCESS_WRONG
+
+pytestmark = pytest.mark.alone
 
 SIP = f"{ACCESS_BOX}:5060"
 CALLS = 20

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from sallyport_lab import Sipp, scenario, wait_until
-from sallyport_lab.net import ACCESS_BOX
+from sallyport_lab.net import ACCESS_BOX, ACCESS_WRONG
 
 TO_BOX = f"{ACCESS_BOX}:5060"
 TWO_WORKERS = {'cores: "1"': 'cores: "0-1"\n  main_core: "0"'}
@@ -115,10 +115,11 @@ def test_a_sip_source_has_one_worker(make_box, queues):
 def test_a_flood_gets_no_more_from_two_workers(make_box):
     """One source's bucket is one bucket: twice the workers are not twice the messages."""
     burst, rate, flood = 200, 1, 1200
-    limits = {"sip_rate: 5000, sip_burst: 10000": f"sip_rate: {rate}, sip_burst: {burst}"}
+    limits = {"sip_rate: 5000, sip_burst: 10000": f"sip_rate: {rate}, sip_burst: {burst}, "
+              "options_rate: 0, address_rate: 0, prefix_rate: 0, untrusted_rate: 0, deny_after: 0"}
     box = make_box(with_queues(2, **limits), driver="net_af_packet")
     begin = time.monotonic()
-    box.lab.access.enter(send_from, box.lab.access.address, flood)
+    box.lab.access.enter(send_from, ACCESS_WRONG, flood)
     passed = sum(settled(lambda: workers(box, "sip_up")))
     elapsed = time.monotonic() - begin
     assert burst <= passed <= burst + rate * elapsed + 1
