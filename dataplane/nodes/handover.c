@@ -7,19 +7,13 @@
 
 /* The packets for one worker, in their order. @return how many were put into `to`. */
 static inline uint16_t packets_of(
-	unsigned int owner, struct rte_mbuf **m, uint16_t n, uint8_t from, void **to)
+	unsigned int owner, const uint8_t *owners, struct rte_mbuf **m, uint16_t n, void **to)
 {
 	uint16_t count = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
-		struct pkt_meta *meta = pkt_meta(m[i]);
-
-		if (meta->owner != owner)
-			continue;
-		/* The first worker stays: it is its queue that the flow is to follow. */
-		if (meta->from == 0)
-			meta->from = from;
-		to[count++] = m[i];
+		if (owners[i] == owner)
+			to[count++] = m[i];
 	}
 	return count;
 }
@@ -27,15 +21,24 @@ static inline uint16_t packets_of(
 static void handover_chunk(struct rte_graph *graph, struct rte_node *node, struct worker *w,
 	struct rte_mbuf **m, uint16_t n)
 {
-	uint64_t owners = 0;
+	uint64_t all = 0;
+	uint8_t owners[NODE_CHUNK];
 	void *some[NODE_CHUNK];
 
-	static_assert(API_WORKERS_MAX <= 64, "bits of owners");
-	for (uint16_t i = 0; i < n; i++)
-		owners |= UINT64_C(1) << pkt_meta(m[i])->owner;
-	for (; owners != 0; owners &= owners - 1) {
-		unsigned int owner = (unsigned int)__builtin_ctzll(owners);
-		uint16_t count = packets_of(owner, m, n, (uint8_t)(w->index + 1), some);
+	static_assert(API_WORKERS_MAX <= 64, "bits of all");
+	/* All is read before the first is given away: who has it changes it, or frees it. */
+	for (uint16_t i = 0; i < n; i++) {
+		struct pkt_meta *meta = pkt_meta(m[i]);
+
+		owners[i] = meta->owner;
+		all |= UINT64_C(1) << meta->owner;
+		/* The first worker stays: it is its queue that the flow is to follow. */
+		if (meta->from == 0)
+			meta->from = (uint8_t)(w->index + 1);
+	}
+	for (; all != 0; all &= all - 1) {
+		unsigned int owner = (unsigned int)__builtin_ctzll(all);
+		uint16_t count = packets_of(owner, owners, m, n, some);
 		struct rte_ring *ring = workers[owner].handover;
 		uint16_t put = (uint16_t)rte_ring_enqueue_burst(ring, some, count, NULL);
 
