@@ -221,12 +221,23 @@ void source_refuse(struct source_table *t, struct source *s)
 		source_note(t, s);
 }
 
+/* A bucket that nothing was taken from for half the clock's round would look empty, though its
+ * source was looked at all the time: what is full stays near now. */
+static void buckets_follow(uint32_t *bucket, unsigned int n, struct source_clock now)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		if (token_ahead_us(bucket[i], now.us) == 0 && now.us - bucket[i] > TOKEN_SPAN_US)
+			bucket[i] = now.us;
+	}
+}
+
 void source_table_age(struct source_table *t, unsigned int sets, struct source_clock now)
 {
 	for (; sets > 0; sets--) {
 		uint32_t set = t->age_next;
 
 		t->age_next = set + 1 < t->sets ? set + 1 : 0;
+		buckets_follow(&t->tags[set].overflow_us, 1, now);
 		for (unsigned int i = 0; i < SOURCE_WAYS; i++) {
 			struct source *s = &t->way[(size_t)set * SOURCE_WAYS + i];
 
@@ -235,6 +246,8 @@ void source_table_age(struct source_table *t, unsigned int sets, struct source_c
 			if (source_class_now(t, s, now) == SOURCE_UNTRUSTED &&
 				now.s - s->last_s > IDLE_S)
 				place_clear(t, set, i);
+			else
+				buckets_follow(s->bucket, BUCKET_COUNT, now);
 		}
 	}
 }

@@ -304,6 +304,27 @@ static void age_all(struct source_table *t, uint32_t s)
 	source_table_age(t, t->sets, at_s(s));
 }
 
+/* A phone that registers once a minute and calls once in two hours. */
+static void a_bucket_left_alone_stays_full(void **state)
+{
+	struct source_table *t = source_table_new(100, key);
+	struct source_key k = key_of(t, 1, 5060, 0);
+	struct source *s = source_add(t, &k, SOURCE_UNTRUSTED, at_s(10));
+
+	assert_non_null(s);
+	for (uint32_t now = 10; now < 7200; now += 30) {
+		source_touch(s, at_s(now));
+		age_all(t, now);
+		assert_true(token32_has(s->bucket[BUCKET_METHOD], 1, 1, 1, at_s(now).us));
+		assert_true(token32_has(t->tags[k.set].overflow_us, 1, 1, 1, at_s(now).us));
+	}
+	/* what was taken is not given back */
+	token32_take(&s->bucket[BUCKET_METHOD], 1, 1, at_s(7200).us);
+	age_all(t, 7200);
+	assert_false(token32_has(s->bucket[BUCKET_METHOD], 1, 1, 1, at_s(7200).us));
+	source_table_free(t);
+}
+
 static void the_idle_are_forgotten(void **state)
 {
 	struct source_table *t = source_table_new(1000, key);
@@ -370,6 +391,7 @@ int main(void)
 		cmocka_unit_test(who_gives_way_to_whom),
 		cmocka_unit_test(the_least_goes_first),
 		cmocka_unit_test(classes_end),
+		cmocka_unit_test(a_bucket_left_alone_stays_full),
 		cmocka_unit_test(the_idle_are_forgotten),
 		cmocka_unit_test(those_that_stand_out_are_noted_once),
 	};
