@@ -144,7 +144,8 @@ void police_poll(struct police *p, uint64_t now_ns);
 /** Have the workers room for one more REC_SOURCE_SET? Else commands wait, a loop of theirs or two.
  */
 bool police_ready(void);
-/** REC_SOURCE_SET, validated, to the workers. @return 0 or -EAGAIN (their rings are full). */
+/** REC_SOURCE_SET, validated, to the worker of the source. @return 0 or -EAGAIN (its ring is full).
+ */
 int police_source_set(const struct rec_source_set *r);
 /** Tell control what the workers did to sources by themselves. */
 void police_events_take(uint64_t now_ns);

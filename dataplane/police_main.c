@@ -34,14 +34,13 @@ int police_source_set(const struct rec_source_set *r)
 		.reason = r->reason,
 		.seconds = r->seconds,
 	};
-	int rc = 0;
+	struct worker *w = &workers[worker_of_source(&r->source.addr)];
 
-	/* Any worker may get packets of any source. One that sleeps looks in half a millisecond. */
-	for (unsigned int i = 0; i < n_workers; i++) {
-		if (rte_ring_sp_enqueue_elem(workers[i].police->set, &note, sizeof(note)) != 0)
-			rc = -EAGAIN;
-	}
-	return rc;
+	/* Workers are known before they are made: nobody to tell. */
+	if (w->police == NULL)
+		return 0;
+	/* The others get no packet of it. If it sleeps it looks in half a millisecond. */
+	return rte_ring_sp_enqueue_elem(w->police->set, &note, sizeof(note)) != 0 ? -EAGAIN : 0;
 }
 
 void police_events_take(uint64_t now_ns)

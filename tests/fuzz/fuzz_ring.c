@@ -35,6 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 struct worker workers[API_WORKERS_MAX];
 unsigned int n_workers;
+uint64_t worker_source_key[2];
 struct rte_rcu_qsbr *worker_qsbr;
 
 void worker_grace(void)

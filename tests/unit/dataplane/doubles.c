@@ -11,6 +11,7 @@
 
 struct worker workers[API_WORKERS_MAX];
 unsigned int n_workers;
+uint64_t worker_source_key[2];
 struct rte_rcu_qsbr *worker_qsbr;
 unsigned int graces;
 

@@ -609,6 +609,33 @@ static void rings_that_are_full(void **state)
 	assert_int_equal(police_source_set(&r), 0);
 }
 
+/* Trust and denial take room where the source's packets come, and nowhere else. */
+static void told_to_the_owner_alone(void **state)
+{
+	struct rec_source_set r = {
+		.source = {.addr = ipv4(0)}, .source_class = SOURCE_TRUSTED, .seconds = 60};
+	struct police *other = police_new(1, 2, 4096, key);
+	uint32_t used[2];
+
+	assert_non_null(other);
+	workers[1].police = other;
+	n_workers = 2;
+	worker_source_key[1] = 0x9e3779b97f4a7c15ull;
+	for (uint32_t n = 0; n < 200; n++) {
+		r.source.addr.bytes[2] = (uint8_t)(n + 1);
+		assert_int_equal(police_source_set(&r), 0);
+	}
+	police_poll(police, now_ns);
+	police_poll(other, now_ns);
+	used[0] = source_table_used(police->sources);
+	used[1] = source_table_used(other->sources);
+	n_workers = 1;
+	workers[1].police = NULL;
+	police_free(other);
+	assert_int_equal(used[0] + used[1], 200);
+	assert_in_range(used[0], 50, 150);
+}
+
 static int setup(void **state)
 {
 	char prefix[64];
@@ -644,6 +671,7 @@ int main(void)
 		POLICE_TEST(kernel_bound_denial),
 		POLICE_TEST(denied_sources_are_shown_first),
 		POLICE_TEST(rings_that_are_full),
+		POLICE_TEST(told_to_the_owner_alone),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);
