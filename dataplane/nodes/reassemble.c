@@ -98,10 +98,15 @@ static uint16_t reassemble_process(
 
 	for (uint16_t i = 0; i < n; i++) {
 		struct fragment f = fragment_of(objs[i]);
+		uint32_t local = pkt_meta(objs[i])->value2;
 		struct rte_mbuf *datagram = reassembly_add(w->reassembly, &f, objs[i], w->now_ns);
 
-		if (datagram != NULL)
-			datagram_send(graph, node, datagram);
+		if (datagram == NULL)
+			continue;
+		/* The first fragment's may be from before a grace period, and of an address gone.
+		 */
+		pkt_meta(datagram)->value2 = local;
+		datagram_send(graph, node, datagram);
 	}
 	while ((m = reassembly_gone(w->reassembly)) != NULL)
 		rte_node_enqueue_x1(graph, node, REASSEMBLE_DROP, m);

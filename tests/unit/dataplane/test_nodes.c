@@ -455,11 +455,33 @@ static void fragments_meet(void **state)
 	assert_int_equal(rte_mempool_in_use_count(pool), 0);
 }
 
+/* A configuration without the address and one with it again came between the two fragments. */
+static void the_address_moved_meanwhile(void **state)
+{
+	const struct frame first = {
+		"first", PEER4, OUR4, .at = "udp", .fragment = RTE_IPV4_HDR_MF_FLAG};
+	const struct frame last = {"last", PEER4, OUR4, .fragment = 2};
+	_Atomic uint32_t *slots = local_addrs[0].slots;
+	struct building b;
+
+	frame_send(&first, &b);
+	assert_int_equal(n_seen, 0);
+	local_addrs[0].slots = NULL;
+	local_make(4, OUR4, 0);
+	frame_send(&last, &b);
+	assert_int_equal(n_seen, 1);
+	assert_string_equal(seen_at, "udp");
+	assert_int_equal(pkt_meta(seen[0])->value2, 4);
+	seen_free();
+	local_addrs[0].slots = slots;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(way_in),
 		cmocka_unit_test(fragments_meet),
+		cmocka_unit_test(the_address_moved_meanwhile),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, NULL);
