@@ -8,6 +8,7 @@
 /* X(ENUM, name, what it means and what to look at) */
 #define DROP_LIST(X) \
 	X(ETH_SHORT, "eth_short", "frame shorter than its headers") \
+	X(ETH_LONG, "eth_long", "frame longer than a packet buffer; see the port's mtu") \
 	X(ETH_NOT_OURS, "eth_not_ours", "unicast frame for another MAC address") \
 	X(ETH_TYPE, "eth_type", "EtherType that is neither IP nor ARP") \
 	X(ETH_VLAN, "eth_vlan", "802.1Q tag of a VLAN that no realm is on") \

@@ -45,6 +45,9 @@ static inline rte_edge_t eth_one(struct rte_mbuf *m)
 
 	if (unlikely(eth == NULL))
 		return pkt_drop(m, DROP_ETH_SHORT);
+	/* Some drivers (memif, virtio) chain buffers unasked; from here on one holds all. */
+	if (unlikely(m->nb_segs != 1))
+		return pkt_drop(m, DROP_ETH_LONG);
 	if (unlikely(!rte_is_same_ether_addr(&eth->dst_addr, &ports[pkt_meta(m)->port].mac) &&
 		     !rte_is_multicast_ether_addr(&eth->dst_addr)))
 		return pkt_drop(m, DROP_ETH_NOT_OURS);
