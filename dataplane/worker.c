@@ -110,14 +110,18 @@ static void clock_init(struct clock *c)
 
 static inline void clock_read(struct worker *w, struct clock *c)
 {
-	uint64_t now = rte_rdtsc();
+	uint64_t now = rte_rdtsc(), now_ns;
 
 	if (unlikely(now - c->base_tsc > c->refresh_tsc)) {
 		clock_refresh(c);
 		now = c->base_tsc;
 	}
 	w->now_tsc = now;
-	w->now_ns = c->base_ns + (((now - c->base_tsc) * c->mult) >> 32);
+	now_ns = c->base_ns + (((now - c->base_tsc) * c->mult) >> 32);
+	/* The TSC's rate is known to a part in some thousands: a refresh may set the clock back,
+	 * and what is younger than now would seem ages old. */
+	if (likely(now_ns > w->now_ns))
+		w->now_ns = now_ns;
 	w->now_ms = (uint32_t)(w->now_ns / 1000000);
 }
 

@@ -22,7 +22,9 @@ static inline unsigned int flow_kind(uint8_t flags)
 static struct latch_claim claim_of(const struct stats_flow *live, enum media_shape shape,
 	const uint8_t *payload, uint32_t now_ms)
 {
-	struct latch_claim claim = {.silent_ms = now_ms - live->last_ms};
+	uint32_t silent_ms = now_ms - live->last_ms;
+	/* A flow's last owner may have had a clock that was a little ahead. */
+	struct latch_claim claim = {.silent_ms = (int32_t)silent_ms > 0 ? silent_ms : 0};
 
 	if (shape == SHAPE_RTP && live->quality.received != 0) {
 		claim.same_ssrc = rtp_load32(payload + 8) == live->quality.ssrc;
