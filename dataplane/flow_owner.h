@@ -65,10 +65,9 @@ static inline bool flow_owner_note(struct flow_run *run, uint8_t from)
  */
 static inline bool flow_owner_give(struct stats_flow *live, uint16_t self, uint16_t to)
 {
-	if (__atomic_load_n(&live->owner, __ATOMIC_RELAXED) != self)
-		return false;
-	__atomic_store_n(&live->owner, to, __ATOMIC_RELEASE);
-	return true;
+	/* In one step: main may free the slot, and another worker claim it anew, in between. */
+	return __atomic_compare_exchange_n(
+		&live->owner, &self, to, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 }
 
 #endif
