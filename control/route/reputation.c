@@ -75,9 +75,16 @@ static uint64_t hash(const struct reputation *r, enum hash_kind kind, uint16_t r
 
 /* --- the table --- */
 
+static bool made_a_call(const struct entry *e, uint64_t now_ms)
+{
+	return e->success_ms != 0 && now_ms - e->success_ms < REPUTATION_FORGIVE_MS;
+}
+
+/* A call protects its address too, which is never trusted: forged sources must not wash it out. */
 static bool is_held(const struct entry *e, uint64_t now_ms)
 {
-	return e->trusted_until_ms > now_ms || e->denied_until_ms > now_ms;
+	return e->trusted_until_ms > now_ms || e->denied_until_ms > now_ms ||
+	       made_a_call(e, now_ms);
 }
 
 /* The one to give up: free, else the longest unheard of that holds nothing, else of all. */
@@ -261,11 +268,6 @@ static enum source_reason judge(const struct realm_police *p, const struct entry
 		users_seen(e) >= times * REPUTATION_USERS_MIN)
 		return SOURCE_REASON_SCAN;
 	return SOURCE_REASON_NONE;
-}
-
-static bool made_a_call(const struct entry *e, uint64_t now_ms)
-{
-	return e->success_ms != 0 && now_ms - e->success_ms < REPUTATION_FORGIVE_MS;
 }
 
 /* Nothing of a denied source is looked at, not even what its calls need. All that speaks against

@@ -316,6 +316,9 @@ static void test_flood_of_sources(void **state)
 		now += i % 100 == 0;
 		note(0, e, REPUTATION_FAILURE, i + 1);
 	}
+	/* Nor that a call came from its address, whose other ports are forged next. */
+	for (unsigned int i = 0; i < 1000; i++, now += 10)
+		note(0, at("192.0.2.50", 6000 + i), REPUTATION_MALFORMED, 0);
 	note(0, good, REPUTATION_CALL, 0);
 	assert_int_equal(n_told, 1);
 	assert_true(reputation_get_stats(rep)->evicted > 0);
