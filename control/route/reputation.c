@@ -337,6 +337,9 @@ void reputation_note(struct reputation *r, uint64_t now_ms, uint16_t realm,
 		promote(r, e, now_ms, SOURCE_REASON_REGISTERED);
 	else
 		judge_source(r, e, now_ms);
+	/* The keep-alives of all phones behind a NAT, each for its own user, are no scan. */
+	if (event == REPUTATION_PROBE)
+		event = REPUTATION_NEUTRAL;
 	/* May push the first one out of its set; it is not used any more. */
 	e = entry_get(r, now_ms, realm, &source->addr, 0);
 	count(r, e, now_ms, event, user, source->port);

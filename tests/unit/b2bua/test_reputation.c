@@ -251,6 +251,15 @@ static void test_hopping_ports(void **state)
 	expect_told(0, at("192.0.2.66", 0), SOURCE_DENIED, SOURCE_REASON_SCAN, 60);
 }
 
+/* An office at night: each phone keeps its binding alive by OPTIONS for its own user. */
+static void test_keep_alives_behind_nat(void **state)
+{
+	for (unsigned int round = 0; round < 20; round++, now += 30000)
+		for (unsigned int i = 0; i < 100; i++)
+			note(0, at("192.0.2.66", 2000 + i), REPUTATION_PROBE, i + 1);
+	assert_int_equal(n_told, 0);
+}
+
 static void test_nothing_is_lost_with_the_ring(void **state)
 {
 	struct net_endpoint a = at("192.0.2.66", 5060), b = at("192.0.2.50", 5060);
@@ -331,6 +340,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_listed_are_left_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_scanner, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_is_no_scanner, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_keep_alives_behind_nat, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_malformed_and_auth, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_trusted_is_demoted_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_one_bad_phone_behind_nat, setup, teardown),
