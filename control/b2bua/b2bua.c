@@ -178,6 +178,7 @@ static enum reputation_event answer_event(const struct sip_msg *req, unsigned in
 	case 407:
 	case 408:
 	case 480:
+	case 484: /* overlap dialling: one for each digit (RFC 3578) */
 	case 486:
 	case 487:
 	case 488:

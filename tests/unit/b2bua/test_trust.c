@@ -118,7 +118,7 @@ static void test_scans(void **state)
 	}
 }
 
-static void test_busy_callees(void **state)
+static void expect_neutral(unsigned int status)
 {
 	for (unsigned int i = 0; i < 30; i++) {
 		struct ua caller = stranger("x"), callee;
@@ -128,9 +128,20 @@ static void test_busy_callees(void **state)
 		ua_request(&caller, "INVITE", 1, OUTSIDE_SDP, NULL);
 		invite = lab_expect(&lab, INSIDE, "INVITE ");
 		callee = ua_callee(&lab, invite);
-		ua_respond(&callee, invite, 486, NULL, NULL);
+		ua_respond(&callee, invite, status, NULL, NULL);
 	}
 	assert_int_equal(lab.n_told, 0);
+}
+
+static void test_busy_callees(void **state)
+{
+	expect_neutral(486);
+}
+
+/* A number digit by digit (RFC 3578): each is another user, of which none exists but the last. */
+static void test_overlap_dialling(void **state)
+{
+	expect_neutral(484);
 }
 
 static void test_garbage(void **state)
@@ -152,6 +163,7 @@ int main(void)
 			test_ack_from_elsewhere_proves_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_scans, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_busy_callees, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_overlap_dialling, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_garbage, setup, teardown),
 	};
 
