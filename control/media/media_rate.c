@@ -10,9 +10,12 @@
 #define BURST_PACKETS_MIN 10
 /* No packet time given: 20 ms is the default (RFC 3551 section 4.2), 10 ms is used too. */
 #define PTIME_MIN_MS 10
+/* a=ptime is a wish (RFC 8866 section 6.4): who is asked for longer packets may send these. */
+#define PTIME_USUAL_MS 20
 /* Events (RFC 4733) come instead of speech, from some phones beside it: so many packets more,
- * small enough for the burst of bytes. */
+ * small enough for the burst of bytes, two seconds of which a slow codec needs them for. */
 #define EVENT_PACKETS 50
+#define EVENT_BURST_BYTES 2000
 
 /* Of an unknown codec: bits/s without b=, and the least that b= can mean. */
 #define UNKNOWN_BIT_RATE 2000000
@@ -46,10 +49,12 @@ static uint32_t larger(uint32_t a, uint32_t b)
 /* The shortest packet that may come. */
 static uint32_t packet_ms(const struct sdp_codecs *answer, const struct sdp_codecs *offer)
 {
-	uint32_t ms = answer->ptime_ms;
+	uint32_t ms = answer->ptime_ms, usual = larger(answer->frame_ms, PTIME_USUAL_MS);
 
 	if (ms == 0 || (offer->ptime_ms != 0 && offer->ptime_ms < ms))
 		ms = offer->ptime_ms;
+	if (ms > usual)
+		ms = usual;
 	return ms != 0 ? ms : larger(answer->frame_ms, PTIME_MIN_MS);
 }
 
@@ -71,16 +76,17 @@ struct media_rates media_rate_rtp(const struct sdp_codecs *answer, const struct 
 	const struct sdp_codecs *receiver, bool mux)
 {
 	uint32_t ms = packet_ms(answer, offer), packets, bytes;
+	uint32_t bits = receiver == answer ? answer->bit_rate_to : answer->bit_rate;
 	struct media_rates r;
 
-	if (answer->bit_rate == 0)
+	if (bits == 0)
 		return rate_unknown(receiver);
 	packets = (1000 + ms - 1) / ms;
-	bytes = answer->bit_rate / 8 + packets * RTP_HEADER;
+	bytes = bits / 8 + packets * RTP_HEADER;
 	r.bytes.rate = percent_more(bytes, HEADROOM_BYTES_PERCENT) + (mux ? MUX_BYTES : 0);
 	r.packets.rate = percent_more(packets, HEADROOM_PACKETS_PERCENT) +
 			 (answer->events ? EVENT_PACKETS : 0) + (mux ? MUX_PACKETS : 0);
-	r.bytes.burst = r.bytes.rate / BURST_PARTS;
+	r.bytes.burst = larger(r.bytes.rate / BURST_PARTS, answer->events ? EVENT_BURST_BYTES : 0);
 	r.packets.burst = larger(r.packets.rate / BURST_PARTS, BURST_PACKETS_MIN);
 	return r;
 }

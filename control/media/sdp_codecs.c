@@ -113,11 +113,16 @@ static uint32_t format_bit_rate(const struct format *f, const struct codec *c, u
 
 	if (c->sample_bits != 0)
 		return clock * c->sample_bits * channels;
-	/* An average, of a rate that varies. */
-	if (f->bit_rate != 0)
-		return f->bit_rate < c->bit_rate / 2 ? 2 * f->bit_rate : c->bit_rate;
 	/* opus: both channels are in its figure, and its rtpmap always says 2 (RFC 7587). */
 	return sv_eq_nocase(f->name, SV("opus")) ? c->bit_rate : c->bit_rate * channels;
+}
+
+/* maxaveragebitrate is what its writer wants to receive, no matter what it sends (RFC 7587 section
+ * 6.1); an average, of a rate that varies. */
+static uint32_t bit_rate_to(const struct format *f, const struct codec *c, uint32_t bits)
+{
+	return c->sample_bits == 0 && f->bit_rate != 0 && f->bit_rate < bits / 2 ? 2 * f->bit_rate
+										 : bits;
 }
 
 /* Of received text, for people: bytes beyond ASCII become '?'. */
@@ -135,7 +140,7 @@ static bool format_add(
 	const struct format *f, const struct codec *c, bool first, struct sdp_codecs *out)
 {
 	struct str_view name = f->name;
-	uint32_t clock = f->clock_hz, bits;
+	uint32_t clock = f->clock_hz, bits, to;
 
 	if (name.len == 0 && c != NULL) {
 		name = (struct str_view){c->name, strlen(c->name)};
@@ -148,8 +153,11 @@ static bool format_add(
 	if (c == NULL)
 		return false;
 	bits = format_bit_rate(f, c, clock);
+	to = bit_rate_to(f, c, bits);
 	if (bits > out->bit_rate)
 		out->bit_rate = bits;
+	if (to > out->bit_rate_to)
+		out->bit_rate_to = to;
 	if (out->frame_ms == 0 || c->frame_ms < out->frame_ms)
 		out->frame_ms = c->frame_ms;
 	return bits != 0;
@@ -186,5 +194,5 @@ void sdp_codecs_read(const struct sdp *sdp, const struct sdp_media *m, struct sd
 		first = false;
 	}
 	if (!known)
-		out->bit_rate = 0;
+		out->bit_rate = out->bit_rate_to = 0;
 }

@@ -41,7 +41,7 @@ static void test_codecs(void **state)
 			false},
 		{HEAD AUDIO("96") "a=rtpmap:96 opus/48000/2\r\n"
 				  "a=fmtp:96 useinbandfec=1; maxaveragebitrate=20000\r\n",
-			"opus", 48000, 40000, 0, 0, false},
+			"opus", 48000, 510000, 0, 0, false},
 		{HEAD AUDIO("97") "a=rtpmap:97 L16/16000/2\r\n", "L16", 16000, 512000, 0, 0, false},
 		/* A static number may be given another name. */
 		{HEAD AUDIO("0") "a=rtpmap:0 G729/8000\r\n", "G729", 8000, 8000, 0, 0, false},
@@ -158,6 +158,31 @@ static void test_rates_of_the_rest(void **state)
 	assert_int_equal(media_rate_udptl(&small).packets.rate, 100);
 }
 
+/* What a description asks for binds who sends to its writer, as far as anybody. */
+static void test_rates_of_wishes(void **state)
+{
+	static const char opus[] = HEAD AUDIO("96") "a=rtpmap:96 opus/48000/2\r\na=ptime:20\r\n";
+	static const char slow[] = HEAD AUDIO("96") "a=rtpmap:96 opus/48000/2\r\na=ptime:20\r\n"
+						    "a=fmtp:96 maxaveragebitrate=20000\r\n";
+	struct sdp_codecs a = read_text(slow), o = read_text(opus);
+	struct media_rates r = media_rate_rtp(&a, &o, &a, false);
+
+	assert_in_range(r.bytes.rate, 5600, 6000);
+	r = media_rate_rtp(&a, &o, &o, false); /* 64 kbit/s come back */
+	assert_true(r.bytes.rate > 8600);
+	/* Packets of 20 ms, though longer ones were asked for. */
+	a = read_text(HEAD AUDIO("0") "a=ptime:60\r\n");
+	o = read_text(HEAD AUDIO("0"));
+	r = media_rate_rtp(&a, &o, &a, false);
+	assert_true(r.packets.rate >= 50 && r.bytes.rate >= 50 * 172);
+	a = read_text(HEAD AUDIO("4") "a=ptime:60\r\n");
+	assert_in_range(media_rate_rtp(&a, &a, &a, false).packets.rate, 34, 40);
+	/* A digit of two seconds beside speech: 50 packets a second of 16 bytes. */
+	a = read_text(HEAD AUDIO("18 101") "a=rtpmap:101 telephone-event/8000\r\na=ptime:20\r\n");
+	r = media_rate_rtp(&a, &a, &a, false);
+	assert_true(2 * r.bytes.rate + r.bytes.burst >= 2 * 50 * (32 + 16));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -165,6 +190,7 @@ int main(void)
 		cmocka_unit_test(test_rates_of_known_codecs),
 		cmocka_unit_test(test_rates_of_unknown_codecs),
 		cmocka_unit_test(test_rates_of_the_rest),
+		cmocka_unit_test(test_rates_of_wishes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
