@@ -210,13 +210,15 @@ static void receive_cancel(struct txn_layer *l, struct sip_msg *cancel, const st
 
 /**
  * New calls leave the last tenth of the room to requests inside dialogs, and to CANCEL; sources
- * that may be forged leave half of it to the others.
+ * that may be forged leave half of it to the others. A CANCEL never brings a token back, and takes
+ * a place only where an INVITE has one.
  */
 static bool is_full(const struct txn_layer *l, const struct sip_msg *req)
 {
-	bool fresh = !req->idx.has_to_tag && req->idx.method != SIP_CANCEL;
+	bool cancel = req->idx.method == SIP_CANCEL;
+	bool fresh = !req->idx.has_to_tag && !cancel;
 
-	if (req->unproven && l->stats.servers >= l->max / 2)
+	if (req->unproven && !cancel && l->stats.servers >= l->max / 2)
 		return true;
 	return l->stats.servers >= (fresh ? l->max - l->max / 10 : l->max);
 }

@@ -266,6 +266,27 @@ static void test_a_huge_request_is_not_served(void **state)
 	assert_int_equal(world_sent_status(&w, 0), 513);
 }
 
+/* Strangers leave half of the room to others; but they can still cancel what they began. */
+static void test_half_full(void **state)
+{
+	static const unsigned int filled = 4;
+	char branch[32];
+
+	w.unproven = true;
+	w.layer->max = 10;
+	world_feed(&w, &(struct request){0});
+	for (unsigned int i = 0; i < filled; i++) {
+		snprintf(branch, sizeof(branch), "z9hG4bKfill%u", i);
+		world_feed(&w,
+			&(struct request){.method = "OPTIONS", .branch = branch, .cseq = i + 2});
+	}
+	assert_int_equal(w.n_events, 1 + filled);
+	world_feed(&w, &(struct request){.method = "OPTIONS", .branch = "z9hG4bKx", .cseq = 9});
+	assert_int_equal(w.n_events, 1 + filled);
+	world_feed(&w, &(struct request){.method = "CANCEL"});
+	world_expect_event(&w, 1 + filled, 0, SAW_CANCEL, 0);
+}
+
 /* Full for new calls first; BYE and CANCEL still get in. */
 static void test_the_tables_are_bounded(void **state)
 {
@@ -325,6 +346,7 @@ int main(void)
 		T(test_faulty_responses_are_dropped),
 		T(test_realms_are_apart),
 		T(test_a_huge_request_is_not_served),
+		T(test_half_full),
 		T(test_the_tables_are_bounded),
 	};
 
