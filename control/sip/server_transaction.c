@@ -96,6 +96,7 @@ static int send_response(struct server_txn *t, struct str_view response)
 		return 0;
 	}
 	t->bytes_out += response.len;
+	t->refusal_bytes += status_of(response) >= 300 ? response.len : 0;
 	t->send_error = txn_send(t->layer, &path, response);
 	return t->send_error;
 }
@@ -183,13 +184,17 @@ static int invite_fail(struct server_txn *t, struct str_view response)
 	/* Timer H; nobody owes an ACK for what may have gone to a stranger. */
 	arm_end(t, keep_ms(t, response), !t->request->unproven);
 	t->interval_ms = SIP_T1_MS;
-	if (!txn_reliable(&t->request->path) && !t->request->unproven)
-		arm_retransmit(t, t->interval_ms); /* timer G */
+	/* Timer G. Who heard 100 or 18x does not send its INVITE again. */
+	if (!txn_reliable(&t->request->path) && (!t->request->unproven || t->passed_on))
+		arm_retransmit(t, t->interval_ms);
 	return rc;
 }
 
+/* To a source that may be forged: while all its refusals are no more than it sent. */
 static int invite_timer_g(struct server_txn *t, struct str_view none)
 {
+	if (t->request->unproven && t->refusal_bytes + t->response_len > t->bytes_in)
+		return 0;
 	t->interval_ms = 2 * t->interval_ms < SIP_T2_MS ? 2 * t->interval_ms : SIP_T2_MS;
 	arm_retransmit(t, t->interval_ms);
 	return repeat_response(t, none);

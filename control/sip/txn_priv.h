@@ -67,6 +67,7 @@ struct server_txn {
 	uint64_t interval_ms;	 /* of timer G */
 	uint64_t bytes_in;	 /* of the request and its retransmissions */
 	uint64_t bytes_out;	 /* of the answers */
+	uint64_t refusal_bytes;	 /* of those with a status of 300 and more */
 	int send_error;		 /* of the last send, told when `end` fires */
 	uint8_t state;		 /* enum server_state */
 	bool timed_out;		 /* `end` is timer H */

@@ -117,7 +117,8 @@ static void test_methods(void **state)
 	assert_true(n_answered > 50);
 }
 
-/* What remains: an INVITE that somebody behind the box answers. Its refusal is still no larger. */
+/* What remains: an INVITE that somebody behind the box answers. Its refusals are still no larger,
+ * all together. */
 static void test_real_call(void **state)
 {
 	struct ua caller, callee;
@@ -131,7 +132,7 @@ static void test_real_call(void **state)
 	assert_string_equal(lab_header(busy, "Server"), "");
 	assert_string_equal(lab_header(busy, "Content-Length"), "0");
 	lab_run(&lab, 40000);
-	assert_int_equal(lab_count(&lab, OUTSIDE, "SIP/2.0 486"), 1);
+	assert_in_range(lab_count(&lab, OUTSIDE, "SIP/2.0 486"), 1, 3);
 }
 
 int main(void)

@@ -180,6 +180,36 @@ static void test_passed_on(void **state)
 	world_run(&w, 100000);
 }
 
+/* It heard 100, and sends its INVITE no more: a lost refusal must come again, as often as it paid
+ * for. */
+static void test_refusal_of_a_call_comes_again(void **state)
+{
+	char more[800] = "";
+	const struct request longer = {.extra = more};
+	char buf[2048];
+
+	snprintf(more, sizeof(more), "Subject: %0750d\r\n", 0);
+	world_feed(&w, &longer);
+	server_txn_passed_on(w.server);
+	world_run(&w, 300);
+	assert_int_equal(world_sent_status(&w, 0), 100);
+	w.n_sent = 0;
+	assert_int_equal(reply(486), 0);
+	world_run(&w, 100000);
+	EXPECT_SENT(&w, 0, 300, 800, 1800, 3800);
+	assert_true(bytes_sent() <= world_request(buf, sizeof(buf), &longer));
+	assert_int_equal(txn_layer_stats(w.layer)->timeouts, 0);
+	/* Acknowledged, it is not. */
+	world_feed(&w, &(struct request){.extra = more, .branch = "z9hG4bKtwo", .cseq = 2});
+	server_txn_passed_on(w.server);
+	w.n_sent = 0;
+	assert_int_equal(reply(486), 0);
+	world_feed(&w, &(struct request){
+			       .method = "ACK", .branch = "z9hG4bKtwo", .to_tag = "t", .cseq = 2});
+	world_run(&w, 200000);
+	assert_int_equal(w.n_sent, 1);
+}
+
 static void test_proven_is_as_ever(void **state)
 {
 	w.unproven = false;
@@ -213,6 +243,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refusal_is_not_retransmitted, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_all_answers_together, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_passed_on, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_refusal_of_a_call_comes_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_proven_is_as_ever, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_too_small_to_answer, setup, teardown),
 	};
