@@ -348,13 +348,21 @@ void reputation_note(struct reputation *r, uint64_t now_ms, uint16_t realm,
 
 void reputation_forget(struct reputation *r, uint16_t realm, const struct net_endpoint *source)
 {
+	unsigned int n = 0;
+
 	for (unsigned int i = 0; i < REPUTATION_ENTRIES; i++) {
 		struct entry *e = &r->table[i / WAYS][i % WAYS];
 
 		if (e->used && (realm == API_REALM_ANY || e->realm == realm) &&
 			net_addr_eq(&e->source.addr, &source->addr) &&
-			(source->port == 0 || e->source.port == source->port))
+			(source->port == 0 || e->source.port == source->port)) {
+			/* The command was for the address; what was said of its ports stands
+			 * by itself. */
+			if (source->port != e->source.port && n < REPUTATION_RETELL_MAX &&
+				(e->trusted_until_ms != 0 || e->denied_until_ms != 0))
+				n += tell(r, e, SOURCE_UNTRUSTED, SOURCE_REASON_OPERATOR, 1);
 			*e = (struct entry){0};
+		}
 	}
 }
 

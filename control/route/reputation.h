@@ -64,7 +64,8 @@ void reputation_note(struct reputation *r, uint64_t now_ms, uint16_t realm,
 
 /**
  * The operator decided about this source: what was known of it does not count any more.
- * @param realm  or API_REALM_ANY. @param source  port 0: all of the address.
+ * @param realm  or API_REALM_ANY. @param source  port 0: all of the address; the fast path is told
+ *               that its ports are neither trusted nor denied by themselves any more.
  */
 void reputation_forget(struct reputation *r, uint16_t realm, const struct net_endpoint *source);
 

@@ -291,15 +291,19 @@ static void test_forget(void **state)
 
 	many(a, REPUTATION_FAILURE, 10);
 	reputation_forget(rep, API_REALM_ANY, &whole);
+	/* The denial of the port does not outlive the word about its address. */
+	expect_told(1, a, SOURCE_UNTRUSTED, SOURCE_REASON_OPERATOR, 1);
 	reputation_on_attach(rep, now);
-	assert_int_equal(n_told, 1);
+	assert_int_equal(n_told, 2);
 	many(a, REPUTATION_FAILURE, 9);
-	assert_int_equal(n_told, 1);
+	assert_int_equal(n_told, 2);
 	many(a, REPUTATION_FAILURE, 1);
-	expect_told(1, a, SOURCE_DENIED, SOURCE_REASON_SCAN, 60);
+	expect_told(2, a, SOURCE_DENIED, SOURCE_REASON_SCAN, 60);
 	reputation_forget(rep, 1, &a); /* another realm's */
 	reputation_on_attach(rep, now);
-	assert_int_equal(n_told, 3);
+	assert_int_equal(n_told, 4);
+	reputation_forget(rep, API_REALM_ANY, &a); /* said of the port itself, on the other ring */
+	assert_int_equal(n_told, 4);
 }
 
 /* The ring is there for streams, too. */

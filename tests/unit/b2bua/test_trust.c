@@ -112,9 +112,9 @@ static void test_scans(void **state)
 		}
 		expect_told(SOURCE_DENIED, SOURCE_REASON_SCAN, (uint16_t)(6000 + c));
 		assert_int_equal(lab.told[0].seconds, 60);
-		lab.n_told = 0;
 		reputation_forget(lab.reputation, API_REALM_ANY,
 			&(struct net_endpoint){.addr = lab.told[0].source.addr});
+		lab.n_told = 0;
 	}
 }
 
