@@ -60,10 +60,16 @@ static void arm_retransmit(struct server_txn *t, uint64_t after_ms)
 /** @return 100..699, or 0 if it is no response. */
 static unsigned int status_of(struct str_view response);
 
+/* What a call is of no use without: its ringing, its answer, and a challenge (section 22). */
+static bool may_be_larger(unsigned int status)
+{
+	return (status > 100 && status < 300) || status == 401 || status == 407;
+}
+
 /* How many bytes may go to this source now. */
 static size_t room(const struct server_txn *t, unsigned int status)
 {
-	if (!t->request->unproven || (t->passed_on && status > 100 && status < 300))
+	if (!t->request->unproven || (t->passed_on && may_be_larger(status)))
 		return SIZE_MAX;
 	if (t->passed_on)
 		return t->request->len;

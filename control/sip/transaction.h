@@ -115,10 +115,10 @@ void txn_answer_tag(
 	const struct txn_layer *l, const struct sip_msg *req, char tag[TXN_TAG_LEN + 1]);
 
 /**
- * An INVITE has gone on to somebody: from now on its 18x and 2xx may be larger than it. Until then
- * the answers to a source that may be forged (sip_msg.unproven) are together no larger than what
- * it sent; refusals, and 100, never are, and its refusals are retransmitted by timer G
- * only once passed on, and while they are together no larger.
+ * An INVITE has gone on to somebody: from now on its 18x, 2xx, 401 and 407 may be larger than it.
+ * Until then the answers to a source that may be forged (sip_msg.unproven) are together no larger
+ * than what it sent; other refusals, and 100, never are, and its refusals are retransmitted by
+ * timer G only once passed on, and while they are together no larger.
  */
 void server_txn_passed_on(struct server_txn *t);
 

@@ -135,12 +135,34 @@ static void test_real_call(void **state)
 	assert_in_range(lab_count(&lab, OUTSIDE, "SIP/2.0 486"), 1, 3);
 }
 
+/* Without its challenge nobody can answer a 407 (RFC 3261 section 22.3), however short the INVITE.
+ */
+static void test_challenge(void **state)
+{
+	static const char challenge[] =
+		"Proxy-Authenticate: Digest realm=\"core.example.net\", qop=\"auth\", "
+		"nonce=\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\", "
+		"opaque=\"0123456789abcdef0123456789abcdef\", algorithm=MD5, stale=FALSE\r\n";
+	struct ua caller = ua_caller(&lab, "bob"), callee;
+	const char *invite, *got;
+
+	ua_request(&caller, "INVITE", 1, NULL, NULL);
+	invite = lab_expect(&lab, INSIDE, "INVITE ");
+	callee = ua_callee(&lab, invite);
+	ua_respond(&callee, invite, 407, NULL, challenge);
+	got = lab_expect(&lab, OUTSIDE, "SIP/2.0 407");
+	assert_non_null(strstr(lab_header(got, "Proxy-Authenticate"), "nonce="));
+	lab_run(&lab, 40000);
+	assert_int_equal(lab_count(&lab, OUTSIDE, "SIP/2.0 407"), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_corpus, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_methods, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_real_call, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_challenge, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
