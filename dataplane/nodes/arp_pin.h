@@ -24,14 +24,15 @@ static inline const struct rte_arp_hdr *arp_find(const struct rte_mbuf *m)
 }
 
 /**
- * Does it say that a gateway of a realm of this port has another MAC address than it has?
+ * Does it say that a gateway of a realm of this interface has another MAC address than it has?
  *
  * The gateway's address stays as long as the kernel finds the gateway there: when that does not
  * answer any more the neighbour fails, its link is 0, and the next one is believed.
  *
  * @param m  a whole frame with ARP.
+ * @param netif  where it came (netif.h): another VLAN of the port has its own addresses.
  */
-static inline bool arp_moves_gateway(const struct rte_mbuf *m, uint16_t port)
+static inline bool arp_moves_gateway(const struct rte_mbuf *m, uint16_t netif)
 {
 	const struct rte_arp_hdr *arp = arp_find(m);
 
@@ -42,7 +43,7 @@ static inline bool arp_moves_gateway(const struct rte_mbuf *m, uint16_t port)
 		const struct nexthop *n;
 		uint64_t link;
 
-		if (!r->used || r->port != port)
+		if (!r->used || r->netif != netif)
 			continue;
 		n = &nexthops[atomic_load_explicit(
 			(_Atomic uint32_t *)(uintptr_t)&r->gateway, memory_order_acquire)];

@@ -60,7 +60,7 @@ static int punt_one(struct worker *w, struct rte_mbuf *m)
 	if (reason == POLICE_PASS && !share_allowed(w, meta->port, look.share))
 		reason = shares[look.share].reason;
 	if (reason == POLICE_PASS && look.share == PUNT_SHARE_ARP &&
-		arp_moves_gateway(m, meta->port))
+		arp_moves_gateway(m, meta->netif))
 		reason = DROP_PUNT_GATEWAY;
 	return reason;
 }

@@ -277,12 +277,12 @@ static void what_a_kernel_bound_frame_is(void **state)
 	}
 }
 
-/* Threat 31: 192.0.2.254 is the gateway of port 1 and answers from 02:00:00:00:00:01. */
+/* Threat 31: 192.0.2.254 is the gateway of interface 1 and answers from 02:00:00:00:00:01. */
 static void forged_arp_of_a_gateway(void **state)
 {
 	static const struct {
 		const char *frame; /* from the EtherType on */
-		uint16_t port;
+		uint16_t netif;
 		bool resolved, moves;
 	} cases[] = {
 #define ARP "0806000108000604000"
@@ -303,7 +303,7 @@ static void forged_arp_of_a_gateway(void **state)
 	hops[1].addr = net_addr_v4(&(uint32_t){rte_cpu_to_be_32(0xc00002fe)});
 	nexthops = hops;
 	local_realms[7].used = true;
-	local_realms[7].port = 1;
+	local_realms[7].netif = 1;
 	atomic_store(&local_realms[7].gateway, 1);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		unsigned int len = 12 + hex_get(cases[i].frame, data + 12);
@@ -314,7 +314,7 @@ static void forged_arp_of_a_gateway(void **state)
 		if (cases[i].resolved)
 			memcpy(&word, link, sizeof(word));
 		atomic_store(&hops[1].link, word);
-		if (arp_moves_gateway(&m, cases[i].port) != cases[i].moves)
+		if (arp_moves_gateway(&m, cases[i].netif) != cases[i].moves)
 			fail_msg("case %zu", i);
 	}
 	local_realms[7].used = false;
