@@ -20,7 +20,7 @@ ROOT = os.path.dirname(HERE)
 sys.path.insert(0, os.path.join(ROOT, "configs", "lab"))
 
 # pylint: disable=wrong-import-position,redefined-outer-name
-from sallyport_lab import Box, Lab, LabError, both_families  # noqa: E402
+from sallyport_lab import Box, Lab, LabError, account, both_families  # noqa: E402
 from sallyport_lab.box import Hugepages, start_box  # noqa: E402
 
 
@@ -116,11 +116,19 @@ def _still_alive(current):
     assert current.control.alive(), f"control died:\n{current.control.tail()}"
 
 
+def _all_accounted_for(current):
+    """Of a box that runs: a test may have ended it, or half of it."""
+    processes = (current.dataplane, current.control)
+    if all(process and process.alive() for process in processes) and current.attached():
+        account.at_rest(current, current.buffers)
+
+
 @pytest.fixture
 def box(_shared, hugepages):
     """A running box; its lab is box.lab."""
     yield _lend(_shared, None)
     _still_alive(_shared["box"])
+    _all_accounted_for(_shared["box"])
 
 
 @pytest.fixture
@@ -128,6 +136,7 @@ def dual_box(_shared, hugepages):
     """The same with IPv4 and IPv6 on both sides; box.lab.side("access", 6) is a peer in IPv6."""
     yield _lend(_shared, both_families())
     _still_alive(_shared["box"])
+    _all_accounted_for(_shared["box"])
 
 
 @pytest.fixture
@@ -148,5 +157,9 @@ def make_box(lab, hugepages):
         made.append(box)
         return box
     yield make
-    for box in made:
-        box.stop()
+    try:
+        for box in made:
+            _all_accounted_for(box)
+    finally:
+        for box in made:
+            box.stop()

@@ -12,13 +12,11 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 from sockets import CALL_ID, Phone, sip_request
 
-from sallyport_lab import Sipp, both_families, drivers_here, scenario, wait_until
+from sallyport_lab import Sipp, account, both_families, drivers_here, scenario, wait_until
 from sallyport_lab.net import ACCESS_WRONG
 
 PORT = 5090
 COUNT = 20
-# net_af_xdp looks for sent packets when it sends the next ones; the other one keeps none.
-DRIVER_KEEPS = {"net_af_xdp": 64, "net_af_packet": 0}
 MTU = 1500
 ETH_P_ALL = 0x0003
 
@@ -78,19 +76,8 @@ class Wire:
         return self._reassembled() - self.reassembled
 
     def at_rest(self):
-        """Nothing waits, every packet is counted, and the buffers are back, but for what the driver
-        keeps of those that it sent."""
-        def balance(p):
-            return (p["rx_packets"] + p["from_twin"] + p["from_control"]
-                    - p["forwarded"] - p["originated"] - p["punted"] - p["sip_up"] - p["gleaned"]
-                    - p["reassembled"] - p["dropped"])
-
-        def at_rest():
-            pools = self.box.pools()
-            return (all(balance(p) == 0 for p in self.box.show("ports"))
-                    and pools["fragment"] == pools["datagram"] == 0
-                    and pools["mbuf"] <= self.buffers + DRIVER_KEEPS[self.box.driver])
-        wait_until(at_rest, 10, f"the {self.buffers} buffers of before; {self.box.pools()}")
+        """Nothing waits, every packet is counted, and the buffers are back."""
+        account.at_rest(self.box, self.buffers, 10)
 
     def close(self):
         self.phone.close()

@@ -9,8 +9,8 @@ from .families import both_families
 from .net import Lab
 from .process import LabError, wait_until
 from .rtp import Endpoint
-from . import scenario
+from . import account, scenario
 from .sipp import Sipp
 
-__all__ = ["Box", "Endpoint", "Lab", "LabError", "Sipp", "both_families", "drivers_here",
+__all__ = ["Box", "Endpoint", "Lab", "LabError", "Sipp", "account", "both_families", "drivers_here",
            "scenario", "wait_until"]

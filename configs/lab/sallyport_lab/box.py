@@ -80,6 +80,7 @@ class Box:
         self.build = os.path.abspath(
             build or os.environ.get("SALLYPORT_BUILD") or os.path.join(ROOT, "build"))
         self.dataplane = self.control = None
+        self.buffers = None  # in use when this dataplane had just started
         self.config = lab.path("sallyport.yaml")
         self.socket = lab.path("control.sock")
         self.dataplane_socket = lab.path("dataplane.sock")
@@ -114,6 +115,7 @@ class Box:
         return self
 
     def start_dataplane(self):
+        self.buffers = None
         self.dataplane = self.lab.box.start(
             "dataplane", [self.program("dataplane", "sallyport-dataplane"), "-c", self.config],
             self.lab.path("dataplane.log"), env=self._sanitizer("detect_leaks=0"))
@@ -154,6 +156,8 @@ class Box:
                                f"{self.control.status()}:\n{self.control.tail()}")
             return self.attached() and self._addressed()
         wait_until(ready, seconds, "both processes to be ready")
+        if self.buffers is None:
+            self.buffers = self.pools()["mbuf"]
 
     def attached(self):
         try:
