@@ -116,74 +116,42 @@ bool sip_line_split(struct str_view text, struct str_view *name, struct str_view
 	return true;
 }
 
-void sip_controls_find(struct sip_controls *c, const char *p, const char *end)
-{
-	c->start = p;
-	c->len = 0;
 #if defined(__AVX2__)
-	for (unsigned int i = 0; i < ARRAY_LEN(c->bits) && end - p >= 64; i++, p += 64) {
-		c->bits[i] = control_bits(sip_load32(p)) |
-			     (uint64_t)control_bits(sip_load32(p + 32)) << 32;
-		c->len += 64;
-	}
-	/* The rest of it, with blanks behind the end. */
-	if (c->len < 64 * ARRAY_LEN(c->bits) && p < end) {
-		char rest[64];
-
-		memset(rest, ' ', sizeof(rest));
-		memcpy(rest, p, (size_t)(end - p));
-		c->bits[c->len / 64] = control_bits(sip_load32(rest)) |
-				       (uint64_t)control_bits(sip_load32(rest + 32)) << 32;
-		c->len += 64;
-	}
+static inline uint64_t control_bits64(const char *p)
+{
+	return control_bits(sip_load32(p)) | (uint64_t)control_bits(sip_load32(p + 32)) << 32;
+}
 #endif
-}
 
-/* First control character at or behind this offset; c->len if none is known. */
-static inline size_t controls_next(const struct sip_controls *c, size_t at)
+void sip_line_ends_find(struct sip_line_ends *e, const char *p, const char *end)
 {
-	size_t word = at / 64;
-	uint64_t bits;
-
-	if (at >= c->len)
-		return c->len;
-	bits = c->bits[word] >> (at % 64);
-	if (bits != 0)
-		return at + (size_t)__builtin_ctzll(bits);
-	while (++word < c->len / 64) {
-		if (c->bits[word] != 0)
-			return word * 64 + (size_t)__builtin_ctzll(c->bits[word]);
-	}
-	return c->len;
-}
-
-bool sip_line_plain(const struct sip_controls *c, const char *p, const char *end,
-	struct str_view *name, struct str_view *value)
-{
+	e->n = e->next = 0;
 #if defined(__AVX2__)
-	const char *colon, *from, *to;
-	uint32_t others;
+	uint64_t before = 0; /* the last bit of the word before */
 
-	if (!sip_can_load32(p, end))
-		return false;
-	others = ~sip_class_bits(sip_load32(p), CHAR_TOKEN);
-	if (others == 0 || others & 1)
-		return false;
-	colon = p + __builtin_ctz(others);
-	to = c->start + controls_next(c, (size_t)(p - c->start));
-	/* The line end and the first character behind it are there. */
-	if (end - to < 3 || to - colon < 2 || *colon != ':')
-		return false;
-	if (to[0] != '\r' || to[1] != '\n' || to[2] == ' ' || to[2] == '\t')
-		return false;
-	from = colon + 1 + (colon[1] == ' ');
-	if (from == to || sip_char_is(*from, CHAR_WS) || sip_char_is(to[-1], CHAR_WS))
-		return false;
-	*name = (struct str_view){p, (size_t)(colon - p)};
-	*value = (struct str_view){from, (size_t)(to - from)};
-	return true;
-#else
-	return false;
+	for (size_t at = 0; at < (size_t)(end - p) && e->n < SIP_LINE_ENDS_MAX; at += 64) {
+		size_t left = (size_t)(end - p) - at;
+		uint64_t bits, starts;
+
+		if (left >= 64)
+			bits = control_bits64(p + at);
+		else if (at > 0)
+			bits = control_bits64(end - 64) >> (64 - left);
+		else
+			break;
+		starts = bits & ~(bits << 1 | before);
+		before = bits >> 63;
+		/* Few lines are so short that there are more in a word. */
+		for (unsigned int n = 0; n < 3; n++, starts &= starts - 1) {
+			e->at[e->n] = (uint16_t)(at + (size_t)__builtin_ia32_tzcnt_u64(starts));
+			e->n += starts != 0;
+		}
+		for (; starts != 0; starts &= starts - 1)
+			e->at[e->n++] = (uint16_t)(at + (size_t)__builtin_ctzll(starts));
+		/* What follows is most often the body. */
+		if ((bits & bits >> 1 & bits >> 2 & bits >> 3) != 0)
+			break;
+	}
 #endif
 }
 

@@ -28,23 +28,21 @@ bool sip_line_read(const char *p, const char *end, bool fold, struct sip_line *l
  */
 bool sip_line_split(struct str_view text, struct str_view *name, struct str_view *value);
 
-/** Where control characters (but HT) are in the first bytes of a text. */
-struct sip_controls {
-	const char *start;
-	size_t len; /* of the text that was looked at, in whole words */
-	uint64_t bits[32];
+#define SIP_LINE_ENDS_MAX 192
+
+/** Where lines may end in the first bytes of a text: the first of each run of control characters
+ * (but HT). */
+struct sip_line_ends {
+	unsigned int n, next;		     /* next: the reader's */
+	uint16_t at[SIP_LINE_ENDS_MAX + 64]; /* offsets from p, ascending */
 };
 
-/** Look for them all at once. The text ends at end; where it is longer the rest stays unknown. */
-void sip_controls_find(struct sip_controls *c, const char *p, const char *end);
-
 /**
- * sip_line_read() and sip_line_split() for the usual header line, "Name: value" CRLF and no
- * folding, in a fraction of their time.
- * @return false if this line is not that plain, nothing is known of it then.
+ * Look for them all at once, up to an empty line or so; what lies behind the last one stays
+ * unknown, and where the CPU cannot, all of it.
+ * @param end  of the text, at most SIP_MSG_LEN_MAX from p.
  */
-bool sip_line_plain(const struct sip_controls *c, const char *p, const char *end,
-	struct str_view *name, struct str_view *value);
+void sip_line_ends_find(struct sip_line_ends *e, const char *p, const char *end);
 
 /** First byte behind leading empty lines (RFC 3261 section 7.5). */
 const char *sip_line_skip_empty(const char *p, const char *end);

@@ -4,9 +4,12 @@
  */
 #include "sip_chars_priv.h"
 #include "sip_line_priv.h"
+#include "sip_names_priv.h"
 #include "sip_parse.h"
+#include "sip_plain_priv.h"
 
 #define METHOD_LEN_MAX 64 /* ours; the longest registered method has 9 letters */
+#define CRLF 0x0a0d	  /* as a number in this byte order */
 #define STATUS_MIN 100
 #define STATUS_MAX 699
 
@@ -137,9 +140,9 @@ static const char *scan_start_line(struct scan *s, const char *p)
 	return line.next;
 }
 
-static inline void header_add(struct scan *s, struct str_view name, struct str_view value)
+static inline void header_add(
+	struct scan *s, enum sip_header_id id, struct str_view name, struct str_view value)
 {
-	enum sip_header_id id = sip_header_id_parse(name);
 	struct sip_index *idx = s->idx;
 
 	if (id != SIP_HDR_OTHER) {
@@ -176,25 +179,68 @@ static void scan_header(struct scan *s, const struct sip_line *line)
 		fail(s, SIP_SCAN_HEADER_LONG);
 		return;
 	}
-	header_add(s, name, value);
+	header_add(s, sip_header_id_parse(name), name, value);
+}
+
+#if defined(__AVX2__)
+/* A header line as they mostly are, "Name: value" CRLF and no folding. The line ends at `to` or
+ * before. @return the next line, or NULL: nothing is known of this one then. */
+static inline const char *scan_plain(struct scan *s, const char *p, const char *to)
+{
+	__m256i x = sip_load32(p);
+	uint32_t colons = sip_bits_of(x, ':');
+	size_t len = (size_t)__builtin_ia32_tzcnt_u32(colons);
+	const char *from = p + len + 1;
+	enum sip_header_id id;
+	uint16_t crlf;
+
+	/* Nor is it the last one: there are three characters behind it. */
+	if (len - 1 >= 31 || s->end - to < 3 || to <= from)
+		return NULL;
+	from += *from == ' ';
+	memcpy(&crlf, to, sizeof(crlf));
+	if (crlf != CRLF || to[2] == ' ' || to[2] == '\t')
+		return NULL;
+	if (from == to || (unsigned char)*from <= ' ' || (unsigned char)to[-1] <= ' ' ||
+		to - from > SIP_HEADER_LEN_MAX)
+		return NULL;
+	id = sip_name_find(x, p, len);
+	if (id == SIP_HDR_OTHER && ~sip_class_bits(x, CHAR_TOKEN) << (32 - len) != 0)
+		return NULL;
+	header_add(s, id, (struct str_view){p, len}, (struct str_view){from, (size_t)(to - from)});
+	return to + 2;
+}
+#endif
+
+/* Header lines from p on, while they are plain ones. @return the first line that is not. */
+static const char *scan_plain_headers(
+	struct scan *s, const char *p, const char *start, struct sip_line_ends *ends)
+{
+#if defined(__AVX2__)
+	for (; ends->next < ends->n && s->idx->n_headers < SIP_HEADERS_MAX; ends->next++) {
+		const char *to = start + ends->at[ends->next], *next;
+
+		if (to < p)
+			continue;
+		next = sip_can_load32(p, s->end) ? scan_plain(s, p, to) : NULL;
+		if (next == NULL)
+			break;
+		p = next;
+	}
+#endif
+	return p;
 }
 
 /* @return start of the body, or NULL if the header lines do not end. */
 static const char *scan_headers(struct scan *s, const char *p)
 {
-	struct str_view name, value;
-	struct sip_controls controls;
+	struct sip_line_ends ends;
+	const char *start = p;
 	struct sip_line line;
 
-	sip_controls_find(&controls, p, s->end);
+	sip_line_ends_find(&ends, p, s->end);
 	while (true) {
-		if (s->idx->n_headers < SIP_HEADERS_MAX &&
-			sip_line_plain(&controls, p, s->end, &name, &value) &&
-			value.len <= SIP_HEADER_LEN_MAX) {
-			header_add(s, name, value);
-			p = value.p + value.len + 2;
-			continue;
-		}
+		p = scan_plain_headers(s, p, start, &ends);
 		if (!sip_line_read(p, s->end, true, &line))
 			break;
 		p = line.next;
@@ -283,6 +329,11 @@ static void scan_via(struct scan *s, struct str_view value)
 	struct sip_via via;
 	struct str_view item;
 
+	if (sip_plain_via(value, s->end, &item)) {
+		if (item.p != NULL)
+			s->idx->branch = span_of(s, item);
+		return;
+	}
 	if (!sip_list_next(&value, &item) || sip_via_parse(item, &via) != 0) {
 		fail(s, SIP_SCAN_VIA);
 		return;
@@ -294,12 +345,18 @@ static void scan_via(struct scan *s, struct str_view value)
 /* From or To: readable, and at most one tag, which is a token. */
 static bool scan_tag(struct scan *s, struct str_view value, struct sip_span *tag)
 {
-	struct str_view text = {NULL, 0};
+	struct str_view text;
 	struct sip_name_addr na;
 	struct sip_param param;
 	bool bad = false;
 	int got;
 
+	if (sip_plain_tag(value, s->end, &text)) {
+		if (text.p != NULL)
+			*tag = span_of(s, text);
+		return text.p != NULL;
+	}
+	text.p = NULL;
 	if (sip_name_addr_take(value, &na) != 0 || na.star) {
 		fail(s, SIP_SCAN_FROM_TO);
 		return false;

@@ -38,6 +38,13 @@ static inline __m256i sip_load32(const char *p)
 	return _mm256_loadu_si256((const __m256i *)(const void *)p);
 }
 
+/** sip_can_load32() for the 64 bytes at p. */
+static inline bool sip_can_load64(const char *p, const char *end)
+{
+	return end - p >= 64 ||
+	       (SIP_READ_IN_PAGE && end > p && ((uintptr_t)p & (SIP_PAGE - 1)) <= SIP_PAGE - 64);
+}
+
 /** Which of 32 bytes are c. */
 static inline uint32_t sip_bits_of(__m256i x, char c)
 {
