@@ -217,7 +217,17 @@ int sip_via_parse(struct str_view text, struct sip_via *out)
 int sip_cseq_parse(struct str_view text, struct sip_cseq *out)
 {
 	struct str_view v = sip_trim(text), digits;
+	uint32_t number = 0;
+	size_t n = 0;
 
+	/* "1 INVITE": up to nine digits, one blank, a token. */
+	while (n < v.len && n < 9 && (unsigned char)v.p[n] - (unsigned int)'0' <= 9)
+		number = number * 10 + (uint32_t)(v.p[n++] - '0');
+	if (n > 0 && n < v.len && v.p[n] == ' ' &&
+		sip_is_token((struct str_view){v.p + n + 1, v.len - n - 1})) {
+		*out = (struct sip_cseq){number, {v.p + n + 1, v.len - n - 1}};
+		return 0;
+	}
 	digits = sip_view_take(&v, sip_chars_span(v, CHAR_DIGIT));
 	/* RFC 3261 section 8.1.1.5: below 2^31. */
 	if (sip_uint_parse(digits, INT32_MAX, &out->number) != 0 || v.len == 0 ||

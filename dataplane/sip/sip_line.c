@@ -21,7 +21,8 @@ static inline uint32_t control_bits(__m256i x)
 	__m256i ctl = _mm256_cmpeq_epi8(_mm256_min_epu8(x, low), x);
 
 	ctl = _mm256_andnot_si256(_mm256_cmpeq_epi8(x, tab), ctl);
-	return (uint32_t)_mm256_movemask_epi8(ctl) | sip_bits_of(x, 0x7f);
+	ctl = _mm256_or_si256(ctl, _mm256_cmpeq_epi8(x, _mm256_set1_epi8(0x7f)));
+	return (uint32_t)_mm256_movemask_epi8(ctl);
 }
 #endif
 
@@ -125,34 +126,40 @@ static inline uint64_t control_bits64(const char *p)
 
 void sip_line_ends_find(struct sip_line_ends *e, const char *p, const char *end)
 {
-	e->n = e->next = 0;
+	unsigned int n = 0;
+
 #if defined(__AVX2__)
+	const size_t len = (size_t)(end - p);
 	uint64_t before = 0; /* the last bit of the word before */
 
-	for (size_t at = 0; at < (size_t)(end - p) && e->n < SIP_LINE_ENDS_MAX; at += 64) {
-		size_t left = (size_t)(end - p) - at;
+	for (size_t at = 0; at < len && n < SIP_LINE_ENDS_MAX; at += 64) {
 		uint64_t bits, starts;
+		unsigned int found;
 
-		if (left >= 64)
+		if (len - at >= 64)
 			bits = control_bits64(p + at);
 		else if (at > 0)
-			bits = control_bits64(end - 64) >> (64 - left);
+			bits = control_bits64(end - 64) >> (64 - (len - at));
 		else
 			break;
 		starts = bits & ~(bits << 1 | before);
 		before = bits >> 63;
-		/* Few lines are so short that there are more in a word. */
-		for (unsigned int n = 0; n < 3; n++, starts &= starts - 1) {
-			e->at[e->n] = (uint16_t)(at + (size_t)__builtin_ia32_tzcnt_u64(starts));
-			e->n += starts != 0;
-		}
-		for (; starts != 0; starts &= starts - 1)
-			e->at[e->n++] = (uint16_t)(at + (size_t)__builtin_ctzll(starts));
+		found = (unsigned int)__builtin_popcountll(starts);
+		e->at[n] = (uint16_t)(at + (size_t)__builtin_ia32_tzcnt_u64(starts));
+		starts &= starts - 1;
+		e->at[n + 1] = (uint16_t)(at + (size_t)__builtin_ia32_tzcnt_u64(starts));
+		starts &= starts - 1;
+		/* Few lines are so short that there are more than two in a word. */
+		for (unsigned int i = 2; i < found; i++, starts &= starts - 1)
+			e->at[n + i] = (uint16_t)(at + (size_t)__builtin_ctzll(starts));
+		n += found;
 		/* What follows is most often the body. */
 		if ((bits & bits >> 1 & bits >> 2 & bits >> 3) != 0)
 			break;
 	}
 #endif
+	e->n = n;
+	e->next = 0;
 }
 
 const char *sip_line_skip_empty(const char *p, const char *end)

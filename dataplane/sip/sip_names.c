@@ -33,13 +33,9 @@ static void row_make(unsigned int id)
 {
 	struct str_view name = header_names[id];
 
-	for (size_t i = 0; i < name.len; i++) {
-		char fold = name.p[i] == '-' ? 0 : 0x20;
-
-		sip_names.rows[id].fold[i] = fold;
-		sip_names.rows[id].text[i] = (char)(name.p[i] | fold);
-	}
-	sip_names.rows[id].text[name.len] = ':';
+	for (size_t i = 0; i < name.len; i++)
+		sip_names.rows[id][i] = (char)(name.p[i] | 0x20);
+	sip_names.rows[id][name.len] = ':';
 }
 
 /* Before main(): the library has no other start, and threads only read. */

@@ -15,11 +15,8 @@
 
 struct sip_name_tables {
 	uint8_t slots[SIP_NAME_SLOTS];
-	uint8_t letters[256]; /* compact names */
-	struct {
-		char text[32]; /* in small letters, and the colon behind it */
-		char fold[32]; /* 0x20 where there is a letter */
-	} rows[SIP_HDR_COUNT];
+	uint8_t letters[256];	      /* compact names */
+	char rows[SIP_HDR_COUNT][32]; /* in small letters, and the colon behind it */
 };
 extern struct sip_name_tables sip_names;
 
@@ -35,22 +32,23 @@ static inline uint32_t sip_name_slot(const char *name, size_t len)
 #if defined(__AVX2__)
 /**
  * The name in front of a colon.
- * @param x    32 characters from the first of the name on.
+ * @param x    32 characters from the first of the name on, no control character up to the colon.
  * @param len  1..31: x[len] is the first colon.
  * @return SIP_HDR_OTHER also for what is no token.
  */
 static inline enum sip_header_id sip_name_find(__m256i x, const char *name, size_t len)
 {
 	unsigned int id;
-	__m256i text, fold;
+	__m256i text;
 	uint32_t same;
 
 	if (len == 1)
 		return (enum sip_header_id)sip_names.letters[(unsigned char)name[0]];
 	id = sip_names.slots[sip_name_slot(name, len)];
-	text = sip_load32(sip_names.rows[id].text);
-	fold = sip_load32(sip_names.rows[id].fold);
-	same = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_or_si256(x, fold), text));
+	text = sip_load32(sip_names.rows[id]);
+	/* The bit is set in "-" and ":" too, and only control characters become either by it. */
+	x = _mm256_or_si256(x, _mm256_set1_epi8(0x20));
+	same = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(x, text));
 	/* Up to the colon: no name that is longer or shorter has it there. */
 	return ~same << (31 - len) == 0 ? (enum sip_header_id)id : SIP_HDR_OTHER;
 }

@@ -123,12 +123,24 @@ static void scan_request_line(struct scan *s, struct str_view line)
 		fail(s, error);
 }
 
-static const char *scan_start_line(struct scan *s, const char *p)
+static inline bool is_crlf(const char *p)
+{
+	uint16_t two;
+
+	memcpy(&two, p, sizeof(two));
+	return two == CRLF;
+}
+
+static const char *scan_start_line(struct scan *s, const char *p, const struct sip_line_ends *ends)
 {
 	struct sip_line line;
 
-	if (!sip_line_read(p, s->end, false, &line))
+	if (ends->n > 0 && s->end - p >= ends->at[0] + 2 && is_crlf(p + ends->at[0])) {
+		line = (struct sip_line){.text = {p, ends->at[0]}, .ended = true};
+		line.next = p + ends->at[0] + 2;
+	} else if (!sip_line_read(p, s->end, false, &line)) {
 		return s->end;
+	}
 	if (!line.ended)
 		fail(s, SIP_SCAN_START_LINE);
 	if (line.bad_char)
@@ -140,26 +152,28 @@ static const char *scan_start_line(struct scan *s, const char *p)
 	return line.next;
 }
 
-static inline void header_add(
-	struct scan *s, enum sip_header_id id, struct str_view name, struct str_view value)
+/* Header line number n. @return s->seen with it; the caller keeps both, and writes them back. */
+static inline uint64_t header_add(struct scan *s, uint64_t seen, unsigned int n,
+	enum sip_header_id id, struct str_view name, struct str_view value)
 {
-	struct sip_index *idx = s->idx;
+	uint64_t bit = 1ULL << id;
 
-	if (id != SIP_HDR_OTHER) {
-		if ((s->seen & singletons & (1ULL << id)) != 0)
-			fail(s, SIP_SCAN_SINGLETON);
-		if ((s->seen & (1ULL << id)) == 0)
-			s->first[id] = (uint8_t)idx->n_headers;
-		s->seen |= 1ULL << id;
-		idx->n_vias += id == SIP_HDR_VIA;
-	}
-	idx->headers[idx->n_headers++] = (struct sip_header_ref){
+	if (id == SIP_HDR_OTHER)
+		bit = 0;
+	else if ((seen & bit) == 0)
+		s->first[id] = (uint8_t)n;
+	else if ((singletons & bit) != 0)
+		fail(s, SIP_SCAN_SINGLETON);
+	if (id == SIP_HDR_VIA)
+		s->idx->n_vias++;
+	s->idx->headers[n] = (struct sip_header_ref){
 		.name_off = (uint16_t)(name.p - s->buf),
 		.name_len = (uint8_t)name.len,
 		.id = (uint8_t)id,
 		.value_off = (uint16_t)(value.p - s->buf),
 		.value_len = (uint16_t)value.len,
 	};
+	return seen | bit;
 }
 
 static void scan_header(struct scan *s, const struct sip_line *line)
@@ -179,36 +193,34 @@ static void scan_header(struct scan *s, const struct sip_line *line)
 		fail(s, SIP_SCAN_HEADER_LONG);
 		return;
 	}
-	header_add(s, sip_header_id_parse(name), name, value);
+	s->seen =
+		header_add(s, s->seen, s->idx->n_headers++, sip_header_id_parse(name), name, value);
 }
 
 #if defined(__AVX2__)
-/* A header line as they mostly are, "Name: value" CRLF and no folding. The line ends at `to` or
- * before. @return the next line, or NULL: nothing is known of this one then. */
-static inline const char *scan_plain(struct scan *s, const char *p, const char *to)
+/* The header line at p, if it is as they mostly are: "Name: value" CRLF and no folding.
+ * @param to   first control character of it.
+ * @return false: nothing is known of it then. */
+static inline bool line_plain(const char *p, const char *to, const char *end,
+	enum sip_header_id *id, struct str_view *name, struct str_view *value)
 {
 	__m256i x = sip_load32(p);
-	uint32_t colons = sip_bits_of(x, ':');
-	size_t len = (size_t)__builtin_ia32_tzcnt_u32(colons);
+	size_t len = (size_t)__builtin_ia32_tzcnt_u32(sip_bits_of(x, ':'));
 	const char *from = p + len + 1;
-	enum sip_header_id id;
-	uint16_t crlf;
 
-	/* Nor is it the last one: there are three characters behind it. */
-	if (len - 1 >= 31 || s->end - to < 3 || to <= from)
-		return NULL;
+	/* There is a character behind its end, so that it is known not to be folded. */
+	if (len - 1 >= 31 || end - to < 3 || to < from || !is_crlf(to) || to[2] == ' ' ||
+		to[2] == '\t')
+		return false;
 	from += *from == ' ';
-	memcpy(&crlf, to, sizeof(crlf));
-	if (crlf != CRLF || to[2] == ' ' || to[2] == '\t')
-		return NULL;
-	if (from == to || (unsigned char)*from <= ' ' || (unsigned char)to[-1] <= ' ' ||
+	/* An empty value is its own line end. */
+	if ((unsigned char)*from <= ' ' || (unsigned char)to[-1] <= ' ' ||
 		to - from > SIP_HEADER_LEN_MAX)
-		return NULL;
-	id = sip_name_find(x, p, len);
-	if (id == SIP_HDR_OTHER && ~sip_class_bits(x, CHAR_TOKEN) << (32 - len) != 0)
-		return NULL;
-	header_add(s, id, (struct str_view){p, len}, (struct str_view){from, (size_t)(to - from)});
-	return to + 2;
+		return false;
+	*id = sip_name_find(x, p, len);
+	*name = (struct str_view){p, len};
+	*value = (struct str_view){from, (size_t)(to - from)};
+	return *id != SIP_HDR_OTHER || ~sip_class_bits(x, CHAR_TOKEN) << (32 - len) == 0;
 }
 #endif
 
@@ -217,30 +229,39 @@ static const char *scan_plain_headers(
 	struct scan *s, const char *p, const char *start, struct sip_line_ends *ends)
 {
 #if defined(__AVX2__)
-	for (; ends->next < ends->n && s->idx->n_headers < SIP_HEADERS_MAX; ends->next++) {
-		const char *to = start + ends->at[ends->next], *next;
+	const char *end = s->end;
+	unsigned int i = ends->next, n = s->idx->n_headers;
+	uint64_t seen = s->seen;
+
+	for (; i < ends->n && n < SIP_HEADERS_MAX; i++) {
+		const char *to = start + ends->at[i];
+		struct str_view name, value;
+		enum sip_header_id id;
 
 		if (to < p)
 			continue;
-		next = sip_can_load32(p, s->end) ? scan_plain(s, p, to) : NULL;
-		if (next == NULL)
+		if (!sip_can_load32(p, end) || !line_plain(p, to, end, &id, &name, &value))
 			break;
-		p = next;
+		seen = header_add(s, seen, n++, id, name, value);
+		p = to + 2;
 	}
+	ends->next = i;
+	s->seen = seen;
+	s->idx->n_headers = (uint16_t)n;
 #endif
 	return p;
 }
 
 /* @return start of the body, or NULL if the header lines do not end. */
-static const char *scan_headers(struct scan *s, const char *p)
+static const char *scan_headers(
+	struct scan *s, const char *p, const char *start, struct sip_line_ends *ends)
 {
-	struct sip_line_ends ends;
-	const char *start = p;
 	struct sip_line line;
 
-	sip_line_ends_find(&ends, p, s->end);
 	while (true) {
-		p = scan_plain_headers(s, p, start, &ends);
+		p = scan_plain_headers(s, p, start, ends);
+		if (s->end - p >= 2 && is_crlf(p))
+			return p + 2;
 		if (!sip_line_read(p, s->end, true, &line))
 			break;
 		p = line.next;
@@ -400,7 +421,8 @@ static void scan_fields(struct scan *s)
 enum sip_scan_error sip_scan(const char *buf, size_t len, struct sip_index *idx)
 {
 	struct scan s = {.buf = buf, .end = buf, .idx = idx};
-	const char *p, *body;
+	const char *p, *start, *body;
+	struct sip_line_ends ends;
 
 	memset(idx, 0, offsetof(struct sip_index, headers));
 	if (len > SIP_MSG_LEN_MAX) {
@@ -415,8 +437,10 @@ enum sip_scan_error sip_scan(const char *buf, size_t len, struct sip_index *idx)
 		idx->error = SIP_SCAN_EMPTY;
 		return SIP_SCAN_EMPTY;
 	}
-	p = scan_start_line(&s, p);
-	body = scan_headers(&s, p);
+	start = p;
+	sip_line_ends_find(&ends, start, s.end);
+	p = scan_start_line(&s, start, &ends);
+	body = scan_headers(&s, p, start, &ends);
 	if (body != NULL)
 		scan_body(&s, body);
 	scan_fields(&s);
