@@ -460,6 +460,11 @@ void dataplane_link_free(struct dataplane_link *l)
 	free(l);
 }
 
+bool dataplane_link_is_up(const struct dataplane_link *l)
+{
+	return l->state == LINK_UP;
+}
+
 const struct stats *dataplane_link_stats_map(const struct dataplane_link *l)
 {
 	bool away = l->state == LINK_AWAY || l->state == LINK_DETACHING;

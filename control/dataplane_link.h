@@ -35,6 +35,9 @@ struct dataplane_link *dataplane_link_new(const struct dataplane_link_env *env);
 /** The shards must be gone. */
 void dataplane_link_free(struct dataplane_link *l);
 
+/** Attached, and the dataplane has answered for the whole configuration. */
+bool dataplane_link_is_up(const struct dataplane_link *l);
+
 /** The statistics mapping; NULL while away. Valid until control returns to the event loop. */
 const struct stats *dataplane_link_stats_map(const struct dataplane_link *l);
 /** Size of that mapping; 0 while away. */

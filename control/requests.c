@@ -60,7 +60,7 @@ static void answer_status(struct control *c, struct rpc_call *call, json_t *cons
 	o = json_pack("{s:s, s:i, s:I, s:s, s:i, s:b, s:b, s:s, s:I}", "version", SALLYPORT_VERSION,
 		"pid", (int)getpid(), "uptime_s", (json_int_t)((now - c->start_ms) / 1000),
 		"config", c->config->file, "shards", (int)c->n_shards, "draining",
-		c->phase != CONTROL_RUNNING, "attached", s != NULL, "away",
+		c->phase != CONTROL_RUNNING, "attached", dataplane_link_is_up(c->link), "away",
 		s != NULL ? "" : dataplane_link_why(c->link), "attaches",
 		(json_int_t)dataplane_link_get_stats(c->link)->attaches);
 	json_object_set_new(o, "calls",

@@ -80,6 +80,7 @@ def send_from(address, count, first=0):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
             udp.bind((address, 0))
             udp.sendto(options(i), (ACCESS_BOX, 5060))
+        time.sleep(0.0005)  # what the driver's own ring cannot hold nobody counts
 
 
 def settled(read):
@@ -114,14 +115,14 @@ def test_a_sip_source_has_one_worker(make_box, queues):
 
 def test_a_flood_gets_no_more_from_two_workers(make_box):
     """One source's bucket is one bucket: twice the workers are not twice the messages."""
-    burst, rate, flood = 200, 1, 1200
-    limits = {"sip_rate: 5000, sip_burst: 10000": f"sip_rate: {rate}, sip_burst: {burst}, "
-              "options_rate: 0, address_rate: 0, prefix_rate: 0, untrusted_rate: 0, deny_after: 0"}
+    burst, rate, flood = 200, 20, 1200
+    limits = {"sip_rate: 5000, sip_burst: 10000": f"sip_rate: 0, address_rate: {rate}, burst_s: 10, "
+              "options_rate: 0, prefix_rate: 0, untrusted_rate: 0, deny_after: 0"}
     box = make_box(with_queues(2, **limits), driver="net_af_packet")
     begin = time.monotonic()
     box.lab.access.enter(send_from, ACCESS_WRONG, flood)
     passed = sum(settled(lambda: workers(box, "sip_up")))
     elapsed = time.monotonic() - begin
     assert burst <= passed <= burst + rate * elapsed + 1
-    assert box.drops()["sip_rate"] == flood - passed
+    assert box.drops()["sip_address_rate"] == flood - passed
     assert_balanced(box)
