@@ -1,5 +1,5 @@
-"""Somebody else claims the link address of a neighbour (threats row 31), by ARP and by IPv6 neighbour
-discovery, at rate and during a call: the box goes on sending where it did."""
+"""Somebody else claims the link address of a neighbour (threats row 31), by ARP and by IPv6
+neighbour discovery, at rate and during a call: the box goes on sending where it did."""
 
 import contextlib
 import socket
