@@ -262,13 +262,18 @@ int sip_host_take(struct str_view *v, struct str_view *host, bool *v6)
 
 int sip_port_take(struct str_view *v, uint16_t *port)
 {
-	struct str_view digits = {v->p, sip_chars_span(*v, CHAR_DIGIT)};
-	uint32_t n;
+	uint32_t n = 0;
+	size_t i = 0;
 
+	for (; i < v->len && sip_char_is(v->p[i], CHAR_DIGIT); i++) {
+		n = n * 10 + (uint32_t)(v->p[i] - '0');
+		if (n > UINT16_MAX)
+			return -EBADMSG;
+	}
 	/* 0 would read as "no port". */
-	if (sip_uint_parse(digits, UINT16_MAX, &n) != 0 || n == 0)
+	if (n == 0)
 		return -EBADMSG;
 	*port = (uint16_t)n;
-	sip_view_skip(v, digits.len);
+	sip_view_skip(v, i);
 	return 0;
 }

@@ -42,6 +42,8 @@ static enum sip_scan_error version_check(struct str_view v)
 {
 	size_t major, minor;
 
+	if (sv_eq(v, SV("SIP/2.0")))
+		return SIP_SCAN_NONE;
 	if (v.len < 4 || !sv_eq_nocase((struct str_view){v.p, 4}, SV("SIP/")))
 		return SIP_SCAN_START_LINE;
 	sip_view_skip(&v, 4);
@@ -145,7 +147,8 @@ static const char *scan_start_line(struct scan *s, const char *p, const struct s
 		fail(s, SIP_SCAN_START_LINE);
 	if (line.bad_char)
 		fail(s, SIP_SCAN_START_LINE);
-	else if (line.text.len >= 4 && sv_eq_nocase((struct str_view){line.text.p, 4}, SV("SIP/")))
+	else if (line.text.len >= 4 && line.text.p[3] == '/' &&
+		 sv_eq_nocase((struct str_view){line.text.p, 3}, SV("SIP")))
 		scan_status_line(s, line.text);
 	else
 		scan_request_line(s, line.text);
