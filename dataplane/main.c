@@ -176,6 +176,7 @@ static const struct module modules[] = {
 	{"eal", eal_start, eal_fini},
 	{"workers", workers_init, worker_fini},
 	{"statistics region", stats_start, stats_region_fini},
+	{"reassembly buffers", reassembly_pool_init, reassembly_pool_fini},
 	{"ports", ports_start, ports_fini},
 	{"next hops", nexthop_init, nexthop_fini},
 	{"local addresses", local_init, local_fini},

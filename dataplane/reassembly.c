@@ -407,18 +407,24 @@ struct rte_mbuf *reassembly_join(
 struct rte_mempool *reassembly_pool;
 
 /* A worker joins at most a burst of each queue before it passes them on. */
-static int pool_init(void)
+int reassembly_pool_init(void)
 {
 	reassembly_pool = rte_pktmbuf_pool_create(
 		"reassembly", PORT_BURST * (n_workers + 1), 0, 0, UINT16_MAX, (int)rte_socket_id());
 	return reassembly_pool == NULL ? -ENOMEM : 0;
 }
 
+void reassembly_pool_fini(void)
+{
+	rte_mempool_free(reassembly_pool);
+	reassembly_pool = NULL;
+}
+
 int reassembly_init(const struct dataplane_config *config)
 {
 	/* An eighth of the buffers may wait for their like. */
 	uint32_t held_max = RTE_MAX(config->mbufs / 8 / n_workers, 1u);
-	int rc = pool_init();
+	int rc = 0;
 
 	for (unsigned int i = 0; rc == 0 && i < n_workers; i++) {
 		const uint64_t key[2] = {rte_rand(), rte_rand()};
@@ -442,6 +448,4 @@ void reassembly_fini(void)
 		reassembly_free(workers[i].reassembly);
 		workers[i].reassembly = NULL;
 	}
-	rte_mempool_free(reassembly_pool);
-	reassembly_pool = NULL;
 }

@@ -83,7 +83,12 @@ size_t reassembly_bytes(void);
 
 struct dataplane_config;
 
-/** Table of each worker, and the large buffers. @return 0 or negative errno. Main thread. */
+/** The large buffers; they go when no ring holds one any more. @return 0 or -ENOMEM. Main thread.
+ */
+int reassembly_pool_init(void);
+void reassembly_pool_fini(void);
+
+/** Table of each worker. @return 0 or negative errno. Main thread. */
 int reassembly_init(const struct dataplane_config *config);
 /** After the workers stopped, before the packet pool goes. */
 void reassembly_fini(void);

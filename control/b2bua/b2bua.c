@@ -174,6 +174,8 @@ static enum reputation_event answer_event(const struct sip_msg *req, unsigned in
 	if (status < 300)
 		return req->idx.method == SIP_INVITE ? REPUTATION_NEUTRAL : REPUTATION_PROBE;
 	switch (status) {
+	case 405: /* phones behind a NAT that register here for want of better */
+		return REPUTATION_PROBE;
 	case 401: /* the challenge that everybody gets */
 	case 407:
 	case 408:

@@ -44,7 +44,8 @@ static int source_check(struct worker *w, const struct rte_mbuf *m, const struct
 	const struct local_addr *local = &local_addrs[meta->value2 % API_ADDRS_MAX];
 
 	/* Neighbour discovery goes to groups, which are nobody's address. */
-	if (!look->has_src || look->share == PUNT_SHARE_ND || local->port != meta->port)
+	if (!look->has_src || look->share == PUNT_SHARE_ND || !local->used ||
+		local->netif != meta->netif)
 		return POLICE_PASS;
 	return police_kernel(w->police, &look->src, local->realm,
 		&local_realms[local->realm].police, police_kind(look), m->pkt_len, w->now_ns);

@@ -194,6 +194,7 @@ static int setup(void **state)
 	realm_make(1, "198.51.100.10", "198.51.100.2");
 	assert_int_equal(nodes_init(), 0);
 	assert_int_equal(worker_prepare(&config), 0);
+	assert_int_equal(reassembly_pool_init(), 0);
 	assert_int_equal(reassembly_init(&config), 0);
 	assert_int_equal(worker_start(), 0);
 	return 0;
@@ -206,6 +207,7 @@ static int teardown(void **state)
 	nexthop_fini();
 	reassembly_fini();
 	worker_fini();
+	reassembly_pool_fini();
 	stats_region_fini();
 	return 0;
 }
