@@ -1,5 +1,6 @@
 """Floods beside good calls with RTP: judged by what the good side sent and received."""
 
+import math
 import threading
 import time
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.alone
 
 SIP = f"{ACCESS_BOX}:5060"
 CALLS = 20
+NOISE_MS = 10  # of a set-up time that SIPp and the scheduler of a busy machine make
 # A patience that a flood ends within a second, and rates that good calls of the lab never reach.
 LIMITS = {"limits: {sip_rate: 5000, sip_burst: 10000}":
           "limits: {sip_rate: 100, sip_burst: 200, address_rate: 400, prefix_rate: 1000, "
@@ -37,13 +39,21 @@ def flood(box, source, rate, *options, seconds=60):
         process.kill()
 
 
+def set_up_p99(phones):
+    """99th percentile of the time from INVITE to 200 in ms, as SIPp saw each."""
+    times = sorted(phones.response_times())
+    assert len(times) == CALLS
+    return times[math.ceil(0.99 * len(times)) - 1]
+
+
 def good_calls(box):
-    """Calls of a configured peer with two seconds of RTP each: every one, every packet."""
+    """Calls of a configured peer with two seconds of RTP each: every one, every packet. Returns
+    the 99th percentile of their set-up times in ms."""
     lab = box.lab
     before = lab.access.media(), lab.core.media()
     with Sipp(lab, lab.core, scenario.answer_and_talk(2000)) as server:
         with Sipp(lab, lab.access, scenario.talk_and_hang_up(2000), to=SIP, calls=CALLS,
-                  rate=10) as phones:
+                  rate=10, arguments=("-trace_rtt", "-rtt_freq", "1")) as phones:
             placed = phones.wait(30)
             errors = phones.errors() + server.errors()
         taken = server.settle(CALLS)
@@ -52,6 +62,16 @@ def good_calls(box):
     access, core = lab.access.media() - before[0], lab.core.media() - before[1]
     assert access.sent >= CALLS * 90 and core.sent >= CALLS * 90
     assert (core.received, access.received) == (access.sent, core.sent)
+    return set_up_p99(phones)
+
+
+def set_up_within(box, allowed):
+    """Good calls set up within so many ms, in one of three rounds: what a flood costs it costs
+    each time, what else the machine does it does once. Every round's calls and media are whole."""
+    seen = []
+    while len(seen) < 3 and (not seen or seen[-1] > allowed):
+        seen.append(good_calls(box))
+    assert seen[-1] <= allowed, f"set-up took {seen} ms, {allowed} are allowed"
 
 
 def account_even(box):
@@ -65,14 +85,15 @@ def shown(box, source):
 
 
 def test_flood_of_one_source(make_box):
-    """Threat 1: denied within a second or two, shown, and nobody else notices."""
+    """Threat 1: denied within a second or two, shown, and nobody else notices, in time neither."""
     box = make_box(LIMITS)
+    base = good_calls(box)
     source = f"{ACCESS_WRONG}:5090"
     with flood(box, source, 5000):
         wait_until(lambda: box.drops().get("sip_denied", 0) > 1000, 5, "the flooder to be denied")
         row = shown(box, source)
         assert (row["class"], row["reason"]) == ("denied", "rate")
-        good_calls(box)
+        set_up_within(box, max(1.2 * base, base + NOISE_MS))
     drops = box.drops()
     assert drops["sip_denied"] > 5 * (drops.get("sip_rate", 0) + drops.get("sip_method_rate", 0))
     account_even(box)

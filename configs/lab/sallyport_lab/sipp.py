@@ -1,6 +1,7 @@
 """SIPp as caller or callee, what it counted, and the messages that it got."""
 
 import csv
+import glob
 import itertools
 import os
 import re
@@ -144,6 +145,16 @@ class Sipp:
             messages = self.received(start)
             return messages[-1] if len(messages) >= count else None
         return wait_until(there, seconds, f"{count} x {start!r} at {self.process.name}")
+
+    def response_times(self):
+        """What receive(measure=True) measured, ms, one a call. Ask for it by the arguments
+        -trace_rtt -rtt_freq 1."""
+        times = []
+        for name in glob.glob(glob.escape(self.base) + "_*_rtt.csv"):
+            with open(name, encoding="ascii", newline="") as text:
+                times += [float(row["response_time_ms"])
+                          for row in csv.DictReader(text, delimiter=";")]
+        return times
 
     def errors(self):
         """What SIPp wrote about unexpected messages."""
