@@ -150,12 +150,14 @@ static bool has(const struct source *s, unsigned int bucket, const struct rate_l
 	return s == NULL || token32_has(s->bucket[bucket], limit->rate, limit->burst, 1, now.us);
 }
 
-/* Find or make the entry of a level and take one token. @return it, or NULL: no place. */
-static struct source *charge(struct police *p, const struct source_key *k, unsigned int bucket,
-	const struct rate_limit *limit, struct source_clock now)
+/* Take one token of the entry of a level, which is made if it is not there.
+ * @param s  the entry where it was found and none was added since, else NULL.
+ * @return it, or NULL: no place. */
+static struct source *charge(struct police *p, struct source *s, const struct source_key *k,
+	unsigned int bucket, const struct rate_limit *limit, struct source_clock now)
 {
-	struct source *s = source_add(p->sources, k, SOURCE_UNTRUSTED, now);
-
+	if (s == NULL)
+		s = source_add(p->sources, k, SOURCE_UNTRUSTED, now);
 	if (s == NULL)
 		return NULL;
 	source_touch(s, now);
@@ -163,12 +165,12 @@ static struct source *charge(struct police *p, const struct source_key *k, unsig
 	return s;
 }
 
-static int charge_own(struct police *p, const struct police_message *m,
+static int charge_own(struct police *p, const struct police_message *m, struct source *own,
 	const struct realm_police *limits, struct source_clock now)
 {
-	struct source *own = charge(p, &m->own, BUCKET_SIP, &limits->sip, now);
 	uint32_t *overflow;
 
+	own = charge(p, own, &m->own, BUCKET_SIP, &limits->sip, now);
 	if (own == NULL) {
 		overflow = &p->sources->tags[m->own.set].overflow_us;
 		if (!token32_has(*overflow, limits->sip.rate, limits->sip.burst, 1, now.us))
@@ -214,15 +216,12 @@ static int address_check(struct police *p, struct source *address,
 	return DROP_SIP_ADDRESS_RATE;
 }
 
-/* Neighbours in the prefix or the realm are nobody's fault. */
-static int neighbours_check(struct police *p, const struct police_message *m,
+/* Neighbours in the prefix (its entry or NULL) or the realm are nobody's fault. */
+static int neighbours_check(struct police *p, const struct police_message *m, struct source *prefix,
 	const struct realm_police *limits, uint64_t now_ns, struct source_clock now)
 {
 	uint32_t rate = limits->sip_untrusted.rate, share = rate / p->workers;
-	struct source *prefix = NULL;
 
-	if (limits->sip_prefix.rate != 0)
-		prefix = source_find(p->sources, &m->prefix);
 	if (prefix != NULL) {
 		source_touch(prefix, now);
 		if (!has(prefix, BUCKET_SIP, &limits->sip_prefix, now)) {
@@ -245,19 +244,29 @@ static int police_unlisted(struct police *p, const struct police_message *m, str
 {
 	bool trusted = source_class == SOURCE_TRUSTED;
 	bool with_address = limits->sip_address.rate != 0 && (!trusted || by == address);
+	bool with_prefix = limits->sip_prefix.rate != 0 && !trusted;
+	struct source *prefix = with_prefix ? source_find(p->sources, &m->prefix) : NULL;
 	int rc = own_check(p, m, own, limits, now);
 
 	if (rc == POLICE_PASS && with_address)
 		rc = address_check(p, address, limits, now);
 	if (rc == POLICE_PASS && !trusted)
-		rc = neighbours_check(p, m, limits, now_ns, now);
+		rc = neighbours_check(p, m, prefix, limits, now_ns, now);
 	if (rc == POLICE_PASS)
-		rc = charge_own(p, m, limits, now);
-	if (rc == POLICE_PASS && with_address)
-		charge(p, &m->address, BUCKET_SIP, &limits->sip_address, now);
-	if (rc == POLICE_PASS && !trusted && limits->sip_prefix.rate != 0)
-		charge(p, &m->prefix, BUCKET_SIP, &limits->sip_prefix, now);
-	return rc;
+		rc = charge_own(p, m, own, limits, now);
+	if (rc != POLICE_PASS)
+		return rc;
+	/* An entry that was added may have taken the place of one that was found. */
+	if (own == NULL)
+		address = prefix = NULL;
+	if (with_address) {
+		charge(p, address, &m->address, BUCKET_SIP, &limits->sip_address, now);
+		if (address == NULL)
+			prefix = NULL;
+	}
+	if (with_prefix)
+		charge(p, prefix, &m->prefix, BUCKET_SIP, &limits->sip_prefix, now);
+	return POLICE_PASS;
 }
 
 int police_sip(struct police *p, const struct police_message *m, const struct realm_police *limits,
