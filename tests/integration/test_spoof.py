@@ -10,9 +10,10 @@ import pytest
 from scapy.layers.inet6 import (ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6NDOptDstLLAddr,
                                 ICMPv6NDOptSrcLLAddr, IPv6)
 from scapy.layers.l2 import ARP, Ether
+from sockets import Phone, sip_request
 from test_media import CALLEE_SSRC, CALLER_SSRC, arrived, silent_call, talking
 
-from sallyport_lab import both_families
+from sallyport_lab import both_families, wait_until
 from sallyport_lab.net import ACCESS, ACCESS6, ACCESS6_BOX, ACCESS_BOX
 
 FORGER = "02:00:00:00:00:66"
@@ -23,7 +24,7 @@ ETH_P_ALL = 0x0003
 
 
 def claims(box_mac, family):
-    """Frames that say that the access peer is at FORGER."""
+    """Frames that say that the access peer is at FORGER, whoever that is."""
     to_all, to_box = Ether(src=FORGER, dst=EVERYBODY), Ether(src=FORGER, dst=box_mac)
     if family == 4:
         said = {"hwsrc": FORGER, "psrc": ACCESS}
@@ -43,7 +44,7 @@ def claims(box_mac, family):
 
 
 @contextlib.contextmanager
-def claiming(peer, frames):
+def claiming(peer, frames, rate=RATE):
     """Send them in turn until the block ends; gives the list of what was sent so far."""
     raw = peer.enter(socket.socket, socket.AF_PACKET, socket.SOCK_RAW)
     raw.bind(("eth0", 0))
@@ -54,7 +55,7 @@ def claiming(peer, frames):
         while not stop.is_set():
             raw.send(frames[len(sent) % len(frames)])
             sent.append(1)
-            time.sleep(max(0.0, begin + len(sent) / RATE - time.monotonic()))
+            time.sleep(max(0.0, begin + len(sent) / rate - time.monotonic()))
     thread = threading.Thread(target=run)
     thread.start()
     try:
@@ -126,3 +127,32 @@ def test_a_claim_moves_nothing(make_box, family, gateway):
             assert end.sequences(ssrc) == list(range(10 + VOICE))
         to = drain(sniffer)
         assert to.pop(true) >= VOICE and to == {}
+
+
+def use(address):
+    """A datagram of the kernel's, which makes it look whether the neighbour is there still."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as udp:
+        udp.sendto(b"", (address, 9))
+
+
+@pytest.mark.parametrize("family", [6], ids=["nd"])
+def test_a_gateway_that_moved_is_found(make_box, family):
+    """What is pinned is asked; who has gone does not answer, and then a claim is believed."""
+    box = make_box(changes(gateway=True))
+    lab, side = box.lab, box.lab.side("access", family)
+    host = f"[{side.address}]" if family == 6 else side.address
+    mac = next(port["mac"] for port in box.show("ports") if port["name"] == "access")
+    # The kernel asks again after 30 s and gives up after 8 more: here within three.
+    kind = f"net.ipv{family}.neigh.access"
+    lab.box.run("sysctl", "-qw", f"{kind}.base_reachable_time_ms=1000",
+                f"{kind}.delay_first_probe_time=1", f"{kind}.retrans_time_ms=200")
+    with Phone(lab.access, side.address, 5090) as phone:
+        def answered():
+            lab.box.enter(use, side.address)
+            return phone.ask(sip_request(source=f"{host}:5090"), (side.box, 5060), 0.5) is not None
+        assert answered()
+        lab.access.ip(f"link set eth0 address {FORGER}")
+        lab.access.ip(f"neigh replace {side.box} dev eth0 lladdr {mac}")
+        with claiming(lab.access, [bytes(frame) for frame in claims(mac, family)], rate=0.5):
+            wait_until(answered, 14, "the new gateway to be taken")
