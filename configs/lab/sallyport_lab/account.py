@@ -1,4 +1,4 @@
-"""Where every packet and every buffer of the box went (struct stats_port_counts, threats row 32)."""
+"""Where every packet and every buffer of the box went (stats_port_counts; threats row 32)."""
 
 from .process import LabError, wait_until
 
