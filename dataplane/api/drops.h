@@ -31,8 +31,6 @@
 	X(UDP_CHECKSUM, "udp_checksum", "bad UDP checksum") \
 	X(PUNT_RATE, "punt_rate", "kernel-bound packets above the port's rate") \
 	X(PUNT_ARP, "punt_arp", "ARP above its share of the port's rate to the kernel") \
-	X(PUNT_GATEWAY, "punt_gateway", \
-		"ARP that gives a gateway another MAC address than it answers from") \
 	X(PUNT_ND, "punt_nd", \
 		"IPv6 neighbour discovery above its share of the port's rate to the kernel") \
 	X(PUNT_ICMP, "punt_icmp", "ICMP of a source above its rate, or of all above their share") \

@@ -2,7 +2,6 @@
  * punt: whole frames to the port's kernel twin, at a bounded rate. ARP, neighbour discovery,
  * ICMP and the rest have shares of it, and a source has its own limits (police.h).
  */
-#include "arp_pin.h"
 #include "kernel_path.h"
 #include "local.h"
 #include "nodes_priv.h"
@@ -60,9 +59,6 @@ static int punt_one(struct worker *w, struct rte_mbuf *m)
 
 	if (reason == POLICE_PASS && !share_allowed(w, meta->port, look.share))
 		reason = shares[look.share].reason;
-	if (reason == POLICE_PASS && look.share == PUNT_SHARE_ARP &&
-		arp_moves_gateway(m, meta->netif))
-		reason = DROP_PUNT_GATEWAY;
 	return reason;
 }
 

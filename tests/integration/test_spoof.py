@@ -136,7 +136,7 @@ def use(address):
         udp.sendto(b"", (address, 9))
 
 
-@pytest.mark.parametrize("family", [6], ids=["nd"])
+@pytest.mark.parametrize("family", [4, 6], ids=["arp", "nd"])
 def test_a_gateway_that_moved_is_found(make_box, family):
     """What is pinned is asked; who has gone does not answer, and then a claim is believed."""
     box = make_box(changes(gateway=True))

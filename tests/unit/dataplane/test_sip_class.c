@@ -8,7 +8,6 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "arp_pin.h"
 #include "punt_look.h"
 #include "sip_up.h"
 
@@ -277,57 +276,12 @@ static void what_a_kernel_bound_frame_is(void **state)
 	}
 }
 
-/* Threat 31: 192.0.2.254 is the gateway of interface 1 and answers from 02:00:00:00:00:01. */
-static void forged_arp_of_a_gateway(void **state)
-{
-	static const struct {
-		const char *frame; /* from the EtherType on */
-		uint16_t netif;
-		bool resolved, moves;
-	} cases[] = {
-#define ARP "0806000108000604000"
-		{ARP "2020000000001c00002fe000000000000c0000201", 1, true, false},
-		{ARP "2020000000666c00002fe000000000000c0000201", 1, true, true},
-		{ARP "1020000000666c00002fe000000000000c0000201", 1, true, true},
-		{"81000064" ARP "1020000000666c00002fe000000000000c0000201", 1, true, true},
-		{ARP "2020000000666c00002fe000000000000c0000201", 2, true, false},
-		{ARP "2020000000666c00002fd000000000000c0000201", 1, true, false},
-		/* it does not answer any more: whoever says so is believed */
-		{ARP "2020000000666c00002fe000000000000c0000201", 1, false, false},
-		{ARP "2020000000666c00002fe", 1, true, false},
-	};
-	static struct nexthop hops[2];
-	static uint8_t data[256];
-
-	hops[1].type = NEXTHOP_NEIGHBOUR;
-	hops[1].addr = net_addr_v4(&(uint32_t){rte_cpu_to_be_32(0xc00002fe)});
-	nexthops = hops;
-	local_realms[7].used = true;
-	local_realms[7].netif = 1;
-	atomic_store(&local_realms[7].gateway, 1);
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		unsigned int len = 12 + hex_get(cases[i].frame, data + 12);
-		struct rte_mbuf m = {.buf_addr = data, .data_len = (uint16_t)len, .pkt_len = len};
-		uint8_t link[8] = {2, 0, 0, 0, 0, 1, 1};
-		uint64_t word = 0;
-
-		if (cases[i].resolved)
-			memcpy(&word, link, sizeof(word));
-		atomic_store(&hops[1].link, word);
-		if (arp_moves_gateway(&m, cases[i].netif) != cases[i].moves)
-			fail_msg("case %zu", i);
-	}
-	local_realms[7].used = false;
-	nexthops = NULL;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(classes_and_lane),
 		cmocka_unit_test(who_gives_way_first),
 		cmocka_unit_test(what_a_kernel_bound_frame_is),
-		cmocka_unit_test(forged_arp_of_a_gateway),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
