@@ -10,9 +10,10 @@ from sallyport_lab import Endpoint, Sipp, scenario, wait_until
 from sallyport_lab.net import ACCESS, ACCESS_BOX, ACCESS_WRONG, CORE_BOX
 from sallyport_lab.rtp import packet
 from sallyport_lab.sipp import media_of
-from test_media import (CALLEE_SSRC, CALLER_SSRC, PORT, STRANGER_SSRC, TO_BOX, arrived, drops,
+from test_media import (CALLEE_SSRC, CALLER_SSRC, PORT, STRANGER_SSRC, arrived, drops,
                         nothing_arrives, silent_answer, silent_call, talking)
 
+TO_BOX = f"{ACCESS_BOX}:5060"
 MEDIA_PORTS = "20000-29999"
 # A codec that nobody knows: its rate is not known either, so a test may send fast.
 UNKNOWN = scenario.sdp(PORT, codecs="99").replace("a=ptime", "a=rtpmap:99 unheard-of/8000\na=ptime")

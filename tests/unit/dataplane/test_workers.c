@@ -235,8 +235,8 @@ static struct rte_mbuf *packet(unsigned int stream)
 	f->ip.total_length = rte_cpu_to_be_16(sizeof(*f) - sizeof(f->eth));
 	f->ip.time_to_live = 9;
 	f->ip.next_proto_id = IPPROTO_UDP;
-	f->ip.src_addr = rte_cpu_to_be_32(RTE_IPV4(192, 0, 2, 2));
-	f->ip.dst_addr = rte_cpu_to_be_32(RTE_IPV4(192, 0, 2, 10));
+	f->ip.src_addr = rte_cpu_to_be_32(RTE_IPV4(192u, 0, 2, 2));
+	f->ip.dst_addr = rte_cpu_to_be_32(RTE_IPV4(192u, 0, 2, 10));
 	f->ip.hdr_checksum = rte_ipv4_cksum(&f->ip);
 	f->udp.src_port = rte_cpu_to_be_16((uint16_t)(6000 + stream));
 	f->udp.dst_port = rte_cpu_to_be_16((uint16_t)(10000 + 2 * stream));
