@@ -503,6 +503,7 @@ static void full_ring_drops(void **state)
 	stats_port_sum(stats_region, 0, &c);
 	assert_int_equal(c.drops[DROP_HANDOVER_FULL], extra);
 	assert_int_equal(rte_mempool_in_use_count(packet_pool), room);
+	reassembly_fini();
 	worker_release();
 	assert_int_equal(rte_mempool_in_use_count(packet_pool), 0);
 }
