@@ -46,6 +46,20 @@ class Totals:
         return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
 
 
+def hugepages(number=None):
+    """How many the kernel keeps; sets them to `number` if it is given and another one."""
+    path = "/proc/sys/vm/nr_hugepages"
+    try:
+        with open(path, encoding="ascii") as now:
+            found = int(now.read())
+        if number is not None and number != found:
+            with open(path, "w", encoding="ascii") as now:
+                now.write(str(number))
+        return found
+    except (OSError, ValueError):
+        return None
+
+
 def say(text):
     print(f"== {time.strftime('%H:%M:%S')} {text}", flush=True)
 
@@ -138,6 +152,8 @@ def main():
             stage("build, sanitizers", build, "build-asan", SANITIZE):
         stage("unit", meson_tests, args.build, {})
         stage("unit, sanitizers", meson_tests, "build-asan", asan)
+        # Two runs that take and give back pages beside each other may leave some.
+        before = hugepages()
         with tempfile.TemporaryDirectory(prefix="sallyport-test-") as locks:
             env = {"SALLYPORT_LOCKS": locks}
             both = [threading.Thread(target=stage, args=(
@@ -149,6 +165,7 @@ def main():
                 one.start()
             for one in both:
                 one.join()
+        hugepages(before)
     total = Totals()
     for _, result, _ in rows:
         total += result
