@@ -10,6 +10,7 @@ dataplane makes in the box's namespace. With direct=True there is no box: one ve
 joins the peers, which is how the SIPp scenarios are tried alone.
 """
 
+import contextlib
 import ctypes
 import json
 import os
@@ -69,6 +70,25 @@ def _started(pid):
         return None
 
 
+def _mark(name, folder):
+    """Note who made a namespace."""
+    while True:
+        os.makedirs(MARKS, exist_ok=True)
+        try:
+            with open(os.path.join(MARKS, name), "w", encoding="ascii") as mark:
+                mark.write(f"{os.getpid()} {_started(os.getpid())} {folder}\n")
+            return
+        except FileNotFoundError:
+            pass  # another lab has just removed the empty folder
+
+
+def _unmark(name):
+    """The folder goes with its last mark: rmdir refuses while others have some."""
+    with contextlib.suppress(OSError):
+        os.unlink(os.path.join(MARKS, name))
+        os.rmdir(MARKS)
+
+
 def _sweep():
     """Remove what a lab left behind whose process is gone (SIGKILL, power)."""
     if not os.path.isdir(MARKS):
@@ -83,7 +103,7 @@ def _sweep():
         if _started(pid) != start:
             run("ip", "netns", "del", name, check=False)
             shutil.rmtree(folder, ignore_errors=True)
-            os.unlink(mark)
+            _unmark(name)
 
 
 class Namespace:
@@ -92,10 +112,8 @@ class Namespace:
     def __init__(self, name, folder):
         self.name, self.folder = name, folder
         self.processes = []
-        os.makedirs(MARKS, exist_ok=True)
         run("ip", "netns", "add", name)
-        with open(os.path.join(MARKS, name), "w", encoding="ascii") as mark:
-            mark.write(f"{os.getpid()} {_started(os.getpid())} {folder}\n")
+        _mark(name, folder)
         self.ip("link set lo up")
         self.run("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1",
                  "net.ipv6.conf.default.disable_ipv6=1")
@@ -139,10 +157,7 @@ class Namespace:
         for process in self.processes:
             process.kill()
         run("ip", "netns", "del", self.name, check=False)
-        try:
-            os.unlink(os.path.join(MARKS, self.name))
-        except FileNotFoundError:
-            pass
+        _unmark(self.name)
 
 
 class Peer(Namespace):
