@@ -5,6 +5,7 @@
 #include "boundary_priv.h"
 #include "capture.h"
 #include "flow.h"
+#include "kernel_path.h"
 #include "local.h"
 #include "log.h"
 #include "police.h"
@@ -245,8 +246,13 @@ static int run_source_set(const void *rec, uint32_t epoch, uint8_t group, struct
 
 static int run_sync(const void *rec, uint32_t epoch, uint8_t group, struct rec_done *done)
 {
+	int rc;
+
 	source_list_sync(epoch);
-	return local_sync(epoch);
+	rc = local_sync(epoch);
+	/* Who is told that the configuration is in force may send by it at once. */
+	netlink_routes_read();
+	return rc;
 }
 
 static int run_stream_set(const void *rec, uint32_t epoch, uint8_t group, struct rec_done *done)

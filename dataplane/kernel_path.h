@@ -50,6 +50,9 @@ void netlink_fini(void);
 /** For the main loop's epoll. */
 int netlink_fd(void);
 void netlink_process(void);
+/** Read the kernel's routes now: those of addresses that were just given to it are told a little
+ * later, and what is sent to their networks until then would have no way. */
+void netlink_routes_read(void);
 /** Give an interface (netif.h) an address / take it away; idempotent. */
 int netlink_address_add(uint16_t netif, const struct net_addr *addr, uint8_t prefix_len);
 int netlink_address_del(uint16_t netif, const struct net_addr *addr, uint8_t prefix_len);

@@ -389,6 +389,13 @@ static void events_read(void)
 	}
 }
 
+void netlink_routes_read(void)
+{
+	/* What goes wrong is tried again by the timer. */
+	if (events != NULL)
+		(void)routes_sync();
+}
+
 void netlink_process(void)
 {
 	if (events == NULL)

@@ -56,16 +56,13 @@ def sip_request(method="OPTIONS", uri="sip:192.0.2.1", source="192.0.2.2:5090", 
 class Phone(Endpoint):
     """A socket that speaks SIP by hand."""
 
-    def ask(self, message, to, seconds=2.0, again=None):
-        """Send, and wait for the first answer to it (by Call-ID); None if none comes. It is sent
-        again each so many seconds, as phones do (RFC 3261 timer E), or not at all."""
+    def ask(self, message, to, seconds=2.0):
+        """Send, and wait for the first answer to it (by Call-ID); None if none comes."""
         call_id = CALL_ID.search(message)
         have = len(self.received)
-        deadline, resend = time.monotonic() + seconds, time.monotonic()
+        self.send(message, to)
+        deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            if resend is not None and time.monotonic() >= resend:
-                self.send(message, to)
-                resend = time.monotonic() + again if again else None
             for _, _, answer in self.received[have:]:
                 if answer.startswith(b"SIP/2.0") and (not call_id or call_id.group(1) in answer):
                     return answer.decode("utf-8", "replace")

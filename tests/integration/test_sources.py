@@ -88,7 +88,7 @@ def test_a_scanner_is_denied_and_nobody_else(make_box):
             Phone(lab.access, ACCESS_WRONG, 5091) as neighbour, Phone(lab.access, ACCESS, 5090) as peer:
         # Also, the box learns where that address is.
         options = sip_request("OPTIONS", source=f"{ACCESS_WRONG}:5091")
-        assert status_of(neighbour.ask(options, SIP, 8, again=1)) == 200
+        assert status_of(neighbour.ask(options, SIP)) == 200
         assert scan(scanner, 10) == 10
         wait_until(lambda: scan(scanner, 1) == 0, 3, "the scanner to be denied")
         listed = [row for row in box.show("sources") if row["class"] == "denied"]
@@ -111,7 +111,7 @@ def test_the_operator_denies_and_permits(make_box):
     box = make_box()
     lab = box.lab
     with Phone(lab.access, ACCESS_WRONG, 5090) as phone:
-        assert status_of(phone.ask(sip_request("OPTIONS", source=SOURCE), SIP, 8, again=1)) == 200
+        assert status_of(phone.ask(sip_request("OPTIONS", source=SOURCE), SIP)) == 200
         said = json.loads(box.sally("--json", "source", "deny", ACCESS_WRONG, "60", "access"))
         assert said == {"source": ACCESS_WRONG, "class": "denied", "seconds": 60, "realms": 1}
         wait_until(lambda: scan(phone, 1) == 0, 3, "it to be denied")

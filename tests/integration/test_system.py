@@ -7,10 +7,11 @@ import socket
 import time
 
 import pytest
+from sockets import Phone, sip_request, status_of
 
 from sallyport_lab import Box, Lab, Sipp, scenario, wait_until
 from sallyport_lab.box import DRIVERS
-from sallyport_lab.net import ACCESS_BOX, CORE_BOX
+from sallyport_lab.net import ACCESS_BOX, ACCESS_WRONG, CORE_BOX
 
 TO_BOX = f"{ACCESS_BOX}:5060"
 
@@ -125,6 +126,14 @@ def test_neighbour_that_moves(box):
     lab.core.ip("link set eth0 address 02:00:00:00:12:34")
     lab.core.enter(echo, CORE_BOX)
     three_calls(box)
+
+
+def test_attached_means_ready(make_box):
+    """What comes right after the start is answered at once: ways out are known by then."""
+    box = make_box()
+    with Phone(box.lab.access, ACCESS_WRONG, 5090) as phone:
+        answer = phone.ask(sip_request(source=f"{ACCESS_WRONG}:5090"), (ACCESS_BOX, 5060))
+    assert status_of(answer) == 200 and box.drops().get("out_no_route", 0) == 0
 
 
 def test_quiet_box_is_idle(box):

@@ -59,3 +59,7 @@ int capture_stop(void)
 {
 	return -ENOENT;
 }
+
+void netlink_routes_read(void)
+{
+}
