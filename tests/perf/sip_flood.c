@@ -2,15 +2,20 @@
  * A flood of SIP for tests: one message again and again, from one address and port, from many
  * ports of it, or from as many forged addresses as there are.
  *
- *   sip_flood -s ADDRESS:PORT -d ADDRESS:PORT -r PER_SECOND -t SECONDS [-m METHOD] [-p PORTS] [-f]
+ *   sip_flood -s ADDRESS:PORT -d ADDRESS:PORT -r PER_SECOND -t SECONDS [-n PACKETS] [-m METHOD]
+ *             [-p PORTS] [-f]
  *
- * -p: over so many ports from -s's on; -f: from random addresses and ports instead. IPv4 by a raw
- * socket, so that the port may be another program's. Prints {"sent": N} at the end.
+ * -n: end after so many; -p: over so many ports from -s's on; -f: each from an address of its own
+ * and a random port instead. IPv4 by a raw socket, so that the port may be another program's.
+ * Prints {"first_s": T} when the first ones are sent (CLOCK_MONOTONIC), and at the end
+ * {"sent": N, "sources": N, "seconds": T}.
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <netinet/ip.h>
 #include <netinet/udp.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +25,7 @@
 
 #define BATCH 32
 #define DATAGRAM_MAX 1400
+#define FORGED_ADDRESSES (115u * 0x1000000u)
 
 struct packet {
 	struct iphdr ip;
@@ -31,8 +37,9 @@ static struct {
 	struct sockaddr_in from, to;
 	const char *method;
 	unsigned int rate, seconds, ports;
+	unsigned long long packets;
 	int forge;
-} options = {.method = "OPTIONS", .rate = 1000, .seconds = 1, .ports = 1};
+} options = {.packets = ULLONG_MAX, .method = "OPTIONS", .rate = 1000, .seconds = 1, .ports = 1};
 
 static unsigned long long now_ns(void)
 {
@@ -56,16 +63,17 @@ static int endpoint_parse(const char *text, struct sockaddr_in *out)
 	return inet_pton(AF_INET, address, &out->sin_addr) == 1 ? 0 : -1;
 }
 
-/* Unicast, and none that the box would not believe: 11.0.0.0 to 125.255.255.255. */
-static unsigned int forged_address(void)
+/* Unicast, and none that the box would not believe: 11.0.0.0 to 125.255.255.255. The prime has
+ * no divisor in common with their number, so all come before one comes again. */
+static unsigned int forged_address(unsigned int n)
 {
-	return htonl(11u * 0x1000000u + (unsigned int)random() % (115u * 0x1000000u));
+	return htonl(11u * 0x1000000u + (unsigned int)(n * 1234567891ull % FORGED_ADDRESSES));
 }
 
 static size_t packet_make(struct packet *p, unsigned int n)
 {
 	char from[INET_ADDRSTRLEN];
-	unsigned int address = options.forge ? forged_address() : options.from.sin_addr.s_addr;
+	unsigned int address = options.forge ? forged_address(n) : options.from.sin_addr.s_addr;
 	unsigned short port = (unsigned short)(ntohs(options.from.sin_port) + n % options.ports);
 	int len;
 
@@ -113,28 +121,47 @@ static unsigned int batch_send(int fd, unsigned int first)
 	return n > 0 ? (unsigned int)n : 0;
 }
 
+static double seconds_of(unsigned long long ns)
+{
+	return (double)ns / 1e9;
+}
+
+/* @return packets sent: numbers 0 to that, none left out. */
 static unsigned long long flood(int fd)
 {
 	unsigned long long start = now_ns(), end = start + options.seconds * 1000000000ull, now;
-	unsigned long long sent = 0, tried = 0;
+	unsigned long long sent = 0;
 
-	while ((now = now_ns()) < end) {
+	while ((now = now_ns()) < end && sent < options.packets) {
+		bool first = sent == 0;
+
 		/* What should have been sent by now. */
-		if (tried * 1000000000ull / options.rate > now - start) {
+		if (sent * 1000000000ull / options.rate > now - start) {
 			usleep(500);
 			continue;
 		}
-		sent += batch_send(fd, (unsigned int)tried);
-		tried += BATCH;
+		sent += batch_send(fd, (unsigned int)sent);
+		if (first && sent > 0) {
+			printf("{\"first_s\": %.3f}\n", seconds_of(now));
+			fflush(stdout);
+		}
 	}
 	return sent;
+}
+
+/* How many addresses and ports these came from. */
+static unsigned long long sources_of(unsigned long long sent)
+{
+	unsigned long long all = options.forge ? FORGED_ADDRESSES : options.ports;
+
+	return sent < all ? sent : all;
 }
 
 static int options_parse(int argc, char **argv)
 {
 	int opt, rc = 0;
 
-	while ((opt = getopt(argc, argv, "s:d:r:t:m:p:f")) != -1) {
+	while ((opt = getopt(argc, argv, "s:d:r:t:n:m:p:f")) != -1) {
 		if (opt == 's')
 			rc |= endpoint_parse(optarg, &options.from);
 		else if (opt == 'd')
@@ -143,6 +170,8 @@ static int options_parse(int argc, char **argv)
 			options.rate = (unsigned int)strtoul(optarg, NULL, 10);
 		else if (opt == 't')
 			options.seconds = (unsigned int)strtoul(optarg, NULL, 10);
+		else if (opt == 'n')
+			options.packets = strtoull(optarg, NULL, 10);
 		else if (opt == 'm')
 			options.method = optarg;
 		else if (opt == 'p')
@@ -158,6 +187,7 @@ static int options_parse(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	unsigned long long start, sent;
 	int fd;
 
 	if (options_parse(argc, argv) < 0) {
@@ -169,7 +199,10 @@ int main(int argc, char **argv)
 		fprintf(stderr, "sip_flood: %s\n", strerror(errno));
 		return 1;
 	}
-	printf("{\"sent\": %llu}\n", flood(fd));
+	start = now_ns();
+	sent = flood(fd);
+	printf("{\"sent\": %llu, \"sources\": %llu, \"seconds\": %.3f}\n", sent, sources_of(sent),
+		seconds_of(now_ns() - start));
 	close(fd);
 	return 0;
 }
