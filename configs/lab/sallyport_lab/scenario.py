@@ -108,6 +108,14 @@ def answer(status, reason, body=None, final_invite=False, tag=True):
         to_tag=";tag=b[pid]x[call_number]" if tag else ""), body, final_invite)
 
 
+def remember_number():
+    """Receive the INVITE and keep the number that it calls, for pause_for_number()."""
+    return ('<recv request="INVITE" rrs="true"><action>'
+            '<ereg regexp="sip:([0-9]+)@" search_in="msg" assign_to="uri,number"/>'
+            '<todouble assign_to="number_ms" variable="number"/>'
+            '</action></recv>\n<Reference variables="uri"/>\n')
+
+
 def remember_dialog():
     """Receive the INVITE and keep its From and To for requests of the callee."""
     return ('<recv request="INVITE" rrs="true"><action>'
@@ -129,10 +137,9 @@ def callee_bye(cseq=1):
     return _message(_CALLEE_REQUEST.format(method="BYE", cseq=cseq), None, True)
 
 
-def receive(status, optional=False, timeout_ms=None, measure=False):
-    """A response. measure: its time counts as response time."""
-    return (f'<recv response="{status}" rrs="true"{_flags(optional, timeout_ms)}'
-            + (' rtd="1"' if measure else "") + "/>\n")
+def receive(status, optional=False, timeout_ms=None):
+    """A response."""
+    return f'<recv response="{status}" rrs="true"{_flags(optional, timeout_ms)}/>\n'
 
 
 def request(method, optional=False, timeout_ms=None):
@@ -147,6 +154,11 @@ def _flags(optional, timeout_ms):
 
 def pause(milliseconds):
     return f'<pause milliseconds="{milliseconds}"/>\n'
+
+
+def pause_for_number():
+    """As many milliseconds as the number that remember_number() kept."""
+    return '<pause variable="number_ms"/>\n'
 
 
 def stream():
@@ -179,7 +191,7 @@ def talk_and_hang_up(talk_ms, linger_ms=0, quiet_ms=500, rtp=True, settle_ms=0):
     """Caller: two-way RTP for so long. The sound stops a moment before BYE, so that what is
     still on its way is not counted as lost; the callee's stops by itself. settle_ms: wait so
     long before the end of the call, where messages get lost and are repeated."""
-    return build("caller", invite(), progress(), receive(200, measure=True), ack(),
+    return build("caller", invite(), progress(), receive(200), ack(),
                  stream() if rtp else "", pause(talk_ms), stream_stop() if rtp else "",
                  pause(quiet_ms + settle_ms), bye(), receive(200),
                  linger(linger_ms) if linger_ms else "")
@@ -192,6 +204,14 @@ def answer_and_talk(talk_ms, ring_ms=0, linger_ms=0, rtp=True):
                  request("ACK"), stream() if rtp else "", pause(talk_ms) if rtp else "",
                  stream_stop() if rtp else "", request("BYE"), answer(200, "OK", tag=False),
                  linger(linger_ms) if linger_ms else "")
+
+
+def answer_by_number():
+    """Callee of talk_and_hang_up(), who talks for as many milliseconds as the number says that
+    was called (Sipp's service): one callee for long and short calls."""
+    return build("callee", remember_number(), answer(180, "Ringing"),
+                 answer(200, "OK", sdp(), final_invite=True), request("ACK"), stream(),
+                 pause_for_number(), stream_stop(), request("BYE"), answer(200, "OK", tag=False))
 
 
 def call_refused(status):

@@ -1,7 +1,6 @@
 """SIPp as caller or callee, what it counted, and the messages that it got."""
 
 import csv
-import glob
 import itertools
 import os
 import re
@@ -54,7 +53,7 @@ class Sipp:
 
     def __init__(self, lab, peer, scenario, *, to=None, calls=None, rate=10, limit=None,
                  address=None, port=5060, media_port=20000, service="1000", trace=False,
-                 arguments=()):
+                 times=False, arguments=()):
         name = "caller" if to else "callee"
         self.base = lab.path(f"{next(_numbers)}-{name}")
         self.peer, self.calls = peer, calls
@@ -71,6 +70,8 @@ class Sipp:
                    "-rtp_threadtasks", "100", "-default_behaviors", "none"]
         if trace or os.environ.get("SALLYPORT_TRACE"):
             command += ["-trace_msg", "-message_file", self.base + ".messages"]
+        if times:
+            command += ["-trace_shortmsg", "-shortmessage_file", self.base + ".times"]
         if to:
             command += [to, "-s", service, "-r", str(rate), "-l", str(limit or calls)]
         if calls:
@@ -146,15 +147,18 @@ class Sipp:
             return messages[-1] if len(messages) >= count else None
         return wait_until(there, seconds, f"{count} x {start!r} at {self.process.name}")
 
-    def response_times(self):
-        """What receive(measure=True) measured, ms, one a call. Ask for it by the arguments
-        -trace_rtt -rtt_freq 1."""
-        times = []
-        for name in glob.glob(glob.escape(self.base) + "_*_rtt.csv"):
-            with open(name, encoding="ascii", newline="") as text:
-                times += [float(row["response_time_ms"])
-                          for row in csv.DictReader(text, delimiter=";")]
-        return times
+    def set_up_times(self):
+        """ms from the first INVITE to the first 200, one a call that was answered (times=True). By
+        the times at which SIPp sent and received: its own statistics count in ticks of 4 ms."""
+        sent, answered = {}, {}
+        with open(self.base + ".times", encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                _, _, when, way, call, cseq, start = line.split("\t", 6)
+                if (way, cseq) == ("S", "CSeq:1 INVITE"):
+                    sent.setdefault(call, float(when))
+                elif way == "R" and cseq == "CSeq:1 INVITE" and start.startswith("SIP/2.0 200"):
+                    answered.setdefault(call, float(when))
+        return [1000 * (when - sent[call]) for call, when in answered.items()]
 
     def errors(self):
         """What SIPp wrote about unexpected messages."""
