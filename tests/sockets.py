@@ -53,8 +53,23 @@ def sip_request(method="OPTIONS", uri="sip:192.0.2.1", source="192.0.2.2:5090", 
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
+def sip_answer(request, status, reason, contact, body=""):
+    """The answer of a callee to a request (bytes both), with an SDP body or none."""
+    lines = request.decode().split("\r\n\r\n", 1)[0].split("\r\n")
+    kept = [line for line in lines if re.match(r"(Via|From|To|Call-ID|CSeq)\s*:", line)]
+    kept = [line + ";tag=hand" if re.match("To:(?!.*;tag=)", line) else line for line in kept]
+    kept.append(f"Contact: <{contact}>")
+    kept += ["Content-Type: application/sdp"] if body else []
+    head = "\r\n".join([f"SIP/2.0 {status} {reason}", *kept, f"Content-Length: {len(body)}"])
+    return f"{head}\r\n\r\n{body}".encode()
+
+
 class Phone(Endpoint):
     """A socket that speaks SIP by hand."""
+
+    def messages(self, pattern, since=0):
+        """What it received from the since-th message on whose start line fits, as bytes."""
+        return [data for _, _, data in self.received[since:] if re.match(pattern, data)]
 
     def ask(self, message, to, seconds=2.0):
         """Send, and wait for the first answer to it (by Call-ID); None if none comes."""

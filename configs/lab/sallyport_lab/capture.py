@@ -7,6 +7,7 @@ from scapy.layers.inet import UDP
 from scapy.layers.l2 import Ether
 
 ETH_P_ALL = 3
+SO_RCVBUFFORCE = 33  # whatever the system's limit is
 _OUTGOING = 4  # PACKET_OUTGOING
 
 
@@ -25,6 +26,7 @@ class Capture:
     @staticmethod
     def _open(interface):
         packets = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+        packets.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 4 << 20)
         packets.bind((interface, ETH_P_ALL))
         packets.settimeout(0.1)
         return packets

@@ -14,7 +14,7 @@ class LabError(Exception):
     """Something of the lab itself does not work; the text says what to do."""
 
 
-def wait_until(condition, seconds, what):
+def wait_until(condition, seconds, what, every=0.05):
     """Poll until condition() is true and return its value; LabError after so many seconds."""
     deadline = time.monotonic() + seconds
     while True:
@@ -23,7 +23,7 @@ def wait_until(condition, seconds, what):
             return value
         if time.monotonic() > deadline:
             raise LabError(f"waited {seconds:g} s for {what}")
-        time.sleep(0.05)
+        time.sleep(every)
 
 
 def run(*command, check=True, stdin=None, timeout=60):
