@@ -59,10 +59,11 @@ static void ring_copy_out(const struct ring *r, uint64_t at, void *dst, size_t l
 	memcpy((char *)dst + first, r->shared->data, len - first);
 }
 
-/* Producer: bytes in use. A tail that cannot be makes the ring look full: harmless to us. */
+/* Producer: bytes in use as far as known. A tail that cannot be makes the ring look full: harmless
+ * to us. */
 static uint64_t ring_used(struct ring *r)
 {
-	uint64_t used = r->unpublished - __atomic_load_n(&r->shared->tail, __ATOMIC_ACQUIRE);
+	uint64_t used = r->unpublished - r->seen;
 
 	if (used > r->size) {
 		r->malformed++;
@@ -71,14 +72,32 @@ static uint64_t ring_used(struct ring *r)
 	return used;
 }
 
-/* The space that a record of this length will take next is fetched for writing: the consumer has
- * read it last, on another core. */
-static void fetch_ahead(const uint8_t *p, size_t len)
+/* The tail's cache line is the other core's: it is looked at when it matters, not for each record.
+ */
+static uint64_t ring_used_now(struct ring *r)
+{
+	r->seen = __atomic_load_n(&r->shared->tail, __ATOMIC_ACQUIRE);
+	return ring_used(r);
+}
+
+/* Space that a record of this length will take next is fetched for writing, bytes that are read
+ * next for reading: the other core has had them last. */
+static void fetch_to_write(const uint8_t *p, size_t len)
 {
 #if defined(__x86_64__)
 	for (size_t i = 0; i < len; i += 64)
 		__asm__ volatile("prefetchw %0" : : "m"(p[i]));
 #endif
+}
+
+static void fetch_to_read(const struct ring *r, uint64_t at, uint64_t len)
+{
+	size_t off = at & (r->size - 1);
+
+	if (len > r->size - off)
+		len = r->size - off;
+	for (size_t i = 0; i < len; i += 64)
+		__builtin_prefetch(r->shared->data + off + i);
 }
 
 /* A record that does not wrap, which is nearly every one. */
@@ -105,7 +124,7 @@ int ring_put(struct ring *r, const struct str_view *pieces, unsigned int n)
 		len += pieces[i].len;
 	if (n == 0 || pieces[0].len < sizeof(hdr) || len > r->size / 4)
 		return -EMSGSIZE;
-	if (r->size - ring_used(r) < pad8(len)) {
+	if (r->size - ring_used(r) < pad8(len) && r->size - ring_used_now(r) < pad8(len)) {
 		r->full++;
 		return -ENOBUFS;
 	}
@@ -114,7 +133,7 @@ int ring_put(struct ring *r, const struct str_view *pieces, unsigned int n)
 	r->unpublished += pad8(len);
 	off = at & (r->size - 1);
 	if (r->size - off >= 2 * len) {
-		fetch_ahead(r->shared->data + off + len, len);
+		fetch_to_write(r->shared->data + off + len, len);
 		record_write(r->shared->data + off, pieces, n, &hdr);
 		return 0;
 	}
@@ -131,8 +150,13 @@ int ring_put(struct ring *r, const struct str_view *pieces, unsigned int n)
 
 unsigned int ring_free_percent(struct ring *r)
 {
+	uint64_t used = ring_used(r);
+
+	/* Nobody has to know more exactly that there is much. */
+	if (used > r->size / 8)
+		used = ring_used_now(r);
 	/* The size is a power of two. */
-	return (unsigned int)((r->size - ring_used(r)) * 100 >> __builtin_ctz(r->size));
+	return (unsigned int)((r->size - used) * 100 >> __builtin_ctz(r->size));
 }
 
 /*
@@ -177,10 +201,12 @@ void ring_awake(struct ring *r)
 
 int ring_get(struct ring *r, void *buf, size_t cap)
 {
-	uint64_t head = __atomic_load_n(&r->shared->head, __ATOMIC_ACQUIRE);
-	uint64_t avail = head - r->cursor;
+	uint64_t avail;
 	struct record_hdr hdr;
 
+	if (r->seen == r->cursor)
+		r->seen = __atomic_load_n(&r->shared->head, __ATOMIC_ACQUIRE);
+	avail = r->seen - r->cursor;
 	if (avail == 0)
 		return 0;
 	if (avail > r->size || avail < sizeof(hdr))
@@ -197,10 +223,13 @@ int ring_get(struct ring *r, void *buf, size_t cap)
 	memcpy(buf, &hdr, sizeof(hdr));
 	ring_copy_out(r, r->cursor + sizeof(hdr), (char *)buf + sizeof(hdr), hdr.len - sizeof(hdr));
 	r->cursor += pad8(hdr.len);
+	/* The next one is mostly as long as this. */
+	avail -= pad8(hdr.len);
+	fetch_to_read(r, r->cursor, avail < hdr.len ? avail : hdr.len);
 	return (int)hdr.len;
 malformed:
 	r->malformed++;
-	r->cursor = head;
+	r->cursor = r->seen;
 	return -EBADMSG;
 }
 

@@ -31,6 +31,7 @@ struct ring {
 	int event_fd;	      /* consumer's eventfd; the producer writes it to wake */
 	uint64_t cursor;      /* own head (producer) or tail (consumer) */
 	uint64_t unpublished; /* producer: head that publish will show */
+	uint64_t seen;	      /* the other side's cursor when it was last looked at */
 	uint64_t malformed;   /* bad cursor or record seen from the other side */
 	uint64_t full;	      /* producer: puts refused */
 };
@@ -51,7 +52,8 @@ int ring_init(struct ring *r, void *shared, uint32_t size, int event_fd);
  */
 int ring_put(struct ring *r, const struct str_view *pieces, unsigned int n);
 
-/** Producer: free share of the ring in percent, 0..100 (unpublished records count as used). */
+/** Producer: free share of the ring in percent, 0..100 (unpublished records count as used). More
+ * than 87 may be too little. */
 unsigned int ring_free_percent(struct ring *r);
 
 /** Producer: make records visible; wake the consumer if it sleeps. @return true if it wrote the
