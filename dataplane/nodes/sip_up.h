@@ -7,7 +7,7 @@
 #include "drops.h"
 #include "lane.h"
 #include "records.h"
-#include "sip_scan.h"
+#include "sip_parse.h"
 
 static inline enum sip_class sip_up_class(const struct sip_index *idx)
 {
@@ -54,14 +54,15 @@ static inline bool sip_up_in_lane(const uint64_t key[2], const struct net_addr *
 	const char *msg, const struct sip_index *idx, uint64_t *nonce)
 {
 	const struct str_view cookie = SV("z9hG4bK");
-	struct str_view branch = sip_span_view(msg, idx->branch);
+	struct str_view branch;
 
 	if (idx->status == 0)
 		return idx->has_to_tag &&
 		       lane_token_check(key, peer, sip_span_view(msg, idx->to_tag), nonce);
 	if (lane_token_check(key, peer, sip_span_view(msg, idx->from_tag), nonce))
 		return true;
-	if (branch.len < cookie.len || memcmp(branch.p, cookie.p, cookie.len) != 0)
+	if (!sip_peek_branch(sip_header_find(msg, idx, SIP_HDR_VIA, 0), &branch) ||
+		branch.len < cookie.len || memcmp(branch.p, cookie.p, cookie.len) != 0)
 		return false;
 	branch.p += cookie.len;
 	branch.len -= cookie.len;

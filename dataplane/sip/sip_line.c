@@ -118,9 +118,18 @@ bool sip_line_split(struct str_view text, struct str_view *name, struct str_view
 }
 
 #if defined(__AVX2__)
-static inline uint64_t control_bits64(const char *p)
+/* Which of 64 characters are below SP, HT too; and what of them is DEL is added to `del`. */
+static inline uint64_t low_bits64(const char *p, __m256i *del)
 {
-	return control_bits(sip_load32(p)) | (uint64_t)control_bits(sip_load32(p + 32)) << 32;
+	const __m256i low = _mm256_set1_epi8(0x1f), x7f = _mm256_set1_epi8(0x7f);
+	__m256i a = sip_load32(p), b = sip_load32(p + 32);
+
+	*del = _mm256_or_si256(
+		*del, _mm256_or_si256(_mm256_cmpeq_epi8(a, x7f), _mm256_cmpeq_epi8(b, x7f)));
+	a = _mm256_cmpeq_epi8(_mm256_min_epu8(a, low), a);
+	b = _mm256_cmpeq_epi8(_mm256_min_epu8(b, low), b);
+	return (uint32_t)_mm256_movemask_epi8(a) | (uint64_t)(uint32_t)_mm256_movemask_epi8(b)
+							   << 32;
 }
 #endif
 
@@ -130,6 +139,7 @@ void sip_line_ends_find(struct sip_line_ends *e, const char *p, const char *end)
 
 #if defined(__AVX2__)
 	const size_t len = (size_t)(end - p);
+	__m256i del = _mm256_setzero_si256();
 	uint64_t before = 0; /* the last bit of the word before */
 
 	for (size_t at = 0; at < len && n < SIP_LINE_ENDS_MAX; at += 64) {
@@ -137,29 +147,32 @@ void sip_line_ends_find(struct sip_line_ends *e, const char *p, const char *end)
 		unsigned int found;
 
 		if (len - at >= 64)
-			bits = control_bits64(p + at);
+			bits = low_bits64(p + at, &del);
 		else if (at > 0)
-			bits = control_bits64(end - 64) >> (64 - (len - at));
+			bits = low_bits64(end - 64, &del) >> (64 - (len - at));
 		else
 			break;
 		starts = bits & ~(bits << 1 | before);
 		before = bits >> 63;
 		found = (unsigned int)__builtin_popcountll(starts);
 		e->at[n] = (uint16_t)(at + (size_t)__builtin_ia32_tzcnt_u64(starts));
-		starts &= starts - 1;
+		starts = _blsr_u64(starts);
 		e->at[n + 1] = (uint16_t)(at + (size_t)__builtin_ia32_tzcnt_u64(starts));
-		starts &= starts - 1;
 		/* Few lines are so short that there are more than two in a word. */
-		for (unsigned int i = 2; i < found; i++, starts &= starts - 1)
-			e->at[n + i] = (uint16_t)(at + (size_t)__builtin_ctzll(starts));
+		for (unsigned int i = 2; i < found; i++) {
+			starts = _blsr_u64(starts);
+			e->at[n + i] = (uint16_t)(at + (size_t)__builtin_ia32_tzcnt_u64(starts));
+		}
 		n += found;
-		/* What follows is most often the body. */
-		if ((bits & bits >> 1 & bits >> 2 & bits >> 3) != 0)
+		/* An empty line, or one of a single character: what follows is most often the body.
+		 */
+		if ((bits & bits >> 2) != 0)
 			break;
 	}
+	if (!_mm256_testz_si256(del, del))
+		n = 0;
 #endif
 	e->n = n;
-	e->next = 0;
 }
 
 const char *sip_line_skip_empty(const char *p, const char *end)

@@ -30,16 +30,16 @@ bool sip_line_split(struct str_view text, struct str_view *name, struct str_view
 
 #define SIP_LINE_ENDS_MAX 192
 
-/** Where lines may end in the first bytes of a text: the first of each run of control characters
- * (but HT). */
+/** Where lines may end in the first bytes of a text: the first of each run of characters below SP.
+ */
 struct sip_line_ends {
-	unsigned int n, next;		     /* next: the reader's */
+	unsigned int n;
 	uint16_t at[SIP_LINE_ENDS_MAX + 64]; /* offsets from p, ascending */
 };
 
 /**
  * Look for them all at once, up to an empty line or so; what lies behind the last one stays
- * unknown, and where the CPU cannot, all of it.
+ * unknown; and all of it where the CPU cannot, or a DEL is among it.
  * @param end  of the text, at most SIP_MSG_LEN_MAX from p.
  */
 void sip_line_ends_find(struct sip_line_ends *e, const char *p, const char *end);

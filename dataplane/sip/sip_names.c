@@ -29,13 +29,25 @@ struct sip_name_tables sip_names;
 #define HEADER_COMPACT(id, name, compact, several) [SIP_HDR_##id] = (compact),
 static const char header_compact[SIP_HDR_COUNT] = {SIP_HEADER_LIST(HEADER_COMPACT)};
 
+static uint32_t slot_of(struct str_view name)
+{
+	char head[4] = {':', ':', name.len == 2 ? ':' : ' ', name.len == 3 ? ':' : ' '};
+	uint32_t number;
+
+	memcpy(head, name.p, name.len < sizeof(head) ? name.len : sizeof(head));
+	memcpy(&number, head, sizeof(number));
+	return sip_name_slot(number, (uint32_t)name.len);
+}
+
 static void row_make(unsigned int id)
 {
 	struct str_view name = header_names[id];
+	uint32_t slot = slot_of(name);
 
 	for (size_t i = 0; i < name.len; i++)
-		sip_names.rows[id][i] = (char)(name.p[i] | 0x20);
-	sip_names.rows[id][name.len] = ':';
+		sip_names.rows[slot][i] = (char)(name.p[i] | 0x20);
+	sip_names.rows[slot][name.len] = ':';
+	sip_names.ids[slot] = (uint8_t)id;
 }
 
 /* Before main(): the library has no other start, and threads only read. */
@@ -45,7 +57,6 @@ static void __attribute__((constructor)) tables_make(void)
 		unsigned char compact = (unsigned char)header_compact[i];
 
 		row_make(i);
-		sip_names.slots[sip_name_slot(header_names[i].p, header_names[i].len)] = (uint8_t)i;
 		if (compact != 0)
 			sip_names.letters[compact] = sip_names.letters[compact & 0xdf] = (uint8_t)i;
 	}
@@ -81,7 +92,7 @@ enum sip_header_id sip_header_id_parse(struct str_view name)
 		return SIP_HDR_OTHER;
 	if (name.len == 1)
 		return (enum sip_header_id)sip_names.letters[(unsigned char)name.p[0]];
-	id = sip_names.slots[sip_name_slot(name.p, name.len)];
+	id = sip_names.ids[slot_of(name)];
 	return sv_eq_nocase(header_names[id], name) ? (enum sip_header_id)id : SIP_HDR_OTHER;
 }
 

@@ -8,49 +8,46 @@
 #include "sip_chars_priv.h"
 #include "sip_scan.h"
 
-/* Length, first and last letter name a header: its slot, by a multiplier for which no two of ours
- * share one (a test looks for each). */
-#define SIP_NAME_SLOTS 256
-#define SIP_NAME_MULTIPLIER 0x8e73ca47u
+/* Length and first letters name a header: its slot, by a multiplier for which no two of ours share
+ * one (a test looks for each). */
+#define SIP_NAME_SLOTS 128
+#define SIP_NAME_MULTIPLIER 0x213b759du
 
 struct sip_name_tables {
-	uint8_t slots[SIP_NAME_SLOTS];
-	uint8_t letters[256];	      /* compact names */
-	char rows[SIP_HDR_COUNT][32]; /* in small letters, and the colon behind it */
+	char rows[SIP_NAME_SLOTS][32]; /* in small letters, and the colon behind it */
+	uint8_t ids[SIP_NAME_SLOTS];
+	uint8_t letters[256]; /* compact names */
 };
 extern struct sip_name_tables sip_names;
 
-static inline uint32_t sip_name_slot(const char *name, size_t len)
+/** @param head  the first four characters in the order of memory; of shorter names those behind
+ *               it too: a colon and a blank. */
+static inline uint32_t sip_name_slot(uint32_t head, uint32_t len)
 {
-	uint32_t key = (uint32_t)len & 0xffff;
-
-	key |= (uint32_t)((unsigned char)name[0] | 0x20) << 16;
-	key |= (uint32_t)((unsigned char)name[len - 1] | 0x20) << 24;
-	return key * SIP_NAME_MULTIPLIER >> 24;
+	return ((head | 0x20202020) + (len << 27)) * SIP_NAME_MULTIPLIER >> 25;
 }
 
 #if defined(__AVX2__)
 /**
- * The name in front of a colon.
+ * The name in front of a colon, if it is a long one that we know.
  * @param x    32 characters from the first of the name on, no control character up to the colon.
  * @param len  1..31: x[len] is the first colon.
- * @return SIP_HDR_OTHER also for what is no token.
+ * @return SIP_HDR_OTHER also for compact names, for "To" without a blank behind its colon, and for
+ *         what is no token.
  */
-static inline enum sip_header_id sip_name_find(__m256i x, const char *name, size_t len)
+static inline unsigned int sip_name_find(__m256i x, const char *name, uint32_t len)
 {
-	unsigned int id;
+	uint32_t head, slot, same;
 	__m256i text;
-	uint32_t same;
 
-	if (len == 1)
-		return (enum sip_header_id)sip_names.letters[(unsigned char)name[0]];
-	id = sip_names.slots[sip_name_slot(name, len)];
-	text = sip_load32(sip_names.rows[id]);
+	memcpy(&head, name, sizeof(head));
+	slot = sip_name_slot(head, len);
+	text = sip_load32(sip_names.rows[slot]);
 	/* The bit is set in "-" and ":" too, and only control characters become either by it. */
 	x = _mm256_or_si256(x, _mm256_set1_epi8(0x20));
 	same = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(x, text));
 	/* Up to the colon: no name that is longer or shorter has it there. */
-	return ~same << (31 - len) == 0 ? (enum sip_header_id)id : SIP_HDR_OTHER;
+	return __builtin_ia32_tzcnt_u32(~same) > len ? sip_names.ids[slot] : SIP_HDR_OTHER;
 }
 #endif
 

@@ -1,12 +1,12 @@
 /*
- * Stage 1: start line, header lines, then the few fields that policing, sharding
- * and error answers need. Everything kept is an offset into the message.
+ * Stage 1, its first half: start line, header lines, and what policing and sharding need.
+ * Everything kept is an offset into the message.
  */
 #include "sip_chars_priv.h"
 #include "sip_line_priv.h"
 #include "sip_names_priv.h"
 #include "sip_parse.h"
-#include "sip_plain_priv.h"
+#include "sip_peek_priv.h"
 
 #define METHOD_LEN_MAX 64 /* ours; the longest registered method has 9 letters */
 #define CRLF 0x0a0d	  /* as a number in this byte order */
@@ -17,14 +17,18 @@ struct scan {
 	const char *buf;
 	const char *end;
 	struct sip_index *idx;
-	uint64_t seen;		      /* bit per enum sip_header_id */
-	uint8_t first[SIP_HDR_COUNT]; /* index of the first header line, where seen */
+	uint64_t seen;		   /* bit per enum sip_header_id */
+	uint64_t again;		   /* likewise: seen more than once */
+	uint8_t at[SIP_HDR_COUNT]; /* index of the last header line, where seen */
 };
 static_assert(SIP_HDR_COUNT <= 64, "bits of scan.seen");
-static_assert(SIP_HEADERS_MAX <= UINT8_MAX, "scan.first, sip_index.n_vias");
+static_assert(SIP_HEADERS_MAX <= UINT8_MAX, "scan.at, sip_index.n_vias");
 
 #define HEADER_ONCE(id, name, compact, several) | ((uint64_t) !(several) << SIP_HDR_##id)
 static const uint64_t singletons = 0 SIP_HEADER_LIST(HEADER_ONCE);
+
+#define BIT(id) (1ULL << SIP_HDR_##id)
+static const uint64_t mandatory = BIT(VIA) | BIT(FROM) | BIT(TO) | BIT(CALL_ID) | BIT(CSEQ);
 
 static void fail(struct scan *s, enum sip_scan_error error)
 {
@@ -133,16 +137,65 @@ static inline bool is_crlf(const char *p)
 	return two == CRLF;
 }
 
+#if defined(__AVX2__)
+static inline uint64_t load8(const char *p)
+{
+	uint64_t x;
+
+	memcpy(&x, p, sizeof(x));
+	return x;
+}
+
+#define VERSION_SP 0x20302e322f504953 /* "SIP/2.0 ", as load8() has it */
+#define SP_VERSION 0x302e322f50495320 /* " SIP/2.0" */
+
+/* A start line of 64 characters at most, as they mostly are. There are no control characters in
+ * it. @return false: nothing is known of it. */
+static inline bool start_line_plain(struct scan *s, struct str_view line)
+{
+	struct sip_index *idx = s->idx;
+	uint64_t spaces;
+	unsigned int at, to;
+
+	if (line.len < 13 || line.len > 64 || !sip_can_load64(line.p, s->end))
+		return false;
+	if (load8(line.p) == VERSION_SP) {
+		unsigned int a = (unsigned char)line.p[8] - '0', b = (unsigned char)line.p[9] - '0',
+			     c = (unsigned char)line.p[10] - '0';
+
+		if (a - 1 > 5 || b > 9 || c > 9 || line.p[11] != ' ')
+			return false;
+		idx->status = (uint16_t)(100 * a + 10 * b + c);
+		idx->reason = span_of(s, (struct str_view){line.p + 12, line.len - 12});
+		return true;
+	}
+	spaces = sip_bits_of(sip_load32(line.p), ' ') |
+		 (uint64_t)sip_bits_of(sip_load32(line.p + 32), ' ') << 32;
+	spaces = _bzhi_u64(spaces, (unsigned int)line.len);
+	if (__builtin_popcountll(spaces) != 2 || load8(line.p + line.len - 8) != SP_VERSION)
+		return false;
+	at = (unsigned int)__builtin_ctzll(spaces);
+	to = (unsigned int)line.len - 8;
+	idx->method = (uint8_t)sip_method_parse((struct str_view){line.p, at});
+	if (idx->method == SIP_METHOD_OTHER || idx->method == SIP_METHOD_NONE || at + 1 >= to)
+		return false;
+	idx->method_text = span_of(s, (struct str_view){line.p, at});
+	idx->uri = span_of(s, (struct str_view){line.p + at + 1, to - at - 1});
+	return true;
+}
+#endif
+
 static const char *scan_start_line(struct scan *s, const char *p, const struct sip_line_ends *ends)
 {
 	struct sip_line line;
 
-	if (ends->n > 0 && s->end - p >= ends->at[0] + 2 && is_crlf(p + ends->at[0])) {
-		line = (struct sip_line){.text = {p, ends->at[0]}, .ended = true};
-		line.next = p + ends->at[0] + 2;
-	} else if (!sip_line_read(p, s->end, false, &line)) {
+#if defined(__AVX2__)
+	if (ends->n > 0 && s->end - p >= ends->at[0] + 2 && is_crlf(p + ends->at[0]) &&
+		start_line_plain(s, (struct str_view){p, ends->at[0]}))
+		return p + ends->at[0] + 2;
+#endif
+	if (!sip_line_read(p, s->end, false, &line))
 		return s->end;
-	}
 	if (!line.ended)
 		fail(s, SIP_SCAN_START_LINE);
 	if (line.bad_char)
@@ -155,20 +208,15 @@ static const char *scan_start_line(struct scan *s, const char *p, const struct s
 	return line.next;
 }
 
-/* Header line number n. @return s->seen with it; the caller keeps both, and writes them back. */
-static inline uint64_t header_add(struct scan *s, uint64_t seen, unsigned int n,
-	enum sip_header_id id, struct str_view name, struct str_view value)
+static void header_add(
+	struct scan *s, enum sip_header_id id, struct str_view name, struct str_view value)
 {
 	uint64_t bit = 1ULL << id;
+	unsigned int n = s->idx->n_headers++;
 
-	if (id == SIP_HDR_OTHER)
-		bit = 0;
-	else if ((seen & bit) == 0)
-		s->first[id] = (uint8_t)n;
-	else if ((singletons & bit) != 0)
-		fail(s, SIP_SCAN_SINGLETON);
-	if (id == SIP_HDR_VIA)
-		s->idx->n_vias++;
+	s->again |= s->seen & bit;
+	s->seen |= bit;
+	s->at[id] = (uint8_t)n;
 	s->idx->headers[n] = (struct sip_header_ref){
 		.name_off = (uint16_t)(name.p - s->buf),
 		.name_len = (uint8_t)name.len,
@@ -176,7 +224,6 @@ static inline uint64_t header_add(struct scan *s, uint64_t seen, unsigned int n,
 		.value_off = (uint16_t)(value.p - s->buf),
 		.value_len = (uint16_t)value.len,
 	};
-	return seen | bit;
 }
 
 static void scan_header(struct scan *s, const struct sip_line *line)
@@ -196,75 +243,103 @@ static void scan_header(struct scan *s, const struct sip_line *line)
 		fail(s, SIP_SCAN_HEADER_LONG);
 		return;
 	}
-	s->seen =
-		header_add(s, s->seen, s->idx->n_headers++, sip_header_id_parse(name), name, value);
+	header_add(s, sip_header_id_parse(name), name, value);
 }
 
 #if defined(__AVX2__)
-/* The header line at p, if it is as they mostly are: "Name: value" CRLF and no folding.
- * @param to   first control character of it.
- * @return false: nothing is known of it then. */
-static inline bool line_plain(const char *p, const char *to, const char *end,
-	enum sip_header_id *id, struct str_view *name, struct str_view *value)
+/* The header line at `at` whose first control character is at `to`, if it is as they mostly are:
+ * "Name: value" CRLF. @return false: it is something else. */
+static inline bool line_plain(
+	const char *buf, uint32_t at, uint32_t to, struct sip_header_ref *ref, unsigned int *id)
 {
+	const char *p = buf + at;
 	__m256i x = sip_load32(p);
-	size_t len = (size_t)__builtin_ia32_tzcnt_u32(sip_bits_of(x, ':'));
-	const char *from = p + len + 1;
+	uint32_t len = __builtin_ia32_tzcnt_u32(sip_bits_of(x, ':')), from = at + len + 1, tail;
 
-	/* There is a character behind its end, so that it is known not to be folded. */
-	if (len - 1 >= 31 || end - to < 3 || to < from || !is_crlf(to) || to[2] == ' ' ||
-		to[2] == '\t')
-		return false;
-	from += *from == ' ';
-	/* An empty value is its own line end. */
-	if ((unsigned char)*from <= ' ' || (unsigned char)to[-1] <= ' ' ||
-		to - from > SIP_HEADER_LEN_MAX)
+	from += buf[from] == ' ';
+	memcpy(&tail, buf + to - 1, sizeof(tail));
+	/* The name is not empty, the value neither, and no blank stands at its ends. */
+	if (len - 1 >= 31 || from >= to || (tail & 0x00ffffff) - (CRLF << 8) - '!' > 0xff - '!' ||
+		(unsigned char)buf[from] <= ' ')
 		return false;
 	*id = sip_name_find(x, p, len);
-	*name = (struct str_view){p, len};
-	*value = (struct str_view){from, (size_t)(to - from)};
-	return *id != SIP_HDR_OTHER || ~sip_class_bits(x, CHAR_TOKEN) << (32 - len) == 0;
-}
-#endif
-
-/* Header lines from p on, while they are plain ones. @return the first line that is not. */
-static const char *scan_plain_headers(
-	struct scan *s, const char *p, const char *start, struct sip_line_ends *ends)
-{
-#if defined(__AVX2__)
-	const char *end = s->end;
-	unsigned int i = ends->next, n = s->idx->n_headers;
-	uint64_t seen = s->seen;
-
-	for (; i < ends->n && n < SIP_HEADERS_MAX; i++) {
-		const char *to = start + ends->at[i];
-		struct str_view name, value;
-		enum sip_header_id id;
-
-		if (to < p)
-			continue;
-		if (!sip_can_load32(p, end) || !line_plain(p, to, end, &id, &name, &value))
-			break;
-		seen = header_add(s, seen, n++, id, name, value);
-		p = to + 2;
+	if (*id == SIP_HDR_OTHER) {
+		if (len <= 2)
+			*id = sip_header_id_parse((struct str_view){p, len});
+		if (*id == SIP_HDR_OTHER && ~sip_class_bits(x, CHAR_TOKEN) << (32 - len) != 0)
+			return false;
 	}
-	ends->next = i;
-	s->seen = seen;
-	s->idx->n_headers = (uint16_t)n;
-#endif
-	return p;
+	ref->name_off = (uint16_t)at;
+	ref->name_len = (uint8_t)len;
+	ref->id = (uint8_t)*id;
+	ref->value_off = (uint16_t)from;
+	ref->value_len = (uint16_t)(to - from);
+	return true;
 }
+
+/*
+ * All header lines at once, if each is a plain one; one that is folded is not, since no name
+ * starts with a blank. Else nothing is done.
+ * @return what follows the last of them, or NULL.
+ */
+static const char *scan_plain_headers(
+	struct scan *s, const char *p, const char *start, const struct sip_line_ends *ends)
+{
+	const char *const buf = s->buf;
+	struct sip_header_ref *ref = s->idx->headers;
+	const uint16_t *ends_at = ends->at;
+	uint32_t n_ends = ends->n, base = (uint32_t)(start - buf), at = (uint32_t)(p - buf);
+	uint64_t seen = 0, again = 0;
+
+	/* Loads do not go behind the page, and behind each line there is a character at least. */
+	if (ends->n < 2 || ends->n > SIP_HEADERS_MAX || !sip_can_load32(s->end - 1, s->end) ||
+		p != start + ends->at[0] + 2 || s->end - start < ends->at[ends->n - 1] + 3 ||
+		ends->at[ends->n - 1] > SIP_HEADER_LEN_MAX)
+		return NULL;
+	for (unsigned int i = 1; i < n_ends; i++, ref++) {
+		uint32_t to = base + ends_at[i];
+		unsigned int id;
+		uint64_t bit;
+
+		if (!line_plain(buf, at, to, ref, &id)) {
+			/* Or a line of the body, behind the empty one. */
+			if (is_crlf(buf + at))
+				break;
+			return NULL;
+		}
+		bit = 1ULL << id;
+		again |= seen & bit;
+		seen |= bit;
+		s->at[id] = (uint8_t)(i - 1);
+		at = to + 2;
+	}
+	s->seen = seen;
+	s->again = again;
+	s->idx->n_headers = (uint16_t)(ref - s->idx->headers);
+	return buf + at;
+}
+#else
+static const char *scan_plain_headers(
+	struct scan *s, const char *p, const char *start, const struct sip_line_ends *ends)
+{
+	return NULL;
+}
+#endif
 
 /* @return start of the body, or NULL if the header lines do not end. */
 static const char *scan_headers(
-	struct scan *s, const char *p, const char *start, struct sip_line_ends *ends)
+	struct scan *s, const char *p, const char *start, const struct sip_line_ends *ends)
 {
+	const char *plain = scan_plain_headers(s, p, start, ends);
 	struct sip_line line;
 
+	if (plain != NULL && s->end - plain >= 2 && is_crlf(plain))
+		return plain + 2;
+	if (plain != NULL && *plain != ' ' && *plain != '\t')
+		p = plain;
+	else
+		s->seen = s->again = s->idx->n_headers = 0;
 	while (true) {
-		p = scan_plain_headers(s, p, start, ends);
-		if (s->end - p >= 2 && is_crlf(p))
-			return p + 2;
 		if (!sip_line_read(p, s->end, true, &line))
 			break;
 		p = line.next;
@@ -284,33 +359,15 @@ static const char *scan_headers(
 	return NULL;
 }
 
-/* First header line with this id; p NULL when there is none. */
+/* The last header line with this id; p NULL when there is none. */
 static struct str_view first_value(const struct scan *s, enum sip_header_id id)
 {
 	const struct sip_header_ref *ref;
 
 	if ((s->seen & (1ULL << id)) == 0)
 		return (struct str_view){NULL, 0};
-	ref = &s->idx->headers[s->first[id]];
+	ref = &s->idx->headers[s->at[id]];
 	return (struct str_view){s->buf + ref->value_off, ref->value_len};
-}
-
-/* RFC 3261 section 18.3. */
-static void scan_body(struct scan *s, const char *body)
-{
-	struct str_view cl = first_value(s, SIP_HDR_CONTENT_LENGTH);
-	size_t have = (size_t)(s->end - body);
-	uint32_t want;
-
-	if (cl.p != NULL) {
-		if (sip_uint_parse(cl, SIP_MSG_LEN_MAX, &want) != 0 || want > have)
-			fail(s, SIP_SCAN_CONTENT_LENGTH);
-		else
-			have = want;
-	}
-	if (have > 0)
-		s->idx->body = span_of(s, (struct str_view){body, have});
-	s->idx->msg_len = (uint16_t)((size_t)(body - s->buf) + have);
 }
 
 /* callid = word [ "@" word ] */
@@ -330,98 +387,40 @@ static void scan_call_id(struct scan *s, struct str_view value)
 		s->idx->call_id = span_of(s, value);
 }
 
-static void scan_cseq(struct scan *s, struct str_view value)
+static uint8_t vias_count(const struct sip_index *idx)
+{
+	uint8_t n = 0;
+
+	for (unsigned int i = 0; i < idx->n_headers; i++)
+		n = (uint8_t)(n + (idx->headers[i].id == SIP_HDR_VIA));
+	return n;
+}
+
+/* What must be there, and what the fast path reads of it. */
+static void scan_police(struct scan *s)
 {
 	struct sip_index *idx = s->idx;
-	struct sip_cseq cseq;
+	struct str_view tag, call_id = first_value(s, SIP_HDR_CALL_ID);
 
-	if (sip_cseq_parse(value, &cseq) != 0) {
-		fail(s, SIP_SCAN_CSEQ);
-		return;
-	}
-	idx->cseq = cseq.number;
-	if (idx->status != 0) {
-		idx->method_text = span_of(s, cseq.method);
-		idx->method = (uint8_t)sip_method_parse(cseq.method);
-	} else if (!sv_eq(cseq.method, sip_span_view(s->buf, idx->method_text))) {
-		fail(s, SIP_SCAN_CSEQ);
-	}
-}
-
-static void scan_via(struct scan *s, struct str_view value)
-{
-	struct sip_via via;
-	struct str_view item;
-
-	if (sip_plain_via(value, s->end, &item)) {
-		if (item.p != NULL)
-			s->idx->branch = span_of(s, item);
-		return;
-	}
-	if (!sip_list_next(&value, &item) || sip_via_parse(item, &via) != 0) {
-		fail(s, SIP_SCAN_VIA);
-		return;
-	}
-	if (via.branch.len > 0)
-		s->idx->branch = span_of(s, via.branch);
-}
-
-/* From or To: readable, and at most one tag, which is a token. */
-static bool scan_tag(struct scan *s, struct str_view value, struct sip_span *tag)
-{
-	struct str_view text;
-	struct sip_name_addr na;
-	struct sip_param param;
-	bool bad = false;
-	int got;
-
-	if (sip_plain_tag(value, s->end, &text)) {
-		if (text.p != NULL)
-			*tag = span_of(s, text);
-		return text.p != NULL;
-	}
-	text.p = NULL;
-	if (sip_name_addr_take(value, &na) != 0 || na.star) {
-		fail(s, SIP_SCAN_FROM_TO);
-		return false;
-	}
-	while ((got = sip_param_next(&na.params, &param)) > 0) {
-		if (param.name.len != 3 || !sv_eq_nocase(param.name, SV("tag")))
-			continue;
-		if (bad || text.p != NULL || !sip_is_token(param.value))
-			bad = true;
-		else
-			text = param.value;
-	}
-	if (got < 0 || bad)
-		fail(s, SIP_SCAN_FROM_TO);
-	if (got < 0 || text.p == NULL)
-		return false;
-	*tag = span_of(s, text);
-	return !bad;
-}
-
-static void scan_fields(struct scan *s)
-{
-	struct str_view via = first_value(s, SIP_HDR_VIA), from = first_value(s, SIP_HDR_FROM);
-	struct str_view to = first_value(s, SIP_HDR_TO), call_id = first_value(s, SIP_HDR_CALL_ID);
-	struct str_view cseq = first_value(s, SIP_HDR_CSEQ);
-
-	if (via.p == NULL || from.p == NULL || to.p == NULL || call_id.p == NULL || cseq.p == NULL)
+	idx->n_vias = (uint8_t)(s->seen >> SIP_HDR_VIA & 1);
+	if ((s->again & BIT(VIA)) != 0)
+		idx->n_vias = vias_count(idx);
+	if ((s->again & singletons) != 0)
+		fail(s, SIP_SCAN_SINGLETON);
+	if ((s->seen & mandatory) != mandatory)
 		fail(s, SIP_SCAN_MISSING);
 	if (call_id.p != NULL)
 		scan_call_id(s, call_id);
-	if (cseq.p != NULL)
-		scan_cseq(s, cseq);
-	if (via.p != NULL)
-		scan_via(s, via);
-	if (from.p != NULL)
-		scan_tag(s, from, &s->idx->from_tag);
-	if (to.p != NULL)
-		s->idx->has_to_tag = scan_tag(s, to, &s->idx->to_tag);
+	if (idx->status != 0) {
+		if (sip_peek_tag(first_value(s, SIP_HDR_FROM), s->buf, &tag))
+			idx->from_tag = span_of(s, tag);
+	} else if (sip_peek_tag(first_value(s, SIP_HDR_TO), s->buf, &tag)) {
+		idx->to_tag = span_of(s, tag);
+		idx->has_to_tag = 1;
+	}
 }
 
-enum sip_scan_error sip_scan(const char *buf, size_t len, struct sip_index *idx)
+enum sip_scan_error sip_scan_lines(const char *buf, size_t len, struct sip_index *idx)
 {
 	struct scan s = {.buf = buf, .end = buf, .idx = idx};
 	const char *p, *start, *body;
@@ -445,7 +444,7 @@ enum sip_scan_error sip_scan(const char *buf, size_t len, struct sip_index *idx)
 	p = scan_start_line(&s, start, &ends);
 	body = scan_headers(&s, p, start, &ends);
 	if (body != NULL)
-		scan_body(&s, body);
-	scan_fields(&s);
+		idx->body = span_of(&s, (struct str_view){body, (size_t)(s.end - body)});
+	scan_police(&s);
 	return (enum sip_scan_error)idx->error;
 }

@@ -152,17 +152,33 @@ struct sip_index {
 #define SIP_INDEX_LEN(n) (offsetof(struct sip_index, headers) + (n) * sizeof(struct sip_header_ref))
 
 /**
- * Scan one datagram (RFC 3261 section 7; framing by section 18.3: bytes behind Content-Length
- * are cut off, a Content-Length beyond the datagram is an error, none means all the rest).
+ * Scan one datagram (RFC 3261 section 7), in two halves: the dataplane runs the first, control
+ * the second over what the first found.
  *
- * Goes on after an error as far as it can, so that a 400 can be built from Via, From, To,
+ * Both go on after an error as far as they can, so that a 400 can be built from Via, From, To,
  * Call-ID and CSeq where they are there.
+ *
+ * sip_scan_lines() finds the header lines, checks that what must be there is there once, and
+ * reads the Call-ID and, as far as policing needs it, the tag that is ours if any is: To's of a
+ * request, From's of a response. The body is all that follows the header lines.
  *
  * @param buf  the message; need not be terminated, is not changed.
  * @param len  0..any; above SIP_MSG_LEN_MAX is SIP_SCAN_TOO_LONG.
  * @param idx  written whole up to n_headers.
  * @return idx->error. Never allocates, any thread. Work is linear in len.
  */
+enum sip_scan_error sip_scan_lines(const char *buf, size_t len, struct sip_index *idx);
+
+/**
+ * CSeq, topmost Via, both tags, and where the message ends (section 18.3: bytes behind
+ * Content-Length are cut off, a Content-Length beyond the datagram is an error, none means all
+ * the rest).
+ * @param idx  of this message, sound (sip_index_check()); completed.
+ * @return as above.
+ */
+enum sip_scan_error sip_scan_fields(const char *buf, struct sip_index *idx);
+
+/** Both. */
 enum sip_scan_error sip_scan(const char *buf, size_t len, struct sip_index *idx);
 
 /**
@@ -191,6 +207,12 @@ const char *sip_method_name(unsigned int method);
 enum sip_header_id sip_header_id_parse(struct str_view name);
 /** The long name; "" for SIP_HDR_OTHER. */
 const char *sip_header_name(unsigned int id);
+
+/**
+ * The branch of a Via, as the fast path reads it for the lane (sip_peek_priv.h).
+ * @return false: it has none.
+ */
+bool sip_peek_branch(struct str_view value, struct str_view *branch);
 
 static inline struct str_view sip_span_view(const char *buf, struct sip_span s)
 {
