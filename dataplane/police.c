@@ -245,7 +245,8 @@ static int police_unlisted(struct police *p, const struct police_message *m, str
 	bool trusted = source_class == SOURCE_TRUSTED;
 	bool with_address = limits->sip_address.rate != 0 && (!trusted || by == address);
 	bool with_prefix = limits->sip_prefix.rate != 0 && !trusted;
-	struct source *prefix = with_prefix ? source_find(p->sources, &m->prefix) : NULL;
+	struct source *prefix =
+		with_prefix ? source_find_fetched(p->sources, &m->prefix, m->fetched[2]) : NULL;
 	int rc = own_check(p, m, own, limits, now);
 
 	if (rc == POLICE_PASS && with_address)
@@ -273,8 +274,8 @@ int police_sip(struct police *p, const struct police_message *m, const struct re
 	uint64_t now_ns, enum source_class *source_class)
 {
 	struct source_clock now = source_clock(now_ns);
-	struct source *own = source_find(p->sources, &m->own), *by;
-	struct source *address = source_find(p->sources, &m->address);
+	struct source *own = source_find_fetched(p->sources, &m->own, m->fetched[0]), *by;
+	struct source *address = source_find_fetched(p->sources, &m->address, m->fetched[1]);
 
 	*source_class = sender_class(p, own, address, now, &by);
 	if (m->listed != SOURCE_UNLISTED)

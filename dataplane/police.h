@@ -51,6 +51,7 @@ void police_free(struct police *p);
 /** A SIP message before the policer. */
 struct police_message {
 	struct source_key own, address, prefix;
+	struct source *fetched[3]; /* entries of these, NULL: look for them */
 	uint16_t realm;
 	uint16_t listed;   /* entry of the lists, or SOURCE_UNLISTED */
 	uint8_t sip_class; /* enum sip_class; SIP_CLASS_LANE: nonce is a dialog of ours */
@@ -63,19 +64,19 @@ static inline void police_prepare(struct police *p, struct police_message *m,
 	const struct net_addr *addr, uint16_t port, uint16_t realm)
 {
 	m->realm = realm;
-	source_key(p->sources, addr, port, realm, SOURCE_PORT, &m->own);
-	source_key(p->sources, addr, 0, realm, SOURCE_ADDRESS, &m->address);
+	m->fetched[0] = m->fetched[1] = m->fetched[2] = NULL;
+	source_key_pair(p->sources, addr, port, realm, &m->own, &m->address);
 	source_key(p->sources, addr, 0, realm, SOURCE_PREFIX, &m->prefix);
 	source_prefetch_tags(p->sources, &m->own);
 	source_prefetch_tags(p->sources, &m->address);
 	source_prefetch_tags(p->sources, &m->prefix);
 }
 
-static inline void police_fetch(struct police *p, const struct police_message *m)
+static inline void police_fetch(struct police *p, struct police_message *m)
 {
-	source_prefetch_entry(p->sources, &m->own);
-	source_prefetch_entry(p->sources, &m->address);
-	source_prefetch_entry(p->sources, &m->prefix);
+	m->fetched[0] = source_prefetch_entry(p->sources, &m->own);
+	m->fetched[1] = source_prefetch_entry(p->sources, &m->address);
+	m->fetched[2] = source_prefetch_entry(p->sources, &m->prefix);
 }
 
 /**

@@ -7,6 +7,9 @@
 #ifndef SALLYPORT_SOURCE_TABLE_H
 #define SALLYPORT_SOURCE_TABLE_H
 
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
 #include <rte_prefetch.h>
 
 #include "addr.h"
@@ -116,23 +119,57 @@ static inline uint64_t source_mix(uint64_t a, uint64_t b)
 	return (uint64_t)r ^ (uint64_t)(r >> 64);
 }
 
-/** Three keyed multiplications 64x64. */
+/* What the address adds to the hash, by a keyed multiplication 64x64. */
+static inline uint64_t source_address_mix(const struct source_table *t, const uint64_t addr[2])
+{
+	return source_mix(addr[0] ^ t->key[0], addr[1] ^ t->key[1] ^ 0x9e3779b97f4a7c15ull);
+}
+
+static inline void source_key_finish(
+	const struct source_table *t, uint64_t address_mix, uint64_t rest, struct source_key *k)
+{
+	uint64_t h = source_mix(address_mix ^ t->key[1], rest ^ t->key[0] ^ 0xd6e8feb86659fd93ull);
+
+	k->rest = rest;
+	k->set = (uint32_t)((h >> 32) * t->sets >> 32);
+	k->tag = (uint32_t)h | 1;
+}
+
+static inline uint64_t source_rest(
+	const struct net_addr *addr, uint16_t port, uint16_t realm, enum source_level level)
+{
+	return port | (uint64_t)realm << 16 | (uint64_t)(level << 4 | addr->family) << 32;
+}
+
 static inline void source_key(const struct source_table *t, const struct net_addr *addr,
 	uint16_t port, uint16_t realm, enum source_level level, struct source_key *k)
 {
-	uint64_t h;
+	static const uint8_t net24[8] = {0xff, 0xff, 0xff};
+	uint64_t mask = UINT64_MAX;
 
 	memcpy(k->addr, addr->bytes, sizeof(k->addr));
 	if (level == SOURCE_PREFIX) {
-		k->addr[1] = 0;
+		/* A whole word: a byte stored here would be waited for. */
 		if (addr->family == NET_FAMILY_V4)
-			((uint8_t *)k->addr)[3] = 0;
+			memcpy(&mask, net24, sizeof(mask));
+		k->addr[0] &= mask;
+		k->addr[1] = 0;
 	}
-	k->rest = port | (uint64_t)realm << 16 | (uint64_t)(level << 4 | addr->family) << 32;
-	h = source_mix(k->addr[0] ^ t->key[0], k->addr[1] ^ t->key[1] ^ 0x9e3779b97f4a7c15ull);
-	h = source_mix(h ^ t->key[1], k->rest ^ t->key[0] ^ 0xd6e8feb86659fd93ull);
-	k->set = (uint32_t)((h >> 32) * t->sets >> 32);
-	k->tag = (uint32_t)h | 1;
+	source_key_finish(
+		t, source_address_mix(t, k->addr), source_rest(addr, port, realm, level), k);
+}
+
+/** source_key() of SOURCE_PORT and of SOURCE_ADDRESS. */
+static inline void source_key_pair(const struct source_table *t, const struct net_addr *addr,
+	uint16_t port, uint16_t realm, struct source_key *own, struct source_key *address)
+{
+	uint64_t mix;
+
+	memcpy(own->addr, addr->bytes, sizeof(own->addr));
+	memcpy(address->addr, addr->bytes, sizeof(address->addr));
+	mix = source_address_mix(t, own->addr);
+	source_key_finish(t, mix, source_rest(addr, port, realm, SOURCE_PORT), own);
+	source_key_finish(t, mix, source_rest(addr, 0, realm, SOURCE_ADDRESS), address);
 }
 
 /** Fetch the tags, then, when they are there, the entry that they point to. */
@@ -141,9 +178,19 @@ static inline void source_prefetch_tags(const struct source_table *t, const stru
 	rte_prefetch0(&t->tags[k->set]);
 }
 
-/* Bit i: tag i is k's. Four compares at once; the compiler makes fifteen of the plain loop. */
+/* Bit i: tag i is k's. Several compares at once; the compiler makes fifteen of the plain loop. */
 static inline uint32_t source_matches(const struct source_table *t, const struct source_key *k)
 {
+#if defined(__AVX2__)
+	const __m256i wanted = _mm256_set1_epi32((int)k->tag);
+	const __m256i *tags = (const __m256i *)(const void *)&t->tags[k->set];
+	__m256 low = _mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_load_si256(tags), wanted));
+	__m256 high = _mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_load_si256(tags + 1), wanted));
+
+	static_assert(SOURCE_WAYS == 15, "the sixteenth word is no tag");
+	return (uint32_t)_mm256_movemask_ps(low) |
+	       ((uint32_t)_mm256_movemask_ps(high) << 8 & 0x7f00);
+#else
 	typedef int32_t four __attribute__((vector_size(16)));
 	static const four weight[4] = {
 		{1, 2, 4, 8}, {16, 32, 64, 128}, {256, 512, 1024, 2048}, {4096, 8192, 16384, 0}};
@@ -156,15 +203,21 @@ static inline uint32_t source_matches(const struct source_table *t, const struct
 	for (unsigned int i = 0; i < 4; i++)
 		sum |= (tags[i] == wanted) & weight[i];
 	return (uint32_t)(sum[0] | sum[1] | sum[2] | sum[3]);
+#endif
 }
 
-static inline void source_prefetch_entry(const struct source_table *t, const struct source_key *k)
+/** @return what is fetched: where the entry most probably is; NULL: it was not there. */
+static inline struct source *source_prefetch_entry(
+	const struct source_table *t, const struct source_key *k)
 {
 	uint32_t bits = source_matches(t, k);
+	struct source *s;
 
-	if (bits != 0)
-		rte_prefetch0(
-			&t->way[(size_t)k->set * SOURCE_WAYS + (unsigned int)__builtin_ctz(bits)]);
+	if (bits == 0)
+		return NULL;
+	s = &t->way[(size_t)k->set * SOURCE_WAYS + (unsigned int)__builtin_ctz(bits)];
+	rte_prefetch0(s);
+	return s;
 }
 
 static inline bool source_is(const struct source *s, const struct source_key *k)
@@ -190,6 +243,13 @@ static inline struct source *source_find(const struct source_table *t, const str
 			return s;
 	}
 	return NULL;
+}
+
+/** source_find() of what source_prefetch_entry() has fetched. */
+static inline struct source *source_find_fetched(
+	const struct source_table *t, const struct source_key *k, struct source *fetched)
+{
+	return fetched != NULL && source_is(fetched, k) ? fetched : source_find(t, k);
 }
 
 /**

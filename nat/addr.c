@@ -12,22 +12,6 @@
 
 static const uint8_t v4_mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
-struct net_addr net_addr_v4(const void *bytes4)
-{
-	struct net_addr a = {.family = NET_FAMILY_V4};
-
-	memcpy(a.bytes, bytes4, 4);
-	return a;
-}
-
-struct net_addr net_addr_v6(const void *bytes16)
-{
-	struct net_addr a = {.family = NET_FAMILY_V6};
-
-	memcpy(a.bytes, bytes16, 16);
-	return a;
-}
-
 int net_addr_parse(struct str_view text, struct net_addr *out)
 {
 	char buf[NET_ADDR_STRLEN];

@@ -49,8 +49,25 @@ const char *net_addr_format(const struct net_addr *a, char buf[NET_ADDR_STRLEN])
 /** "192.0.2.1:5060" or "[2001:db8::1]:5060". @return buf. */
 const char *net_endpoint_format(const struct net_endpoint *e, char buf[NET_ENDPOINT_STRLEN]);
 
-struct net_addr net_addr_v4(const void *bytes4);
-struct net_addr net_addr_v6(const void *bytes16);
+/* All bytes in one store, as they will be copied: a load waits for stores of its parts. */
+static inline struct net_addr net_addr_v4(const void *bytes4)
+{
+	typedef uint32_t words __attribute__((vector_size(16)));
+	struct net_addr a = {.family = NET_FAMILY_V4};
+	words w = {0};
+
+	memcpy(&w, bytes4, 4);
+	memcpy(a.bytes, &w, sizeof(w));
+	return a;
+}
+
+static inline struct net_addr net_addr_v6(const void *bytes16)
+{
+	struct net_addr a = {.family = NET_FAMILY_V6};
+
+	memcpy(a.bytes, bytes16, sizeof(a.bytes));
+	return a;
+}
 
 /** v4-mapped IPv6 (::ffff:a.b.c.d) becomes IPv4; all else stays. Do this before any check. */
 struct net_addr net_addr_normalise(const struct net_addr *a);

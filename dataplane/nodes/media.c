@@ -39,8 +39,9 @@ static enum drop_reason source_decide(struct worker *w, struct stats_flow *live,
 {
 	const struct rte_udp_hdr *udp = pkt_udp(m);
 	struct latch_claim claim = claim_of(live, shape, (const uint8_t *)(udp + 1), w->now_ms);
-	struct net_addr src = pkt_src(m);
+	struct net_addr src;
 
+	pkt_src(m, &src);
 	/* A change that main could not hear of must not happen. */
 	if (rte_ring_full(w->latched))
 		return DROP_MEDIA_NO_REMOTE;

@@ -82,18 +82,21 @@ static inline bool pkt_from_us(const struct rte_mbuf *m)
 }
 
 /** Source and destination address, normal form. */
-static inline struct net_addr pkt_src(const struct rte_mbuf *m)
+/* Each branch stores all of it: what is put together of two is written in parts. */
+static inline void pkt_src(const struct rte_mbuf *m, struct net_addr *src)
 {
 	if (pkt_is_v6(m))
-		return net_addr_v6(rte_pktmbuf_mtod(m, const struct rte_ipv6_hdr *)->src_addr);
-	return net_addr_v4(&rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *)->src_addr);
+		*src = net_addr_v6(rte_pktmbuf_mtod(m, const struct rte_ipv6_hdr *)->src_addr);
+	else
+		*src = net_addr_v4(&rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *)->src_addr);
 }
 
-static inline struct net_addr pkt_dst(const struct rte_mbuf *m)
+static inline void pkt_dst(const struct rte_mbuf *m, struct net_addr *dst)
 {
 	if (pkt_is_v6(m))
-		return net_addr_v6(rte_pktmbuf_mtod(m, const struct rte_ipv6_hdr *)->dst_addr);
-	return net_addr_v4(&rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *)->dst_addr);
+		*dst = net_addr_v6(rte_pktmbuf_mtod(m, const struct rte_ipv6_hdr *)->dst_addr);
+	else
+		*dst = net_addr_v4(&rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *)->dst_addr);
 }
 
 /** Mark for the drop node. @return its edge. */

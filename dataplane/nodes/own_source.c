@@ -15,7 +15,7 @@ static inline rte_edge_t own_source_one(const struct worker *w, struct rte_mbuf 
 
 	if (unlikely(m->l2_len == 0))
 		return OWN_SOURCE_NEXT;
-	source = pkt_src(m);
+	pkt_src(m, &source);
 	owner = worker_of_source(&source);
 	if (owner == w->index)
 		return OWN_SOURCE_NEXT;

@@ -81,7 +81,7 @@ static inline struct punt_look punt_look(const struct rte_mbuf *m)
 	if (m->l2_len != 0) {
 		punt_look_ip(m, 0, &out);
 		out.has_src = true;
-		out.src = pkt_src(m);
+		pkt_src(m, &out.src);
 		return out;
 	}
 	eth = pkt_hdr(m, 0, sizeof(*eth));

@@ -11,8 +11,10 @@ enum { REASSEMBLE_DROP, REASSEMBLE_UDP, REASSEMBLE_PUNT };
 
 static struct fragment fragment_of(const struct rte_mbuf *m)
 {
-	struct fragment f = {.src = pkt_src(m), .dst = pkt_dst(m)};
+	struct fragment f = {0};
 
+	pkt_src(m, &f.src);
+	pkt_dst(m, &f.dst);
 	if (pkt_is_v6(m)) {
 		const struct rte_ipv6_fragment_ext *ext = rte_pktmbuf_mtod_offset(
 			m, const struct rte_ipv6_fragment_ext *, sizeof(struct rte_ipv6_hdr));

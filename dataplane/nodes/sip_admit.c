@@ -87,7 +87,7 @@ static void stage_run(struct worker *w, struct rte_mbuf **m, rte_edge_t *next, u
 	struct stage s;
 
 	for (uint16_t i = 0; i < n; i++) {
-		s.addr[i] = pkt_src(m[i]);
+		pkt_src(m[i], &s.addr[i]);
 		s.port[i] = rte_be_to_cpu_16(pkt_udp(m[i])->src_port);
 	}
 	sources_fetch(p, &s, m, n, ports, addresses);

@@ -19,8 +19,9 @@ static void message_read(struct worker *w, const struct worker_rings *rings, str
 {
 	const struct pkt_meta *meta = pkt_meta(m);
 	const struct sip_index *idx = &w->scans[meta->value2];
-	struct net_addr src = pkt_src(m);
+	struct net_addr src;
 
+	pkt_src(m, &src);
 	police_prepare(
 		w->police, out, &src, rte_be_to_cpu_16(pkt_udp(m)->src_port), sip_meta_realm(meta));
 	out->listed = sip_meta_listed(meta);

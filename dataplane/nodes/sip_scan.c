@@ -4,6 +4,7 @@
  */
 #include "sip_scan.h"
 
+#include "checksum.h"
 #include "local.h"
 #include "nodes_priv.h"
 #include "sip_payload.h"
@@ -36,10 +37,11 @@ static bool checksum_valid(const struct rte_mbuf *m)
 		udp->dgram_cksum == 0)
 		return true;
 	if (pkt_is_v6(m))
-		return rte_ipv6_udptcp_cksum_verify(
-			       rte_pktmbuf_mtod(m, const struct rte_ipv6_hdr *), udp) == 0;
-	return rte_ipv4_udptcp_cksum_verify(
-		       rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *), udp) == 0;
+		return checksum_udp_valid(
+			rte_pktmbuf_mtod(m, const struct rte_ipv6_hdr *)->src_addr, 32, udp,
+			rte_be_to_cpu_16(udp->dgram_len));
+	return checksum_udp_valid(&rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *)->src_addr, 8,
+		udp, rte_be_to_cpu_16(udp->dgram_len));
 }
 
 static rte_edge_t sip_scan_one(struct worker *w, struct rte_mbuf *m)
@@ -58,7 +60,7 @@ static rte_edge_t sip_scan_one(struct worker *w, struct rte_mbuf *m)
 		return pkt_drop(m, DROP_UP_FULL);
 	idx = &w->scans[w->n_scans];
 	static_assert(SIP_SCAN_COUNT <= API_SIP_ERRORS_MAX, "a counter for each");
-	error = sip_scan(msg.p, msg.len, idx);
+	error = sip_scan_lines(msg.p, msg.len, idx);
 	w->stats->sip_errors[error] += error != SIP_SCAN_NONE;
 	switch (error) {
 	case SIP_SCAN_NONE:
@@ -74,11 +76,23 @@ static rte_edge_t sip_scan_one(struct worker *w, struct rte_mbuf *m)
 	return SIP_SCAN_POLICE;
 }
 
+/* A burst of messages is more than the first-level cache holds. */
+static inline void message_fetch(const struct rte_mbuf *m)
+{
+	const char *p = rte_pktmbuf_mtod(m, const char *);
+
+	for (uint32_t at = 0; at < m->data_len; at += RTE_CACHE_LINE_SIZE)
+		rte_prefetch0(p + at);
+}
+
 static inline void sip_scan_chunk(
 	struct worker *w, struct rte_mbuf **m, rte_edge_t *next, uint16_t n)
 {
-	for (uint16_t i = 0; i < n; i++)
+	for (uint16_t i = 0; i < n; i++) {
+		if (i + 1 < n)
+			message_fetch(m[i + 1]);
 		next[i] = sip_scan_one(w, m[i]);
+	}
 }
 
 static uint16_t sip_scan_process(

@@ -16,8 +16,8 @@ static int record_put(
 	struct str_view msg = sip_payload(m);
 	struct rec_sip_up r = {
 		.hdr = {.type = REC_SIP_UP, .version = API_VERSION},
-		.local = {.port = rte_be_to_cpu_16(udp->dst_port), .addr = pkt_dst(m)},
-		.remote = {.port = rte_be_to_cpu_16(udp->src_port), .addr = pkt_src(m)},
+		.local.port = rte_be_to_cpu_16(udp->dst_port),
+		.remote.port = rte_be_to_cpu_16(udp->src_port),
 		.rx_ns = w->now_ns,
 		.realm = sip_meta_realm(meta),
 		.sip_class = (uint8_t)sip_meta_sip_class(meta),
@@ -32,6 +32,8 @@ static int record_put(
 		msg,
 	};
 
+	pkt_dst(m, &r.local.addr);
+	pkt_src(m, &r.remote.addr);
 	return ring_put(ring, pieces, ARRAY_LEN(pieces));
 }
 
