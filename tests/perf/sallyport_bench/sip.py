@@ -162,8 +162,8 @@ def police(load):
 
 
 DENY = SipLoad("deny_sources", DENIED // 2, whole_calls=False, denied=True)
-# As many messages as stay in a cache, where a card would put them: net_pcap copies them from there.
-POLICE = SipLoad("police_sip", 500, whole_calls=True)
+# Few enough to stay in a cache, since a card would have put them there at no cost of the core.
+POLICE = SipLoad("police_sip", 100, whole_calls=True)
 
 ROWS = [
     Row("deny_sources", "messages/s", deny(DENY), base=rxonly(DENY), base_name="testpmd rxonly",
