@@ -24,6 +24,7 @@ struct control {
 	struct event *main_event;
 	struct cdr_file *cdr;
 	struct b2bua_limits *limits;
+	struct reputation_table *reputation;
 	struct shard *shards[API_SHARDS_MAX];
 	unsigned int n_shards;
 	struct attach_keys keys; /* drawn once at the start */

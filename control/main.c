@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <getopt.h>
 
+#include <openssl/crypto.h>
 #include <openssl/rand.h>
 
 #include "control.h"
@@ -67,10 +68,29 @@ static void limits_fini(struct control *c)
 	b2bua_limits_free(c->limits);
 }
 
+static int keys_init(struct control *c)
+{
+	return RAND_bytes((unsigned char *)&c->keys, sizeof(c->keys)) == 1 ? 0 : -EIO;
+}
+
+static void keys_fini(struct control *c)
+{
+	OPENSSL_cleanse(&c->keys, sizeof(c->keys));
+}
+
+static int reputation_init(struct control *c)
+{
+	c->reputation = reputation_table_new(c->keys.hash);
+	return c->reputation != NULL ? 0 : -ENOMEM;
+}
+
+static void reputation_fini(struct control *c)
+{
+	reputation_table_free(c->reputation);
+}
+
 static int shards_init(struct control *c)
 {
-	if (RAND_bytes((unsigned char *)&c->keys, sizeof(c->keys)) != 1)
-		return -EIO;
 	for (unsigned int i = 0; i < c->config->ops.shards; i++) {
 		const struct shard_env env = {
 			.config = c->config,
@@ -78,6 +98,7 @@ static int shards_init(struct control *c)
 			.keys = c->keys,
 			.cdr = c->cdr,
 			.limits = c->limits,
+			.reputation = c->reputation,
 		};
 
 		c->shards[i] = shard_new(&env);
@@ -149,6 +170,8 @@ static const struct module modules[] = {
 	{"signals", control_stop_init, control_stop_fini},
 	{"cdr", cdr_init, cdr_fini},
 	{"limits", limits_init, limits_fini},
+	{"keys", keys_init, keys_fini},
+	{"reputation", reputation_init, reputation_fini},
 	{"shards", shards_init, shards_fini},
 	{"link", link_init, link_fini},
 	{"rpc", rpc_init, rpc_fini},

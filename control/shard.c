@@ -125,7 +125,9 @@ static int calls_init(struct shard *s)
 
 	const struct reputation_env reputation_env = {
 		.config = c,
-		.key = {s->env.keys.hash[0], s->env.keys.hash[1]},
+		.table = s->env.reputation,
+		.index = s->env.index,
+		.shards = c->ops.shards,
 		.send = shard_command,
 		.ctx = s,
 	};

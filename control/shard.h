@@ -21,8 +21,9 @@ struct shard_env {
 	const struct config *config; /* outlives the shard */
 	unsigned int index;
 	struct attach_keys keys;
-	struct cdr_file *cdr;	     /* outlives the shard */
-	struct b2bua_limits *limits; /* outlives the shard */
+	struct cdr_file *cdr;		     /* outlives the shard */
+	struct b2bua_limits *limits;	     /* outlives the shard */
+	struct reputation_table *reputation; /* outlives the shard */
 };
 
 /** Make it and start its thread. @return NULL with a log line. Free with shard_free(). */
@@ -58,7 +59,8 @@ int shard_media_event(struct shard *s, const struct record_hdr *rec, size_t len)
 
 /** Refuse new calls. */
 int shard_drain(struct shard *s);
-/** The operator decided about a source: shards forget it. @param realm  or API_REALM_ANY. */
+/** The operator decided about a source: forget it, for all shards. @param realm  or
+ * API_REALM_ANY. */
 int shard_forget_source(struct shard *s, uint16_t realm, const struct net_endpoint *source);
 /** Hang up every call. */
 int shard_stop_calls(struct shard *s);

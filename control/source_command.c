@@ -148,9 +148,8 @@ static void request_send(struct control *c, struct source_request *q, uint16_t r
 		if (rc < 0)
 			request_done(q, rc);
 	}
-	/* The shards shall not hold on to what they thought of it. */
-	for (unsigned int i = 0; i < c->n_shards; i++)
-		(void)shard_forget_source(c->shards[i], realm, &q->rec.source);
+	/* The shards shall not hold on to what they thought of it; any of them forgets for all. */
+	(void)shard_forget_source(c->shards[0], realm, &q->rec.source);
 }
 
 static void request_log(struct control *c, const struct rec_source_set *rec, uint16_t realm)

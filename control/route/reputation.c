@@ -1,5 +1,8 @@
-/* What a shard makes of the behaviour of sources: counting, judging, telling the fast path. */
+/* What control makes of the behaviour of sources: counting, judging, telling the fast path. */
 #include "reputation.h"
+
+#include <pthread.h>
+
 #include "route.h"
 #include "siphash.h"
 
@@ -25,12 +28,45 @@ struct entry {
 	uint64_t ports; /* of an address, likewise */
 };
 
+/* A source is in one set. Nobody waits in there for anything: no system call, no log. */
+struct set {
+	pthread_mutex_t lock;
+	struct entry way[WAYS];
+};
+
+struct reputation_table {
+	uint64_t key[2];
+	struct set set[SETS];
+};
+
 struct reputation {
 	struct reputation_env env;
 	struct reputation_stats stats;
 	struct source_log log;
-	struct entry table[SETS][WAYS];
+	struct rec_source_event said; /* to be logged when no lock is held */
+	bool is_said;
 };
+
+struct reputation_table *reputation_table_new(const uint64_t key[2])
+{
+	struct reputation_table *t = calloc(1, sizeof(*t));
+
+	if (t == NULL)
+		return NULL;
+	memcpy(t->key, key, sizeof(t->key));
+	for (unsigned int i = 0; i < SETS; i++)
+		pthread_mutex_init(&t->set[i].lock, NULL);
+	return t;
+}
+
+void reputation_table_free(struct reputation_table *t)
+{
+	if (t == NULL)
+		return;
+	for (unsigned int i = 0; i < SETS; i++)
+		pthread_mutex_destroy(&t->set[i].lock);
+	free(t);
+}
 
 struct reputation *reputation_new(const struct reputation_env *env)
 {
@@ -60,7 +96,7 @@ static uint64_t hash(const struct reputation *r, enum hash_kind kind, uint16_t r
 	uint64_t v[4], word;
 	size_t at, n;
 
-	siphash_init(v, r->env.key);
+	siphash_init(v, r->env.table->key);
 	siphash_word(v, (uint64_t)kind << 56 | (uint64_t)realm << 40 | len, 2);
 	for (at = 0; at < len; at += n) {
 		n = len - at < sizeof(word) ? len - at : sizeof(word);
@@ -75,9 +111,15 @@ static uint64_t hash(const struct reputation *r, enum hash_kind kind, uint16_t r
 
 /* --- the table --- */
 
+/* Shards read the clock at different times: what another one has just written may be ahead. */
+static uint64_t since_ms(uint64_t then_ms, uint64_t now_ms)
+{
+	return now_ms > then_ms ? now_ms - then_ms : 0;
+}
+
 static bool made_a_call(const struct entry *e, uint64_t now_ms)
 {
-	return e->success_ms != 0 && now_ms - e->success_ms < REPUTATION_FORGIVE_MS;
+	return e->success_ms != 0 && since_ms(e->success_ms, now_ms) < REPUTATION_FORGIVE_MS;
 }
 
 /* A call protects its address too, which is never trusted: forged sources must not wash it out. */
@@ -97,25 +139,24 @@ static bool is_older(const struct entry *a, const struct entry *b, uint64_t now_
 	return a->last_ms < b->last_ms;
 }
 
-static struct entry *entry_get(struct reputation *r, uint64_t now_ms, uint16_t realm,
-	const struct net_addr *addr, uint16_t port)
+/* The set is locked. */
+static struct entry *entry_get(struct reputation *r, struct set *set, uint64_t now_ms,
+	uint16_t realm, const struct net_endpoint *source)
 {
-	const struct net_endpoint source = {.addr = *addr, .port = port};
-	uint64_t set = hash(r, HASH_SOURCE, realm, &source, sizeof(source)) % SETS;
-	struct entry *e = r->table[set], *old = e;
+	struct entry *e = set->way, *old = e;
 
 	for (unsigned int i = 0; i < WAYS; i++) {
-		if (e[i].used && e[i].realm == realm && net_endpoint_eq(&e[i].source, &source)) {
+		if (e[i].used && e[i].realm == realm && net_endpoint_eq(&e[i].source, source)) {
 			e[i].last_ms = now_ms;
 			return &e[i];
 		}
 		if (is_older(&e[i], old, now_ms))
 			old = &e[i];
 	}
-	r->stats.evicted += old->used && now_ms - old->last_ms < REPUTATION_WINDOW_MS;
+	r->stats.evicted += old->used && since_ms(old->last_ms, now_ms) < REPUTATION_WINDOW_MS;
 	*old = (struct entry){
 		.used = true,
-		.source = source,
+		.source = *source,
 		.realm = realm,
 		.window_ms = now_ms,
 		.last_ms = now_ms,
@@ -174,18 +215,25 @@ static bool tell(struct reputation *r, const struct entry *e, enum source_class 
 	return false;
 }
 
-static void log_it(struct reputation *r, const struct entry *e, uint64_t now_ms,
-	enum source_class class, uint64_t seconds)
+static void say(
+	struct reputation *r, const struct entry *e, enum source_class class, uint64_t seconds)
 {
-	const struct rec_source_event event = {
+	r->said = (struct rec_source_event){
 		.source = e->source,
 		.realm = e->realm,
 		.source_class = (uint8_t) class,
 		.reason = e->reason,
 		.seconds = (uint32_t)seconds,
 	};
+	r->is_said = true;
+}
 
-	source_log_put(&r->log, now_ms, r->env.config, "control", &event);
+/* No set is locked. */
+static void log_said(struct reputation *r, uint64_t now_ms)
+{
+	if (r->is_said)
+		source_log_put(&r->log, now_ms, r->env.config, "control", &r->said);
+	r->is_said = false;
 }
 
 /* Success. Said again only when half of the time is over. */
@@ -213,7 +261,7 @@ static void demote(
 	e->trusted_until_ms = 0;
 	e->reason = (uint8_t)reason;
 	r->stats.demoted++;
-	log_it(r, e, now_ms, SOURCE_UNTRUSTED, 0);
+	say(r, e, SOURCE_UNTRUSTED, 0);
 	window_clear(e, now_ms);
 }
 
@@ -233,7 +281,7 @@ static void deny(struct reputation *r, struct entry *e, uint64_t now_ms, enum so
 {
 	uint64_t seconds;
 
-	if (now_ms - e->denied_until_ms > REPUTATION_FORGIVE_MS)
+	if (since_ms(e->denied_until_ms, now_ms) > REPUTATION_FORGIVE_MS)
 		e->denials = 0;
 	seconds = deny_seconds(r, e);
 	if (!tell(r, e, SOURCE_DENIED, reason, seconds))
@@ -243,7 +291,7 @@ static void deny(struct reputation *r, struct entry *e, uint64_t now_ms, enum so
 	if (e->denials < UINT8_MAX)
 		e->denials++;
 	r->stats.denied++;
-	log_it(r, e, now_ms, SOURCE_DENIED, seconds);
+	say(r, e, SOURCE_DENIED, seconds);
 	window_clear(e, now_ms);
 }
 
@@ -308,7 +356,7 @@ static void count(const struct reputation *r, struct entry *e, uint64_t now_ms,
 	uint64_t h = hash(r, HASH_USER, 0, user.p, user.len);
 	bool bad = event == REPUTATION_FAILURE || event == REPUTATION_PROBE;
 
-	if (now_ms - e->window_ms >= REPUTATION_WINDOW_MS)
+	if (since_ms(e->window_ms, now_ms) >= REPUTATION_WINDOW_MS)
 		window_clear(e, now_ms);
 	e->requests++;
 	e->failures += bad;
@@ -322,64 +370,110 @@ static void count(const struct reputation *r, struct entry *e, uint64_t now_ms,
 		e->success_ms = now_ms;
 }
 
-void reputation_note(struct reputation *r, uint64_t now_ms, uint16_t realm,
-	const struct net_endpoint *source, enum reputation_event event, struct str_view user)
+static void act(struct reputation *r, struct entry *e, uint64_t now_ms, enum reputation_event event)
 {
-	struct entry *e;
-
-	if (realm >= r->env.config->n_realms)
-		return;
-	e = entry_get(r, now_ms, realm, &source->addr, source->port);
-	count(r, e, now_ms, event, user, source->port);
-	if (event == REPUTATION_CALL)
+	if (e->source.port == 0)
+		judge_address(r, e, now_ms);
+	else if (event == REPUTATION_CALL)
 		promote(r, e, now_ms, SOURCE_REASON_CALL);
 	else if (event == REPUTATION_REGISTERED)
 		promote(r, e, now_ms, SOURCE_REASON_REGISTERED);
 	else
 		judge_source(r, e, now_ms);
+}
+
+/* One level of a source: its address and port, or (port 0) its address. */
+static void note_level(struct reputation *r, uint64_t now_ms, uint16_t realm,
+	const struct net_endpoint *level, uint16_t port, enum reputation_event event,
+	struct str_view user)
+{
+	struct set *set =
+		&r->env.table->set[hash(r, HASH_SOURCE, realm, level, sizeof(*level)) % SETS];
+	struct entry *e;
+
+	pthread_mutex_lock(&set->lock);
+	e = entry_get(r, set, now_ms, realm, level);
+	count(r, e, now_ms, event, user, port);
+	act(r, e, now_ms, event);
+	pthread_mutex_unlock(&set->lock);
+	log_said(r, now_ms);
+}
+
+void reputation_note(struct reputation *r, uint64_t now_ms, uint16_t realm,
+	const struct net_endpoint *source, enum reputation_event event, struct str_view user)
+{
+	const struct net_endpoint own = {.addr = source->addr, .port = source->port};
+	const struct net_endpoint address = {.addr = source->addr};
+
+	if (realm >= r->env.config->n_realms)
+		return;
+	note_level(r, now_ms, realm, &own, source->port, event, user);
 	/* The keep-alives of all phones behind a NAT, each for its own user, are no scan. */
 	if (event == REPUTATION_PROBE)
 		event = REPUTATION_NEUTRAL;
-	/* May push the first one out of its set; it is not used any more. */
-	e = entry_get(r, now_ms, realm, &source->addr, 0);
-	count(r, e, now_ms, event, user, source->port);
-	judge_address(r, e, now_ms);
+	note_level(r, now_ms, realm, &address, source->port, event, user);
+}
+
+static bool is_meant(const struct entry *e, uint16_t realm, const struct net_endpoint *source)
+{
+	return e->used && (realm == API_REALM_ANY || e->realm == realm) &&
+	       net_addr_eq(&e->source.addr, &source->addr) &&
+	       (source->port == 0 || e->source.port == source->port);
+}
+
+/* @return commands that were put. */
+static unsigned int forget_in(struct reputation *r, struct set *set, uint16_t realm,
+	const struct net_endpoint *source, unsigned int most)
+{
+	unsigned int n = 0;
+
+	pthread_mutex_lock(&set->lock);
+	for (struct entry *e = set->way; e < set->way + WAYS; e++) {
+		if (!is_meant(e, realm, source))
+			continue;
+		/* The command was for the address; what was said of its ports stands by itself. */
+		if (source->port != e->source.port && n < most &&
+			(e->trusted_until_ms != 0 || e->denied_until_ms != 0))
+			n += tell(r, e, SOURCE_UNTRUSTED, SOURCE_REASON_OPERATOR, 1);
+		*e = (struct entry){0};
+	}
+	pthread_mutex_unlock(&set->lock);
+	return n;
 }
 
 void reputation_forget(struct reputation *r, uint16_t realm, const struct net_endpoint *source)
 {
 	unsigned int n = 0;
 
-	for (unsigned int i = 0; i < REPUTATION_ENTRIES; i++) {
-		struct entry *e = &r->table[i / WAYS][i % WAYS];
-
-		if (e->used && (realm == API_REALM_ANY || e->realm == realm) &&
-			net_addr_eq(&e->source.addr, &source->addr) &&
-			(source->port == 0 || e->source.port == source->port)) {
-			/* The command was for the address; what was said of its ports stands
-			 * by itself. */
-			if (source->port != e->source.port && n < REPUTATION_RETELL_MAX &&
-				(e->trusted_until_ms != 0 || e->denied_until_ms != 0))
-				n += tell(r, e, SOURCE_UNTRUSTED, SOURCE_REASON_OPERATOR, 1);
-			*e = (struct entry){0};
-		}
-	}
+	for (unsigned int i = 0; i < SETS; i++)
+		n += forget_in(r, &r->env.table->set[i], realm, source, REPUTATION_RETELL_MAX - n);
 }
 
-void reputation_on_attach(struct reputation *r, uint64_t now_ms)
+/* @param left  commands that may be put. @return false when no more can be. */
+static bool retell(struct reputation *r, struct set *set, uint64_t now_ms, unsigned int *left)
 {
-	unsigned int n = 0;
+	bool done = true;
 
-	for (unsigned int i = 0; i < REPUTATION_ENTRIES && n < REPUTATION_RETELL_MAX; i++) {
-		const struct entry *e = &r->table[i / WAYS][i % WAYS];
+	pthread_mutex_lock(&set->lock);
+	for (const struct entry *e = set->way; e < set->way + WAYS && done; e++) {
 		bool denied = e->denied_until_ms > now_ms;
 		uint64_t until = denied ? e->denied_until_ms : e->trusted_until_ms;
 
 		if (!e->used || until <= now_ms)
 			continue;
-		if (!tell(r, e, denied ? SOURCE_DENIED : SOURCE_TRUSTED, e->reason,
-			    (until - now_ms + 999) / 1000))
-			return;
-		n++;
+		done = *left > 0 && tell(r, e, denied ? SOURCE_DENIED : SOURCE_TRUSTED, e->reason,
+					    (until - now_ms + 999) / 1000);
+		*left -= done;
 	}
+	pthread_mutex_unlock(&set->lock);
+	return done;
+}
+
+void reputation_on_attach(struct reputation *r, uint64_t now_ms)
+{
+	unsigned int left = REPUTATION_RETELL_MAX;
+
+	for (unsigned int i = r->env.index; i < SETS; i += r->env.shards)
+		if (!retell(r, &r->env.table->set[i], now_ms, &left))
+			return;
 }

@@ -1,9 +1,14 @@
 /*
- * What a shard has learned of the sources of SIP, by their behaviour alone: who made a call is
+ * What control has learned of the sources of SIP, by their behaviour alone: who made a call is
  * trusted for a time; who sends garbage, fails to authenticate, or tries many users of whom
  * nearly all fail (a scanner, whatever it calls itself) is denied; if it made a call lately, only
- * not trusted any more, since its address may be forged and its calls are real. The fast path
- * is told by the shard's command ring. A fixed table; old entries give way. One thread.
+ * not trusted any more, since its address may be forged and its calls are real. A fixed table;
+ * old entries give way.
+ *
+ * All shards share the table, since a source's calls are everywhere: a call on one shard protects
+ * from the garbage that another one gets. Each has a `struct reputation` of its own, used by its
+ * thread alone, and tells the fast path by its own command ring. A set of eight entries has a
+ * lock, held for less than a microsecond.
  *
  * A source is an address and port; several may stand behind one NAT, so an address as a whole is
  * denied only when the behaviour comes from many of its ports and no call of it succeeded lately.
@@ -15,7 +20,7 @@
 #include "config.h"
 #include "sources.h"
 
-#define REPUTATION_ENTRIES 16384 /* sources and addresses a shard remembers: 2.5 MiB */
+#define REPUTATION_ENTRIES 16384 /* sources and addresses that are remembered: 2.5 MiB */
 #define REPUTATION_WINDOW_MS 60000
 #define REPUTATION_USERS_MIN 8	      /* a scanner tries more than these */
 #define REPUTATION_PORTS_MIN 4	      /* an address misbehaves from more than these */
@@ -24,6 +29,7 @@
 #define REPUTATION_RETELL_MAX 1024    /* a quarter of the command ring; streams need it too */
 
 struct reputation;
+struct reputation_table;
 
 enum reputation_event {
 	REPUTATION_NEUTRAL,   /* answered, busy, cancelled, shed: counts as a request */
@@ -38,7 +44,8 @@ enum reputation_event {
 
 struct reputation_env {
 	const struct config *config;
-	uint64_t key[2]; /* secret: of the table and the counting of users */
+	struct reputation_table *table; /* of all shards; outlives them */
+	unsigned int index, shards;
 	/** Put one command on the shard's ring. @return 0 or negative errno. */
 	int (*send)(void *ctx, struct cmd_hdr *cmd, size_t len);
 	void *ctx;
@@ -50,7 +57,13 @@ struct reputation_stats {
 	uint64_t evicted;		   /* entries in use that gave way to others */
 };
 
-/** @return NULL when out of memory. Never allocates afterwards. */
+/** @param key  secret: of places and the counting of users. @return NULL when out of memory. */
+struct reputation_table *reputation_table_new(const uint64_t key[2]);
+/** After the shards. */
+void reputation_table_free(struct reputation_table *t);
+
+/** @return NULL when out of memory. Never allocates afterwards. The functions below are for its
+ * shard's thread. */
 struct reputation *reputation_new(const struct reputation_env *env);
 void reputation_free(struct reputation *r);
 const struct reputation_stats *reputation_get_stats(const struct reputation *r);
@@ -63,14 +76,15 @@ void reputation_note(struct reputation *r, uint64_t now_ms, uint16_t realm,
 	const struct net_endpoint *source, enum reputation_event event, struct str_view user);
 
 /**
- * The operator decided about this source: what was known of it does not count any more.
+ * The operator decided about this source: what was known of it does not count any more. One shard
+ * does it for all.
  * @param realm  or API_REALM_ANY. @param source  port 0: all of the address; the fast path is told
  *               that its ports are neither trusted nor denied by themselves any more.
  */
 void reputation_forget(struct reputation *r, uint16_t realm, const struct net_endpoint *source);
 
-/** A dataplane is attached, perhaps a new one: say what still holds, at most so many.
- */
+/** A dataplane is attached, perhaps a new one: say what still holds, this shard's share of it, at
+ * most REPUTATION_RETELL_MAX. */
 void reputation_on_attach(struct reputation *r, uint64_t now_ms);
 
 #endif

@@ -359,8 +359,8 @@ void lab_init(struct lab *l)
 		.cdr_ctx = l,
 	};
 
-	const struct reputation_env reputation_env = {
-		.config = &l->config, .key = {5, 6}, .send = source_take, .ctx = l};
+	struct reputation_env reputation_env = {
+		.config = &l->config, .shards = 1, .send = source_take, .ctx = l};
 
 	memset(l, 0, sizeof(*l));
 	make_realm(l, OUTSIDE, "access", "192.0.2.1", "2001:db8:1::1");
@@ -388,6 +388,8 @@ void lab_init(struct lab *l)
 	env.media = l->media;
 	env.limits = l->limits = b2bua_limits_new(&l->config);
 	assert_non_null(l->limits);
+	reputation_env.table = l->known = reputation_table_new(env.keys.hash);
+	assert_non_null(l->known);
 	env.reputation = l->reputation = reputation_new(&reputation_env);
 	assert_non_null(l->reputation);
 	l->b2bua = b2bua_new(&env);
@@ -417,6 +419,7 @@ void lab_fini(struct lab *l)
 	b2bua_free(l->b2bua);
 	b2bua_limits_free(l->limits);
 	reputation_free(l->reputation);
+	reputation_table_free(l->known);
 	media_free(l->media);
 	timers_fini(&l->timers);
 	lab_forget(l);

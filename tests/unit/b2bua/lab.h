@@ -66,6 +66,7 @@ struct lab {
 	struct media *media;
 	struct b2bua *b2bua;
 	struct b2bua_limits *limits;
+	struct reputation_table *known;
 	struct reputation *reputation;
 	struct rec_source_set told[64]; /* of sources, by reputation */
 	unsigned int n_told;

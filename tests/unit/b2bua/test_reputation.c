@@ -1,8 +1,9 @@
 /*
- * What a shard makes of sources: who is trusted, demoted, denied, for how long, and what the fast
+ * What control makes of sources: who is trusted, demoted, denied, for how long, and what the fast
  * path is told; a virtual clock, and a ring that keeps the commands.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +17,8 @@
 #define TOLD_MAX 4096
 
 static struct config *config;
-static struct reputation *rep;
+static struct reputation_table *table;
+static struct reputation *rep, *rep_of_other; /* two shards */
 static struct rec_source_set told[TOLD_MAX];
 static unsigned int n_told;
 static uint64_t now;
@@ -48,15 +50,21 @@ static int take(void *ctx, struct cmd_hdr *cmd, size_t len)
 
 static int setup(void **state)
 {
-	struct reputation_env env = {.key = {1, 2}, .send = take};
+	struct reputation_env env = {.shards = 1, .send = take};
+	const uint64_t key[2] = {1, 2};
 	char error[CONFIG_ERROR_LEN];
 
 	config = config_load_data("t.yaml", text, strlen(text), error);
 	if (config == NULL)
 		fail_msg("%s", error);
 	env.config = config;
+	env.table = table = reputation_table_new(key);
+	assert_non_null(table);
 	rep = reputation_new(&env);
 	assert_non_null(rep);
+	env.index = 1;
+	rep_of_other = reputation_new(&env);
+	assert_non_null(rep_of_other);
 	n_told = 0;
 	now = 1000000;
 	send_status = 0;
@@ -66,6 +74,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	reputation_free(rep);
+	reputation_free(rep_of_other);
+	reputation_table_free(table);
 	config_free(config);
 	return 0;
 }
@@ -337,6 +347,109 @@ static void test_flood_of_sources(void **state)
 	assert_true(reputation_get_stats(rep)->evicted > 0);
 }
 
+/* --- several shards --- */
+
+static void swap_shards(void)
+{
+	struct reputation *r = rep;
+
+	rep = rep_of_other;
+	rep_of_other = r;
+}
+
+/* A call that one shard has protects its caller from the garbage that another one gets. */
+static void test_call_on_another_shard_protects(void **state)
+{
+	struct net_endpoint a = at("192.0.2.50", 5060), hopping;
+
+	note(0, a, REPUTATION_CALL, 0);
+	swap_shards();
+	/* Its clock may be a little behind. */
+	now -= 5;
+	many(a, REPUTATION_MALFORMED, 50);
+	expect_told(1, a, SOURCE_UNTRUSTED, SOURCE_REASON_MALFORMED, 1);
+	many(a, REPUTATION_MALFORMED, 500);
+	for (unsigned int i = 0; i < 400; i++, now += 100) {
+		hopping = at("192.0.2.50", 6000 + i);
+		note(0, hopping, REPUTATION_FAILURE, i + 1);
+	}
+	assert_int_equal(n_told, 2);
+}
+
+/* What is spread over the shards is counted together, and denied once. */
+static void test_scan_over_all_shards(void **state)
+{
+	struct net_endpoint a = at("192.0.2.66", 5060);
+
+	for (unsigned int i = 0; i < 9; i++, now += 100, swap_shards())
+		note(0, a, REPUTATION_FAILURE, i + 1);
+	assert_int_equal(n_told, 0);
+	note(0, a, REPUTATION_FAILURE, 10);
+	expect_told(0, a, SOURCE_DENIED, SOURCE_REASON_SCAN, 60);
+	swap_shards();
+	many(a, REPUTATION_FAILURE, 20);
+	assert_int_equal(n_told, 1);
+	/* One forgets for all. */
+	reputation_forget(rep, API_REALM_ANY, &a);
+	swap_shards();
+	many(a, REPUTATION_FAILURE, 9);
+	assert_int_equal(n_told, 1);
+}
+
+static _Atomic unsigned int denials;
+
+static int count_denials(void *ctx, struct cmd_hdr *cmd, size_t len)
+{
+	denials += ((const struct rec_source_set *)cmd)->source_class == SOURCE_DENIED;
+	return 0;
+}
+
+struct shard_run {
+	struct reputation_env env;
+	bool failed;
+};
+
+static void *run_shard(void *arg)
+{
+	struct shard_run *run = arg;
+	struct reputation *r = reputation_new(&run->env);
+	uint8_t bytes[4] = {192, 0, 2, 0};
+
+	run->failed = r == NULL;
+	for (unsigned int i = 0; r != NULL && i < 20000; i++) {
+		struct net_endpoint e = {.port = 5060};
+
+		bytes[3] = (uint8_t)(50 + i % 100);
+		e.addr = net_addr_v4(bytes);
+		reputation_note(
+			r, 1000 + i / 100, 0, &e, REPUTATION_MALFORMED, (struct str_view){NULL, 0});
+	}
+	reputation_free(r);
+	return NULL;
+}
+
+/* Four threads, a hundred bad sources: each is denied, once, whoever of the four does it. */
+static void test_threads(void **state)
+{
+	struct shard_run run[4];
+	pthread_t t[ARRAY_LEN(run)];
+
+	denials = 0;
+	for (unsigned int i = 0; i < ARRAY_LEN(run); i++) {
+		run[i].env = (struct reputation_env){.config = config,
+			.table = table,
+			.index = i,
+			.shards = ARRAY_LEN(run),
+			.send = count_denials};
+		assert_int_equal(pthread_create(&t[i], NULL, run_shard, &run[i]), 0);
+	}
+	for (unsigned int i = 0; i < ARRAY_LEN(run); i++) {
+		pthread_join(t[i], NULL);
+		assert_false(run[i].failed);
+	}
+	assert_int_equal(denials, 100);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -354,6 +467,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_forget, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_attach_says_so_much, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_flood_of_sources, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_call_on_another_shard_protects, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_scan_over_all_shards, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_threads, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,6 +41,7 @@ struct bed {
 	struct config *config;
 	struct cdr_file *cdr;
 	struct b2bua_limits *limits;
+	struct reputation_table *reputation;
 	struct shard *shard;
 	struct mailbox main;
 	void *memory[RINGS];
@@ -65,6 +66,8 @@ static int setup(void **state)
 	env.cdr = b->cdr;
 	env.limits = b->limits = b2bua_limits_new(b->config);
 	assert_non_null(b->limits);
+	env.reputation = b->reputation = reputation_table_new(env.keys.hash);
+	assert_non_null(b->reputation);
 	b->shard = shard_new(&env);
 	assert_non_null(b->shard);
 	assert_int_equal(mailbox_init(&b->main, b), 0);
@@ -121,6 +124,7 @@ static int teardown(void **state)
 	close(b->shard_fd);
 	close(b->dataplane_fd);
 	b2bua_limits_free(b->limits);
+	reputation_table_free(b->reputation);
 	cdr_file_free(b->cdr);
 	config_free(b->config);
 	free(b);
