@@ -218,13 +218,6 @@ static void on_answered(void *ctx, const struct sip_msg *req, unsigned int statu
 		&req->path.remote, answer_event(req, status), user);
 }
 
-void b2bua_note_success(struct b2bua *b, const struct sip_msg *ack)
-{
-	if (b->env.reputation != NULL)
-		reputation_note(b->env.reputation, b->env.timers->now_ms, ack->path.realm,
-			&ack->path.remote, REPUTATION_CALL, (struct str_view){NULL, 0});
-}
-
 /* --- media --- */
 
 static void on_media_ready(void *ctx, uint64_t call_id)

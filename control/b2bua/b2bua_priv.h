@@ -146,6 +146,8 @@ struct call {
 	bool dead;     /* in b2bua.dead */
 	json_t *media_report;
 	struct timer timer;		     /* no answer; then streams being set; then counts */
+	struct timer goes_on;		     /* armed while `credited` is in this call */
+	struct net_endpoint credited;	     /* the caller as its ACK proved it */
 	char *from, *to;		     /* caller's From URI and Request-URI, for people */
 	char reason[CALL_REASON_LEN];	     /* Reason value to pass on with BYE; "" none */
 	int64_t start_ms, answer_ms, end_ms; /* UTC; 0: did not happen */
@@ -181,7 +183,6 @@ const struct net_endpoint *b2bua_listener(
 /** Final answer without a body, with Allow or Retry-After where the status wants it. */
 void b2bua_reply(struct b2bua *b, struct server_txn *txn, unsigned int status);
 /** The ACK to the 2xx of a call came from where its INVITE came from: the address is real. */
-void b2bua_note_success(struct b2bua *b, const struct sip_msg *ack);
 /** UTC milliseconds. */
 int64_t b2bua_utc_ms(void);
 /** Replace an owned string. @return 0 or -ENOMEM (the old one stays). */
@@ -201,6 +202,8 @@ void call_count(struct call *c);
  * the streams. Only the first time counts. The call stays valid until the reaper runs.
  */
 void call_end(struct call *c, enum call_cause cause, unsigned int status, enum call_end_by by);
+/** The ACK of the call proved its caller's address: that speaks for it as long as it is in it. */
+void call_credit(struct call *c, const struct net_endpoint *caller);
 /** Something that an ended call waited for has happened. */
 void call_check(struct call *c);
 void call_media_closed(struct call *c, const struct media_session *s);

@@ -1,6 +1,7 @@
 #include <errno.h>
 
 #include "b2bua_priv.h"
+#include "reputation.h"
 #include "route.h"
 
 struct call *call_new(struct b2bua *b)
@@ -19,6 +20,7 @@ struct call *call_new(struct b2bua *b)
 	c->leg[SIDE_CALLER].state = c->leg[SIDE_CALLEE].state = LEG_GONE;
 	HASH_ADD(hh, b->calls, id, sizeof(c->id), c);
 	if (c->hh.tbl == NULL || timer_hold(b->env.timers, &c->timer) != 0 ||
+		timer_hold(b->env.timers, &c->goes_on) != 0 ||
 		timer_hold(b->env.timers, &c->ex.timer) != 0) {
 		call_free(c);
 		return NULL;
@@ -33,6 +35,7 @@ void call_free(struct call *c)
 	call_dismiss(c);
 	exchange_over(c);
 	timer_release(b->env.timers, &c->timer);
+	timer_release(b->env.timers, &c->goes_on);
 	timer_release(b->env.timers, &c->ex.timer);
 	leg_fini(&c->leg[SIDE_CALLER]);
 	leg_fini(&c->leg[SIDE_CALLEE]);
@@ -57,6 +60,43 @@ void call_count(struct call *c)
 	c->counted = true;
 	c->b->stats.calls_total++;
 	c->b->stats.calls_active++;
+}
+
+/* --- what it says of its caller --- */
+
+static void note_caller(struct call *c, enum reputation_event event)
+{
+	struct b2bua *b = c->b;
+
+	reputation_note(b->env.reputation, b->env.timers->now_ms, c->leg[SIDE_CALLER].realm,
+		&c->credited, event, (struct str_view){NULL, 0});
+}
+
+static void on_goes_on(void *ctx)
+{
+	struct call *c = ctx;
+	struct b2bua *b = c->b;
+
+	note_caller(c, REPUTATION_IN_CALL);
+	(void)timer_arm(b->env.timers, &c->goes_on,
+		reputation_in_call_ms(b->env.reputation, c->leg[SIDE_CALLER].realm), on_goes_on, c);
+}
+
+void call_credit(struct call *c, const struct net_endpoint *caller)
+{
+	if (c->b->env.reputation == NULL)
+		return;
+	c->credited = *caller;
+	note_caller(c, REPUTATION_CALL);
+	if (c->state != CALL_ENDED)
+		on_goes_on(c);
+}
+
+static void end_credit(struct call *c)
+{
+	if (c->goes_on.slot != 0)
+		note_caller(c, REPUTATION_IN_CALL);
+	timer_cancel(c->b->env.timers, &c->goes_on);
 }
 
 /* --- the end --- */
@@ -110,6 +150,7 @@ void call_end(struct call *c, enum call_cause cause, unsigned int status, enum c
 	c->end_ms = b2bua_utc_ms();
 	c->end_at = b->env.timers->now_ms;
 	timer_cancel(b->env.timers, &c->timer);
+	end_credit(c);
 	exchange_abort(c, status);
 	bye_leg(&c->leg[SIDE_CALLER]);
 	bye_leg(&c->leg[SIDE_CALLEE]);

@@ -252,7 +252,7 @@ void exchange_on_ack(struct leg *l, const struct sip_msg *ack)
 		good = pass_answer(c, ack);
 	/* Our tag came back, so that it went there: no forged source can do this. */
 	if (ex->initial && good && net_addr_eq(&ack->path.remote.addr, &l->source.addr))
-		b2bua_note_success(c->b, ack);
+		call_credit(c, &ack->path.remote);
 	exchange_over(c);
 	if (c->state == CALL_ANSWERED)
 		c->state = CALL_ESTABLISHED;

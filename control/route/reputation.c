@@ -358,7 +358,7 @@ static void count(const struct reputation *r, struct entry *e, uint64_t now_ms,
 
 	if (since_ms(e->window_ms, now_ms) >= REPUTATION_WINDOW_MS)
 		window_clear(e, now_ms);
-	e->requests++;
+	e->requests += event != REPUTATION_IN_CALL;
 	e->failures += bad;
 	e->malformed += event == REPUTATION_MALFORMED;
 	e->auth += event == REPUTATION_AUTH;
@@ -366,7 +366,8 @@ static void count(const struct reputation *r, struct entry *e, uint64_t now_ms,
 		e->users[h / 64 % USER_WORDS] |= 1ull << (h % 64);
 	if (bad || event == REPUTATION_MALFORMED || event == REPUTATION_AUTH)
 		e->ports |= 1ull << (hash(r, HASH_PORT, 0, &port, sizeof(port)) % 64);
-	if (event == REPUTATION_CALL || event == REPUTATION_REGISTERED)
+	if (event == REPUTATION_CALL || event == REPUTATION_REGISTERED ||
+		event == REPUTATION_IN_CALL)
 		e->success_ms = now_ms;
 }
 
@@ -378,6 +379,8 @@ static void act(struct reputation *r, struct entry *e, uint64_t now_ms, enum rep
 		promote(r, e, now_ms, SOURCE_REASON_CALL);
 	else if (event == REPUTATION_REGISTERED)
 		promote(r, e, now_ms, SOURCE_REASON_REGISTERED);
+	else if (event == REPUTATION_IN_CALL && e->trusted_until_ms > now_ms)
+		promote(r, e, now_ms, SOURCE_REASON_CALL); /* what it lost it has lost */
 	else
 		judge_source(r, e, now_ms);
 }
@@ -412,6 +415,15 @@ void reputation_note(struct reputation *r, uint64_t now_ms, uint16_t realm,
 	if (event == REPUTATION_PROBE)
 		event = REPUTATION_NEUTRAL;
 	note_level(r, now_ms, realm, &address, source->port, event, user);
+}
+
+uint64_t reputation_in_call_ms(const struct reputation *r, uint16_t realm)
+{
+	uint64_t ms = (uint64_t)r->env.config->realms[realm].trusted_s * 1000 / 2;
+
+	if (ms > REPUTATION_IN_CALL_MS)
+		return REPUTATION_IN_CALL_MS;
+	return ms > REPUTATION_IN_CALL_MIN_MS ? ms : REPUTATION_IN_CALL_MIN_MS;
 }
 
 static bool is_meant(const struct entry *e, uint16_t realm, const struct net_endpoint *source)

@@ -25,8 +25,10 @@
 #define REPUTATION_USERS_MIN 8	      /* a scanner tries more than these */
 #define REPUTATION_PORTS_MIN 4	      /* an address misbehaves from more than these */
 #define REPUTATION_FORGIVE_MS 3600000 /* the next denial is a first one; a call protects */
-#define REPUTATION_DENY_MAX_S 86400   /* where doubling ends */
-#define REPUTATION_RETELL_MAX 1024    /* a quarter of the command ring; streams need it too */
+#define REPUTATION_IN_CALL_MS 1200000 /* at the most: well within the above */
+#define REPUTATION_IN_CALL_MIN_MS 60000
+#define REPUTATION_DENY_MAX_S 86400 /* where doubling ends */
+#define REPUTATION_RETELL_MAX 1024  /* a quarter of the command ring; streams need it too */
 
 struct reputation;
 struct reputation_table;
@@ -39,6 +41,7 @@ enum reputation_event {
 	REPUTATION_AUTH,      /* wrong credentials */
 	REPUTATION_CALL,      /* a call was answered, and acknowledged from that address */
 	REPUTATION_REGISTERED,
+	REPUTATION_IN_CALL, /* such a call goes on; said again and again */
 	REPUTATION_EVENT_COUNT
 };
 
@@ -74,6 +77,9 @@ const struct reputation_stats *reputation_get_stats(const struct reputation *r);
  */
 void reputation_note(struct reputation *r, uint64_t now_ms, uint16_t realm,
 	const struct net_endpoint *source, enum reputation_event event, struct str_view user);
+
+/** How often to say that a call from this realm goes on: before its caller's trust is over. */
+uint64_t reputation_in_call_ms(const struct reputation *r, uint16_t realm);
 
 /**
  * The operator decided about this source: what was known of it does not count any more. One shard

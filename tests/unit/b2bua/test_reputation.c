@@ -233,6 +233,32 @@ static void test_trusted_is_demoted_first(void **state)
 	expect_told(3, a, SOURCE_DENIED, SOURCE_REASON_MALFORMED, 60);
 }
 
+/* A call of three hours: its caller is trusted all the time, and protected for an hour after it. */
+static void test_long_call(void **state)
+{
+	struct net_endpoint a = at("192.0.2.50", 5060);
+
+	note(0, a, REPUTATION_CALL, 0);
+	for (unsigned int i = 0; i < 9; i++) {
+		now += reputation_in_call_ms(rep, 0);
+		note(0, a, REPUTATION_IN_CALL, 0);
+	}
+	assert_int_equal(n_told, 1 + 4); /* every 40 minutes */
+	many(a, REPUTATION_MALFORMED, 50);
+	assert_int_equal(n_told, 6);
+	assert_int_equal(told[5].source_class, SOURCE_UNTRUSTED);
+	/* Being in the call gives back nothing that it lost, but protects. */
+	for (unsigned int i = 0; i < 9; i++) {
+		now += reputation_in_call_ms(rep, 0);
+		note(0, a, REPUTATION_IN_CALL, 0);
+		many(a, REPUTATION_MALFORMED, 50);
+	}
+	assert_int_equal(n_told, 6);
+	now += REPUTATION_FORGIVE_MS;
+	many(a, REPUTATION_MALFORMED, 50);
+	expect_told(6, a, SOURCE_DENIED, SOURCE_REASON_MALFORMED, 60);
+}
+
 /* A thousand phones behind one NAT, one of them a scanner. */
 static void test_one_bad_phone_behind_nat(void **state)
 {
@@ -460,6 +486,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_keep_alives_behind_nat, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_malformed_and_auth, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_trusted_is_demoted_first, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_long_call, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_one_bad_phone_behind_nat, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hopping_ports, setup, teardown),
 		cmocka_unit_test_setup_teardown(

@@ -144,14 +144,41 @@ static void test_overlap_dialling(void **state)
 	expect_neutral(484);
 }
 
-static void test_garbage(void **state)
+static void feed_garbage(unsigned int n)
 {
 	static const char text[] = "INVITE sip:a SIP/2.0\r\nVia: nonsense\r\nFrom: \r\n\r\n";
 
-	for (unsigned int i = 0; i < 49; i++)
+	for (unsigned int i = 0; i < n; i++)
 		lab_feed(&lab, OUTSIDE, STRANGER ":5060", text, sizeof(text) - 1);
+}
+
+static void test_garbage(void **state)
+{
+	feed_garbage(49);
 	assert_int_equal(lab.n_told, 0);
-	lab_feed(&lab, OUTSIDE, STRANGER ":5060", text, sizeof(text) - 1);
+	feed_garbage(1);
+	expect_told(SOURCE_DENIED, SOURCE_REASON_MALFORMED, 5060);
+}
+
+/* Somebody forges the address of who is in a call for two hours, and was until lately. */
+static void test_long_call(void **state)
+{
+	struct ua caller, callee;
+
+	call_answered(&caller, &callee);
+	ua_request(&caller, "ACK", 1, NULL, NULL);
+	lab_run(&lab, 7200000);
+	assert_true(lab.n_told > 7200 / 600); /* trusted all the time */
+	lab.n_told = 0;
+	feed_garbage(500);
+	expect_told(SOURCE_UNTRUSTED, SOURCE_REASON_MALFORMED, 5060);
+	lab_hang_up(&lab, &caller, &callee);
+	lab_run(&lab, 3500000);
+	feed_garbage(500);
+	assert_int_equal(lab.n_told, 1);
+	lab_run(&lab, 200000);
+	lab.n_told = 0;
+	feed_garbage(50);
 	expect_told(SOURCE_DENIED, SOURCE_REASON_MALFORMED, 5060);
 }
 
@@ -165,6 +192,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_busy_callees, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_overlap_dialling, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_garbage, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_long_call, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
