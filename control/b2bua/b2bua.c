@@ -218,6 +218,16 @@ static void on_answered(void *ctx, const struct sip_msg *req, unsigned int statu
 		&req->path.remote, answer_event(req, status), user);
 }
 
+static void on_refusal_acked(void *ctx, const struct sip_msg *req, unsigned int status)
+{
+	enum reputation_event event = answer_event(req, status);
+	struct b2bua *b = ctx;
+
+	if (b->env.reputation != NULL && (event == REPUTATION_FAILURE || event == REPUTATION_AUTH))
+		reputation_note(b->env.reputation, b->env.timers->now_ms, req->path.realm,
+			&req->path.remote, REPUTATION_PROVEN, (struct str_view){NULL, 0});
+}
+
 /* --- media --- */
 
 static void on_media_ready(void *ctx, uint64_t call_id)
@@ -281,6 +291,7 @@ struct b2bua *b2bua_new(const struct b2bua_env *env)
 		.on_server_end = on_server_end,
 		.on_stray_response = on_stray_response,
 		.on_answered = on_answered,
+		.on_refusal_acked = on_refusal_acked,
 		.ctx = b,
 	};
 	struct media_user media_user = {

@@ -17,9 +17,10 @@ struct entry {
 	struct net_endpoint source; /* port 0: the address */
 	uint16_t realm;
 	bool used;
-	uint8_t denials;			      /* in a row */
+	uint8_t denials;			      /* that were proven, in a row */
 	uint8_t reason;				      /* of the state */
 	uint32_t requests, failures, malformed, auth; /* in this window */
+	uint32_t proven;			      /* of failures and auth */
 	uint64_t window_ms;			      /* its begin */
 	uint64_t last_ms;			      /* of anything */
 	uint64_t success_ms;			      /* of a call; 0: none */
@@ -167,7 +168,7 @@ static struct entry *entry_get(struct reputation *r, struct set *set, uint64_t n
 static void window_clear(struct entry *e, uint64_t now_ms)
 {
 	e->window_ms = now_ms;
-	e->requests = e->failures = e->malformed = e->auth = 0;
+	e->requests = e->failures = e->malformed = e->auth = e->proven = 0;
 	memset(e->users, 0, sizeof(e->users));
 	e->ports = 0;
 }
@@ -277,18 +278,21 @@ static uint64_t deny_seconds(const struct reputation *r, const struct entry *e)
 	return s > first ? s : first;
 }
 
-static void deny(struct reputation *r, struct entry *e, uint64_t now_ms, enum source_reason reason)
+/* @param proven  by its own doing, and not by what others may forge. */
+static void deny(struct reputation *r, struct entry *e, uint64_t now_ms, enum source_reason reason,
+	bool proven)
 {
-	uint64_t seconds;
+	uint64_t seconds = r->env.config->realms[e->realm].police.deny_s;
 
 	if (since_ms(e->denied_until_ms, now_ms) > REPUTATION_FORGIVE_MS)
 		e->denials = 0;
-	seconds = deny_seconds(r, e);
+	if (proven)
+		seconds = deny_seconds(r, e);
 	if (!tell(r, e, SOURCE_DENIED, reason, seconds))
 		return;
 	e->denied_until_ms = now_ms + seconds * 1000;
 	e->reason = (uint8_t)reason;
-	if (e->denials < UINT8_MAX)
+	if (proven && e->denials < UINT8_MAX)
 		e->denials++;
 	r->stats.denied++;
 	say(r, e, SOURCE_DENIED, seconds);
@@ -303,9 +307,21 @@ static uint32_t at_least(uint32_t v, uint32_t min)
 }
 
 /* @param times  how much more patient than with one source. */
+static uint32_t failures_most(const struct realm_police *p, uint32_t times)
+{
+	return times * at_least(p->deny_after / 50, 10);
+}
+
+/* Half of it will do: some proof is still on its way, or was lost. */
+static bool is_proven(const struct realm_police *p, const struct entry *e,
+	enum source_reason reason, uint32_t times)
+{
+	return reason != SOURCE_REASON_MALFORMED && e->proven >= failures_most(p, times) / 2;
+}
+
 static enum source_reason judge(const struct realm_police *p, const struct entry *e, uint32_t times)
 {
-	uint32_t failures = times * at_least(p->deny_after / 50, 10);
+	uint32_t failures = failures_most(p, times);
 	uint32_t malformed = times * at_least(p->deny_after / 10, 20);
 
 	if (e->malformed >= malformed)
@@ -334,7 +350,7 @@ static void judge_source(struct reputation *r, struct entry *e, uint64_t now_ms)
 	if (e->trusted_until_ms > now_ms)
 		demote(r, e, now_ms, reason);
 	else if (!made_a_call(e, now_ms))
-		deny(r, e, now_ms, reason);
+		deny(r, e, now_ms, reason, is_proven(p, e, reason, 1));
 }
 
 static void judge_address(struct reputation *r, struct entry *e, uint64_t now_ms)
@@ -347,7 +363,7 @@ static void judge_address(struct reputation *r, struct entry *e, uint64_t now_ms
 		return;
 	reason = judge(p, e, 2);
 	if (reason != SOURCE_REASON_NONE && !is_listed(r, e))
-		deny(r, e, now_ms, reason);
+		deny(r, e, now_ms, reason, is_proven(p, e, reason, 2));
 }
 
 static void count(const struct reputation *r, struct entry *e, uint64_t now_ms,
@@ -358,10 +374,11 @@ static void count(const struct reputation *r, struct entry *e, uint64_t now_ms,
 
 	if (since_ms(e->window_ms, now_ms) >= REPUTATION_WINDOW_MS)
 		window_clear(e, now_ms);
-	e->requests += event != REPUTATION_IN_CALL;
+	e->requests += event != REPUTATION_IN_CALL && event != REPUTATION_PROVEN;
 	e->failures += bad;
 	e->malformed += event == REPUTATION_MALFORMED;
 	e->auth += event == REPUTATION_AUTH;
+	e->proven += event == REPUTATION_PROVEN;
 	if (bad && user.len > 0)
 		e->users[h / 64 % USER_WORDS] |= 1ull << (h % 64);
 	if (bad || event == REPUTATION_MALFORMED || event == REPUTATION_AUTH)

@@ -10,6 +10,9 @@
  * thread alone, and tells the fast path by its own command ring. A set of eight entries has a
  * lock, held for less than a microsecond.
  *
+ * A denial is twice as long as the one before only when most of what speaks against the source is
+ * proven to be its own. All else may be forged, and would lock out whoever's address it has.
+ *
  * A source is an address and port; several may stand behind one NAT, so an address as a whole is
  * denied only when the behaviour comes from many of its ports and no call of it succeeded lately.
  * Peers of the configuration and permitted prefixes are never denied.
@@ -39,7 +42,8 @@ enum reputation_event {
 	REPUTATION_PROBE,     /* answered, but proves nothing: OPTIONS */
 	REPUTATION_MALFORMED, /* not SIP that can be served */
 	REPUTATION_AUTH,      /* wrong credentials */
-	REPUTATION_CALL,      /* a call was answered, and acknowledged from that address */
+	REPUTATION_PROVEN, /* an earlier FAILURE or AUTH was not forged: its answer was received */
+	REPUTATION_CALL,   /* a call was answered, and acknowledged from that address */
 	REPUTATION_REGISTERED,
 	REPUTATION_IN_CALL, /* such a call goes on; said again and again */
 	REPUTATION_EVENT_COUNT

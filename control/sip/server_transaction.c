@@ -361,6 +361,20 @@ void server_txn_retransmitted(struct server_txn *t, const struct sip_msg *req)
 	handle(t, EVENT_REQUEST);
 }
 
+static void refusal_acked(struct server_txn *t, const struct sip_msg *ack)
+{
+	const struct txn_user *user = &t->layer->user;
+	const struct sip_path *from = &ack->path;
+
+	if (user->on_refusal_acked != NULL && t->state == SERVER_COMPLETED && t->response != NULL &&
+		!t->request->idx.has_to_tag &&
+		net_endpoint_eq(&from->remote, &t->request->path.remote) &&
+		lane_token_check(
+			user->lane, &from->remote.addr, sip_msg_view(ack, ack->idx.to_tag), NULL))
+		user->on_refusal_acked(user->ctx, t->request,
+			status_of((struct str_view){t->response, t->response_len}));
+}
+
 bool server_txn_acknowledged(struct server_txn *t, const struct sip_msg *ack)
 {
 	struct str_view tag = server_txn_to_tag(t);
@@ -378,6 +392,7 @@ bool server_txn_acknowledged(struct server_txn *t, const struct sip_msg *ack)
 		return false;
 	if (t->state == SERVER_CONFIRMED)
 		t->layer->stats.retransmits_in++;
+	refusal_acked(t, ack);
 	handle(t, EVENT_ACK);
 	return true;
 }

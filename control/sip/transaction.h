@@ -54,6 +54,11 @@ struct txn_user {
 	 * 0: it was too faulty to be answered. Not for ACK and CANCEL. May be NULL.
 	 */
 	void (*on_answered)(void *ctx, const struct sip_msg *req, unsigned int status);
+	/**
+	 * The refusal of an INVITE outside of any dialog has arrived: the ACK brought our tag back,
+	 * from the source of the INVITE, which was not forged. May be NULL.
+	 */
+	void (*on_refusal_acked)(void *ctx, const struct sip_msg *req, unsigned int status);
 	void *ctx;
 	uint64_t lane[2]; /* key of the tags that the layer makes (lane.h) */
 };

@@ -100,6 +100,15 @@ static void note(unsigned int realm, struct net_endpoint source, enum reputation
 		rep, now, (uint16_t)realm, &source, event, (struct str_view){name, strlen(name)});
 }
 
+/* A scanner that acknowledges what it gets: but for the last answer when it is denied. */
+static void many_proven(struct net_endpoint source, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++, now += 100) {
+		note(0, source, REPUTATION_FAILURE, 1000 + i);
+		note(0, source, REPUTATION_PROVEN, 0);
+	}
+}
+
 /* `n` times, each 100 ms after the other, for another user each time. */
 static void many(struct net_endpoint source, enum reputation_event event, unsigned int n)
 {
@@ -166,17 +175,42 @@ static void test_scanner(void **state)
 	struct net_endpoint a = at("192.0.2.66", 5060);
 
 	for (unsigned int i = 0; i < ARRAY_LEN(seconds); i++) {
-		many(a, REPUTATION_FAILURE, 9);
+		many_proven(a, 9);
 		assert_int_equal(n_told, i);
 		/* While it is denied nothing more is said. */
-		many(a, REPUTATION_FAILURE, 20);
+		many_proven(a, 20);
 		expect_told(i, a, SOURCE_DENIED, SOURCE_REASON_SCAN, seconds[i]);
 		now += seconds[i] * 1000ull;
 	}
 	/* Long after its end a denial is forgotten. */
 	now += REPUTATION_FORGIVE_MS;
-	many(a, REPUTATION_FAILURE, 10);
+	many_proven(a, 10);
 	expect_told(ARRAY_LEN(seconds), a, SOURCE_DENIED, SOURCE_REASON_SCAN, 60);
+}
+
+/* What others can send with its address locks no phone out for longer and longer. */
+static void test_forged_is_denied_shortly(void **state)
+{
+	static const enum reputation_event forged[] = {
+		REPUTATION_FAILURE, REPUTATION_MALFORMED, REPUTATION_AUTH, REPUTATION_PROBE};
+	struct net_endpoint a = at("192.0.2.66", 5060);
+
+	for (unsigned int i = 0; i < 20; i++) {
+		/* It mistypes a few numbers meanwhile. */
+		many_proven(a, 3);
+		many(a, forged[i % ARRAY_LEN(forged)], 50);
+		assert_int_equal(n_told, i + 1);
+		assert_int_equal(told[i].source_class, SOURCE_DENIED);
+		assert_int_equal(told[i].seconds, 60);
+		now += 60000;
+	}
+	/* Nor does that count when the phone itself misbehaves for the first time. */
+	now += REPUTATION_WINDOW_MS;
+	many_proven(a, 10);
+	expect_told(20, a, SOURCE_DENIED, SOURCE_REASON_SCAN, 60);
+	now += 60000;
+	many_proven(a, 10);
+	expect_told(21, a, SOURCE_DENIED, SOURCE_REASON_SCAN, 120);
 }
 
 static void test_what_is_no_scanner(void **state)
@@ -482,6 +516,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_call_makes_trusted, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_listed_are_left_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_scanner, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_forged_is_denied_shortly, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_is_no_scanner, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_keep_alives_behind_nat, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_malformed_and_auth, setup, teardown),

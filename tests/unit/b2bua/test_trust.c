@@ -118,6 +118,38 @@ static void test_scans(void **state)
 	}
 }
 
+/* Ten INVITEs for users that do not exist. @param acked  the refusals are acknowledged. */
+static void scan_once(bool acked)
+{
+	for (unsigned int i = 0; i < 10; i++) {
+		struct ua u = stranger("x");
+
+		snprintf(u.target, sizeof(u.target), "sip:9%u@192.0.2.1", i);
+		ua_request(&u, "INVITE", 1, OUTSIDE_SDP, NULL);
+		ua_learn(&u, lab_expect(&lab, OUTSIDE, "SIP/2.0 404 "));
+		u.branch--; /* the ACK has the branch of its INVITE */
+		if (acked)
+			ua_request(&u, "ACK", 1, NULL, NULL);
+	}
+}
+
+/* Who acknowledges its refusals is there itself, and is denied longer each time. */
+static void test_proven_scanner(void **state)
+{
+	static const struct {
+		bool acked;
+		unsigned int seconds;
+	} rounds[] = {{true, 60}, {true, 120}, {false, 60}, {true, 240}};
+
+	for (size_t i = 0; i < ARRAY_LEN(rounds); i++) {
+		scan_once(rounds[i].acked);
+		expect_told(SOURCE_DENIED, SOURCE_REASON_SCAN, 5060);
+		assert_int_equal(lab.told[0].seconds, rounds[i].seconds);
+		lab.n_told = 0;
+		lab_run(&lab, rounds[i].seconds * 1000 + REPUTATION_WINDOW_MS);
+	}
+}
+
 static void expect_neutral(unsigned int status)
 {
 	for (unsigned int i = 0; i < 30; i++) {
@@ -189,6 +221,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			test_ack_from_elsewhere_proves_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_scans, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_proven_scanner, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_busy_callees, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_overlap_dialling, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_garbage, setup, teardown),
