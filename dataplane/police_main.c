@@ -110,8 +110,9 @@ static void top_add_source(struct top *top, const struct source *from, uint32_t 
 		.refused = s.refused,
 	};
 
+	/* The place is on the list, but whoever has it now may be an ordinary source. */
 	if ((s.flags & SOURCE_NOTED) == 0 || s.source_class >= SOURCE_CLASS_COUNT ||
-		s.kind >> 4 == SOURCE_PREFIX)
+		s.kind >> 4 == SOURCE_PREFIX || (s.refused == 0 && s.source_class != SOURCE_DENIED))
 		return;
 	if (s.source_class != SOURCE_UNTRUSTED) {
 		/* Ran out, but nobody looked at it since. */

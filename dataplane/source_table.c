@@ -79,11 +79,14 @@ static enum source_level level_of(const struct source *s)
 static void place_clear(struct source_table *t, uint32_t set, unsigned int way)
 {
 	struct source *s = &t->way[(size_t)set * SOURCE_WAYS + way];
+	uint8_t noted = s->flags & SOURCE_NOTED;
 
 	t->classed[level_of(s)][s->source_class]--;
 	t->tags[set].tag[way] = 0;
 	used_add(t, -1);
 	memset(s, 0, sizeof(*s));
+	/* The list goes on to name the place: whoever gets it must not be named there again. */
+	s->flags = noted;
 }
 
 /* Nothing would be lost with it. */

@@ -37,7 +37,7 @@ enum {
 
 /* source.flags */
 #define SOURCE_WAS_TRUSTED 0x01 /* when it went over its rate */
-#define SOURCE_NOTED 0x02	/* on the table's list of those that stand out */
+#define SOURCE_NOTED 0x02 /* of the place: it is on the table's list of those that stand out */
 
 /** One source. An untrusted one is forgotten when idle. */
 struct source {

@@ -589,6 +589,25 @@ static void denied_sources_are_shown_first(void **state)
 	assert_int_equal(source_table_used(police->sources), 0);
 }
 
+/* Nobody is shown for what the source did that had its place before. */
+static void places_that_changed_hands_are_not_shown(void **state)
+{
+	const struct realm_police tight = {.sip = {1, 1}}, wide = {.sip = {1000, 1000}};
+	uint32_t places = source_table_size(police->sources);
+
+	for (uint32_t i = 0; i < places; i++)
+		passes(&tight, i, 5060, 2);
+	now_ns += 1000 * SECOND;
+	for (unsigned int i = 0; i < 10000; i++, now_ns += 5 * MS)
+		police_poll(police, now_ns);
+	passes(&tight, 7, 5060, 9);
+	for (uint32_t i = 0; i < places; i++)
+		passes(&wide, 0x01000000 + i, 5060, 2);
+	police_top_refresh(now_ns);
+	assert_int_equal(stats_region->source[0].source.addr.bytes[3], 7);
+	assert_int_equal(stats_region->source[1].source.addr.family, NET_FAMILY_NONE);
+}
+
 static void rings_that_are_full(void **state)
 {
 	struct rec_source_set r = {.source = {.addr = ipv4(1), .port = 1},
@@ -670,6 +689,7 @@ int main(void)
 		POLICE_TEST(kernel_bound_limits),
 		POLICE_TEST(kernel_bound_denial),
 		POLICE_TEST(denied_sources_are_shown_first),
+		POLICE_TEST(places_that_changed_hands_are_not_shown),
 		POLICE_TEST(rings_that_are_full),
 		POLICE_TEST(told_to_the_owner_alone),
 	};

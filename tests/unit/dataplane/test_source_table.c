@@ -379,6 +379,28 @@ static void those_that_stand_out_are_noted_once(void **state)
 	source_table_free(t);
 }
 
+/* A place on the list whose source was forgotten is not named again for the next one there. */
+static void a_place_is_noted_once_whoever_has_it(void **state)
+{
+	struct source_table *t = source_table_new(1, key);
+	unsigned int named[SOURCE_WAYS] = {0};
+
+	assert_int_equal(t->sets, 1);
+	for (uint32_t n = 0; n < 20; n++) {
+		struct source_key k = key_of(t, n, 5060, 0);
+		struct source *s = source_add(t, &k, SOURCE_UNTRUSTED, at_s(n * 1000));
+
+		assert_non_null(s);
+		source_refuse(t, s);
+		source_table_age(t, 1, at_s(n * 1000 + 900));
+		assert_null(source_find(t, &k));
+	}
+	for (unsigned int i = 0; i < SOURCE_NOTED_MAX; i++)
+		if (t->noted[i] != 0)
+			assert_int_equal(named[t->noted[i] - 1]++, 0);
+	source_table_free(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -394,6 +416,7 @@ int main(void)
 		cmocka_unit_test(a_bucket_left_alone_stays_full),
 		cmocka_unit_test(the_idle_are_forgotten),
 		cmocka_unit_test(those_that_stand_out_are_noted_once),
+		cmocka_unit_test(a_place_is_noted_once_whoever_has_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
