@@ -30,6 +30,12 @@ static inline bool token_take(uint64_t *full_ns, uint32_t rate, uint32_t burst, 
 	return true;
 }
 
+/** Would token_take() get one? */
+static inline bool token_has(uint64_t full_ns, uint32_t rate, uint32_t burst, uint64_t now_ns)
+{
+	return token_take(&full_ns, rate, burst, now_ns);
+}
+
 /*
  * The same in 32 bits of microseconds, for tables of millions. Whoever keeps such a bucket
  * sets it to now (full) when it was not looked at for TOKEN_SPAN_US, before the 32 bits come

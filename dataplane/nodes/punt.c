@@ -20,13 +20,17 @@ static const struct {
 	[PUNT_SHARE_REST] = {5, DROP_PUNT_RATE},
 };
 
-/* Burst: what comes within a tenth of a second. */
-static inline bool share_allowed(struct worker *w, uint16_t port, enum punt_share share)
-{
-	uint32_t rate = w->punt_rate[port] * shares[share].eighths / 8;
+/* A port's share of the kernel. Burst: what comes within a tenth of a second. */
+struct punt_bucket {
+	uint64_t *full_ns;
+	uint32_t rate, burst;
+};
 
-	rate = RTE_MAX(rate, 1u);
-	return token_take(&w->punt_full_ns[port][share], rate, rate / 10, w->now_ns);
+static inline struct punt_bucket bucket_of(struct worker *w, uint16_t port, enum punt_share share)
+{
+	uint32_t rate = RTE_MAX(w->punt_rate[port] * shares[share].eighths / 8, 1u);
+
+	return (struct punt_bucket){&w->punt_full_ns[port][share], rate, rate / 10};
 }
 
 static enum police_kernel police_kind(const struct punt_look *look)
@@ -50,15 +54,21 @@ static int source_check(struct worker *w, const struct rte_mbuf *m, const struct
 		&local_realms[local->realm].police, police_kind(look), m->pkt_len, w->now_ns);
 }
 
-/* @return POLICE_PASS or enum drop_reason. */
+/* Who is refused by the one has eaten nothing of the other: the share is looked at first, so that
+ * a flood of forged sources does not fill the table with what the port has no room for anyway.
+ * @return POLICE_PASS or enum drop_reason. */
 static int punt_one(struct worker *w, struct rte_mbuf *m)
 {
 	const struct pkt_meta *meta = pkt_meta(m);
 	struct punt_look look = punt_look(m);
-	int reason = source_check(w, m, meta, &look);
+	struct punt_bucket b = bucket_of(w, meta->port, look.share);
+	int reason;
 
-	if (reason == POLICE_PASS && !share_allowed(w, meta->port, look.share))
-		reason = shares[look.share].reason;
+	if (!token_has(*b.full_ns, b.rate, b.burst, w->now_ns))
+		return shares[look.share].reason;
+	reason = source_check(w, m, meta, &look);
+	if (reason == POLICE_PASS)
+		(void)token_take(b.full_ns, b.rate, b.burst, w->now_ns);
 	return reason;
 }
 

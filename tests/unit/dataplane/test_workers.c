@@ -25,6 +25,7 @@
 #include "netif.h"
 #include "nexthop.h"
 #include "nodes.h"
+#include "police.h"
 #include "ports.h"
 #include "reassembly.h"
 #include "worker.h"
@@ -464,6 +465,62 @@ static void late_packets_are_looked_up_again(void **state)
 	assert_int_equal(out[0].misled + out[0].disordered, 0);
 }
 
+/* A ping from any address. */
+static struct rte_mbuf *ping(uint32_t from)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(packet_pool);
+	struct {
+		struct rte_ether_hdr eth;
+		struct rte_ipv4_hdr ip;
+		uint8_t icmp[26];
+	} * f;
+
+	assert_non_null(m);
+	f = (void *)rte_pktmbuf_append(m, sizeof(*f));
+	memset(f, 0, sizeof(*f));
+	f->eth.dst_addr = ports[0].mac;
+	f->eth.ether_type = rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4);
+	f->ip.version_ihl = RTE_IPV4_VHL_DEF;
+	f->ip.total_length = rte_cpu_to_be_16(sizeof(*f) - sizeof(f->eth));
+	f->ip.time_to_live = 9;
+	f->ip.next_proto_id = IPPROTO_ICMP;
+	f->ip.src_addr = rte_cpu_to_be_32(from);
+	f->ip.dst_addr = rte_cpu_to_be_32(RTE_IPV4(192u, 0, 2, 10));
+	f->ip.hdr_checksum = rte_ipv4_cksum(&f->ip);
+	f->icmp[0] = 8;
+	return m;
+}
+
+static unsigned int take_to_kernel(struct worker *w)
+{
+	unsigned int n = 0;
+	void *m;
+
+	for (; rte_ring_dequeue(w->to_kernel, &m) == 0; n++)
+		rte_pktmbuf_free(m);
+	return n;
+}
+
+/* A thousand forged sources make no more entries than pings that the kernel gets. */
+static void a_storm_of_pings_makes_no_entries(void **state)
+{
+	unsigned int entries = 0, passed = 0;
+
+	local_realms[0].police.icmp = (struct rate_limit){5, 5};
+	for (unsigned int i = 0; i < 1000; i++) {
+		assert_int_equal(
+			rte_ring_enqueue(rx[0][0], ping(RTE_IPV4(192u, 0, 2, 0) + (i << 8))), 0);
+		walk(0);
+		walk(1);
+	}
+	for (unsigned int i = 0; i < WORKERS; i++) {
+		passed += take_to_kernel(&workers[i]);
+		entries += source_table_used(workers[i].police->sources);
+	}
+	assert_in_range(passed, 1, 50);
+	assert_int_equal(entries, passed);
+}
+
 /* A system call for the first packet that a sleeping worker gets, and for no other. */
 static void a_sleeper_is_woken_once(void **state)
 {
@@ -516,6 +573,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(exact_on_any_queue),
 		cmocka_unit_test(slots_change_hands),
 		cmocka_unit_test(late_packets_are_looked_up_again),
+		cmocka_unit_test(a_storm_of_pings_makes_no_entries),
 		cmocka_unit_test(a_sleeper_is_woken_once),
 		cmocka_unit_test(full_ring_drops),
 	};
