@@ -14,6 +14,10 @@
 #define MIB_MAX 1048576
 #define SNAPLEN_DEFAULT 2048
 
+/* How long an answer to "stop" waits for the file to be complete. */
+#define STOP_WAIT_MS 3000
+#define STOP_LOOK_MS 20
+
 /* A number of params, or its default. @return false after answering. */
 static bool number_take(struct rpc_call *call, const json_t *params, const char *key,
 	json_int_t min, json_int_t max, json_int_t otherwise, uint32_t *out)
@@ -92,6 +96,9 @@ static void answer(void *ctx, int status)
 	case -EBUSY:
 		rpc_fail(call, RPC_REFUSED, "a capture is running; \"sally capture stop\" ends it");
 		break;
+	case -EINPROGRESS:
+		rpc_fail(call, RPC_REFUSED, "the last capture is still being written to its disk");
+		break;
 	case -EEXIST:
 		rpc_fail(call, RPC_REFUSED, "there is a file of that name already");
 		break;
@@ -112,16 +119,16 @@ static void answer(void *ctx, int status)
 	}
 }
 
-static void ask(
-	struct control *c, struct rpc_call *call, struct cmd_hdr *cmd, uint16_t type, size_t len)
+static void ask(struct control *c, struct cmd_hdr *cmd, uint16_t type, size_t len,
+	dataplane_link_done_fn done, void *ctx)
 {
 	int rc;
 
 	cmd->hdr.type = type;
 	cmd->hdr.version = API_VERSION;
-	rc = dataplane_link_ask(c->link, cmd, len, answer, call);
+	rc = dataplane_link_ask(c->link, cmd, len, done, ctx);
 	if (rc < 0)
-		answer(call, rc == -EBUSY ? -EAGAIN : rc);
+		done(ctx, rc == -EBUSY ? -EAGAIN : rc);
 }
 
 void capture_start_request(void *ctx, struct rpc_call *call, const json_t *params)
@@ -134,14 +141,69 @@ void capture_start_request(void *ctx, struct rpc_call *call, const json_t *param
 		number_take(call, params, "snaplen", 64, API_SNAPLEN_MAX, SNAPLEN_DEFAULT,
 			&r.snaplen) &&
 		filter_take(call, params, &r))
-		ask(ctx, call, &r.cmd, REC_CAPTURE_START, sizeof(r));
+		ask(ctx, &r.cmd, REC_CAPTURE_START, sizeof(r), answer, call);
+}
+
+/* --- stop: the dataplane never waits for the disk, the operator does for a while --- */
+
+struct stop {
+	struct control *control;
+	struct rpc_call *call;
+	struct event *timer;
+	uint64_t until_ms;
+};
+
+static void stop_free(struct stop *stop)
+{
+	event_free(stop->timer);
+	free(stop);
+}
+
+static void stop_look(evutil_socket_t fd, short what, void *ctx)
+{
+	const struct timeval tv = {.tv_usec = STOP_LOOK_MS * 1000};
+	struct stop *stop = ctx;
+	const struct stats *s = dataplane_link_stats_map(stop->control->link);
+	bool writing = s != NULL && s->capture.state == CAPTURE_WRITING;
+
+	if (writing && shard_clock_ms() < stop->until_ms && evtimer_add(stop->timer, &tv) == 0)
+		return;
+	if (s == NULL)
+		answer(stop->call, -ENOTCONN);
+	else
+		rpc_result(stop->call, json_pack("{s:b, s:b}", "ok", 1, "writing", writing));
+	stop_free(stop);
+}
+
+static void stop_done(void *ctx, int status)
+{
+	struct stop *stop = ctx;
+
+	if (status == 0) {
+		stop_look(-1, 0, stop);
+		return;
+	}
+	answer(stop->call, status);
+	stop_free(stop);
 }
 
 void capture_stop_request(void *ctx, struct rpc_call *call, const json_t *params)
 {
+	struct stop *stop = calloc(1, sizeof(*stop));
 	struct rec_capture_stop r = {0};
+	struct control *c = ctx;
 
-	ask(ctx, call, &r.cmd, REC_CAPTURE_STOP, sizeof(r));
+	if (stop != NULL)
+		stop->timer = evtimer_new(c->base, stop_look, stop);
+	if (stop == NULL || stop->timer == NULL) {
+		free(stop);
+		rpc_fail(call, RPC_REFUSED, "out of memory");
+		return;
+	}
+	stop->control = c;
+	stop->call = call;
+	stop->until_ms = shard_clock_ms() + STOP_WAIT_MS;
+	ask(c, &r.cmd, REC_CAPTURE_STOP, sizeof(r), stop_done, stop);
 }
 
 void capture_request(void *ctx, struct rpc_call *call, const json_t *params)

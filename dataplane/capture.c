@@ -25,6 +25,8 @@
 #define CAPTURE_BURST 32
 /* The writer's sleep when there is nothing; a ring of packets lasts longer than that. */
 #define WRITER_SLEEP_NS 2000000
+/* The program does not end before the writer is ready, but for a disk that hangs. */
+#define FINI_WAIT_MS 2000
 /* rx and tx of every queue. */
 #define TAPS_MAX (2 * API_PORTS_MAX * API_WORKERS_MAX)
 
@@ -38,7 +40,7 @@ struct tap {
 
 static struct {
 	const char *folder;
-	bool running;
+	enum capture_state state;
 	struct rte_mempool *pool;
 	struct rte_ring *ring; /* workers -> writer */
 	struct bpf_insn filter[BPF_STEPS_MAX];
@@ -47,12 +49,15 @@ static struct {
 	uint64_t end_ms, max_bytes;
 	struct tap *taps;
 	unsigned int n_taps;
-	/* the writer's */
+	/* the writer's, while it runs: main touches no file, whose disk may hang */
 	pthread_t writer;
 	rte_pcapng_t *out;
 	int fd;
-	atomic_bool stop, failed;
-	_Atomic uint64_t packets;
+	atomic_bool stop;   /* main: wo */
+	atomic_bool left;   /* main: wo. The program ends, all else is gone */
+	atomic_bool failed; /* main: ro, as are those below */
+	atomic_bool closed; /* the last thing that it does */
+	_Atomic uint64_t packets, bytes;
 } capture = {.fd = -1};
 
 /* --- workers --- */
@@ -108,28 +113,49 @@ static uint16_t tap_tx(uint16_t eth_id, uint16_t queue, struct rte_mbuf **m, uin
 
 /* --- the writer --- */
 
+static uint64_t file_size(void)
+{
+	struct stat file;
+
+	return fstat(capture.fd, &file) == 0 ? (uint64_t)file.st_size : 0;
+}
+
+static void packets_write(struct rte_mbuf **m, unsigned int n)
+{
+	ssize_t bytes = rte_pcapng_write_packets(capture.out, m, (uint16_t)n);
+
+	while (atomic_load(&capture.left))
+		pause();
+	if (bytes < 0) {
+		atomic_store(&capture.failed, true);
+	} else {
+		atomic_fetch_add(&capture.packets, n);
+		atomic_fetch_add(&capture.bytes, (uint64_t)bytes);
+	}
+	rte_pktmbuf_free_bulk(m, n);
+}
+
 static void *writer_main(void *arg)
 {
 	const struct timespec pause = {.tv_nsec = WRITER_SLEEP_NS};
 	struct rte_mbuf *m[CAPTURE_BURST];
+	bool last = false;
 	unsigned int n;
 
-	for (;;) {
-		bool last = atomic_load(&capture.stop);
-
+	do {
+		last = atomic_load(&capture.stop);
 		n = rte_ring_sc_dequeue_burst(capture.ring, (void **)m, CAPTURE_BURST, NULL);
-		if (n == 0 && last)
-			return NULL;
-		if (n == 0) {
+		if (n > 0)
+			packets_write(m, n);
+		else if (!last)
 			nanosleep(&pause, NULL);
-			continue;
-		}
-		if (rte_pcapng_write_packets(capture.out, m, (uint16_t)n) < 0)
-			atomic_store(&capture.failed, true);
-		else
-			atomic_fetch_add(&capture.packets, n);
-		rte_pktmbuf_free_bulk(m, n);
-	}
+	} while (n > 0 || !last);
+	atomic_store(&capture.bytes, file_size());
+	rte_pcapng_close(capture.out);
+	capture.out = NULL;
+	capture.fd = -1;
+	atomic_store(&capture.closed, true);
+	return NULL;
 }
 
 /* --- start --- */
@@ -255,7 +281,7 @@ static void stats_begin(const struct rec_capture_start *r, uint64_t now_ms)
 {
 	struct stats_capture *s = &stats_region->capture;
 
-	*s = (struct stats_capture){.start_ms = now_ms, .running = 1};
+	*s = (struct stats_capture){.start_ms = now_ms, .state = CAPTURE_RUNNING};
 	snprintf(s->file, sizeof(s->file), "%s/%s", capture.folder, r->file);
 	capture.end_ms = now_ms + (uint64_t)r->max_s * 1000;
 	capture.max_bytes = (uint64_t)r->max_mib << 20;
@@ -273,8 +299,8 @@ int capture_start(const struct rec_capture_start *r)
 {
 	int rc;
 
-	if (capture.running)
-		return -EBUSY;
+	if (capture.state != CAPTURE_IDLE)
+		return capture.state == CAPTURE_RUNNING ? -EBUSY : -EINPROGRESS;
 	rc = filter_make(r);
 	if (rc == 0)
 		rc = buffers_make(r->snaplen);
@@ -284,11 +310,13 @@ int capture_start(const struct rec_capture_start *r)
 		goto fail;
 	atomic_store(&capture.stop, false);
 	atomic_store(&capture.failed, false);
+	atomic_store(&capture.closed, false);
 	atomic_store(&capture.packets, 0);
+	atomic_store(&capture.bytes, file_size());
 	rc = -pthread_create(&capture.writer, NULL, writer_main, NULL);
 	if (rc < 0)
 		goto fail;
-	capture.running = true;
+	capture.state = CAPTURE_RUNNING;
 	stats_begin(r, clock_ms());
 	log_info("capture begins file=%s", stats_region->capture.file);
 	rc = queues_tap();
@@ -305,50 +333,65 @@ fail:
 static void stats_refresh(void)
 {
 	struct stats_capture *s = &stats_region->capture;
+
+	s->packets = atomic_load(&capture.packets);
+	s->bytes = atomic_load(&capture.bytes);
+	s->state = (uint8_t)capture.state;
+}
+
+static void missed_refresh(void)
+{
 	uint64_t missed = 0;
-	struct stat file;
 
 	for (unsigned int i = 0; i < capture.n_taps; i++)
 		missed += __atomic_load_n(&capture.taps[i].missed, __ATOMIC_RELAXED);
-	s->missed = missed;
-	s->packets = atomic_load(&capture.packets);
-	if (fstat(capture.fd, &file) == 0)
-		s->bytes = (uint64_t)file.st_size;
+	stats_region->capture.missed = missed;
 }
 
+/* No more packets; the writer goes on with those that it has. */
 static void capture_end(enum capture_end why)
 {
-	struct stats_capture *s = &stats_region->capture;
-	uint64_t missed;
-
-	stats_refresh();
-	missed = s->missed;
+	missed_refresh();
 	taps_remove();
 	atomic_store(&capture.stop, true);
-	pthread_join(capture.writer, NULL);
+	capture.state = CAPTURE_WRITING;
+	stats_region->capture.end = (uint8_t)why;
 	stats_refresh();
-	s->missed = missed;
-	s->end = (uint8_t)why;
-	s->running = 0;
-	capture.running = false;
+}
+
+/* The writer has closed the file: it ends now, so that the join takes no time. */
+static void capture_finish(void)
+{
+	const struct stats_capture *s = &stats_region->capture;
+
+	pthread_join(capture.writer, NULL);
 	capture_release();
+	capture.state = CAPTURE_IDLE;
+	stats_refresh();
 	log_info("capture ended file=%s packets=%llu missed=%llu", s->file,
 		(unsigned long long)s->packets, (unsigned long long)s->missed);
 }
 
 int capture_stop(void)
 {
-	if (!capture.running)
+	if (capture.state == CAPTURE_IDLE)
 		return -ENOENT;
-	capture_end(CAPTURE_END_STOPPED);
+	if (capture.state == CAPTURE_RUNNING)
+		capture_end(CAPTURE_END_STOPPED);
 	return 0;
 }
 
 void capture_poll(uint64_t now_ms)
 {
-	if (!capture.running)
+	if (capture.state == CAPTURE_IDLE)
 		return;
 	stats_refresh();
+	if (capture.state == CAPTURE_WRITING) {
+		if (atomic_load(&capture.closed))
+			capture_finish();
+		return;
+	}
+	missed_refresh();
 	if (atomic_load(&capture.failed))
 		capture_end(CAPTURE_END_WRITE);
 	else if (stats_region->capture.bytes >= capture.max_bytes)
@@ -364,5 +407,18 @@ void capture_init(const char *folder)
 
 void capture_fini(void)
 {
-	(void)capture_stop();
+	const struct timespec pause = {.tv_nsec = WRITER_SLEEP_NS};
+	uint64_t until_ms = clock_ms() + FINI_WAIT_MS;
+
+	if (capture_stop() < 0)
+		return;
+	while (!atomic_load(&capture.closed) && clock_ms() < until_ms)
+		nanosleep(&pause, NULL);
+	if (atomic_load(&capture.closed)) {
+		capture_finish();
+		return;
+	}
+	atomic_store(&capture.left, true);
+	log_warn("capture left unfinished: its disk does not answer file=%s",
+		stats_region->capture.file);
 }

@@ -10,15 +10,17 @@
 
 /** @param folder  where files go; made at the first capture. Borrowed until capture_fini(). */
 void capture_init(const char *folder);
-/** Ends one that runs. Before the ports go. */
+/** Ends one that runs, and waits for its file, but not long. Before the ports go. */
 void capture_fini(void);
 
 /** @param r  validated but for the file's name and the filter. @return see REC_CAPTURE_START. */
 int capture_start(const struct rec_capture_start *r);
-/** @return 0 or -ENOENT. */
+/** End it; its file is complete later, see capture_poll(). Never waits for the disk.
+ * @return 0, also when it is ending already, or -ENOENT. */
 int capture_stop(void);
 
-/** Now and then: its counts, and its end when a limit is reached. */
+/** Now and then: its counts, its end when a limit is reached, and what is left to do when its file
+ * is complete. */
 void capture_poll(uint64_t now_ms);
 
 #endif

@@ -335,6 +335,8 @@ void format_capture(const struct cli *cli, const json_t *r)
 	}
 	row(cli, "file", get(r, "file"), COLUMN_TEXT);
 	row(cli, "running", get(r, "running"), COLUMN_TEXT);
+	if (json_is_true(get(r, "writing")))
+		fprintf(cli->out, "still writing to the disk; the file is not complete\n");
 	row(cli, "packets", get(r, "packets"), COLUMN_NUMBER);
 	row(cli, "size", get(r, "bytes"), COLUMN_BYTES);
 	row(cli, "missed", get(r, "missed"), COLUMN_NUMBER);

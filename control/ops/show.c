@@ -201,7 +201,7 @@ json_t *show_capture(const struct stats *s, uint64_t now_ms)
 		[CAPTURE_END_WRITE] = "the file could not be written; is the disk full?",
 	};
 	const struct stats_capture *c = &s->capture;
-	bool running = c->running != 0;
+	bool running = c->state == CAPTURE_RUNNING;
 	unsigned int end = c->end;
 	char file[sizeof(c->file)];
 
@@ -211,9 +211,9 @@ json_t *show_capture(const struct stats *s, uint64_t now_ms)
 		return json_object();
 	for (size_t i = 0; file[i] != '\0'; i++)
 		file[i] = file[i] >= 0x20 && file[i] < 0x7f ? file[i] : '?';
-	return json_pack("{s:b, s:s, s:o, s:o, s:o, s:o, s:s}", "running", running, "file", file,
-		"packets", number(c->packets), "bytes", number(c->bytes), "missed",
-		number(c->missed), "seconds",
+	return json_pack("{s:b, s:b, s:s, s:o, s:o, s:o, s:o, s:s}", "running", running, "writing",
+		c->state == CAPTURE_WRITING, "file", file, "packets", number(c->packets), "bytes",
+		number(c->bytes), "missed", number(c->missed), "seconds",
 		number(running && now_ms > c->start_ms ? (now_ms - c->start_ms) / 1000 : 0),
 		"ended", end < CAPTURE_END_COUNT ? ends[end] : "");
 }

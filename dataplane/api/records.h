@@ -279,8 +279,8 @@ struct rec_stream_del {
 };
 
 /** REC_CAPTURE_START: packets of all ports to a pcap-ng file in the dataplane's capture folder.
- * REC_DONE: -EBUSY (one is running), -EEXIST (the file), -EINVAL (name or filter), or why the
- * file cannot be made. */
+ * REC_DONE: -EBUSY (one is running), -EINPROGRESS (one is still being written), -EEXIST (the file),
+ * -EINVAL (name or filter), or why the file cannot be made. */
 struct rec_capture_start {
 	struct cmd_hdr cmd;
 	char file[API_FILE_MAX]; /* name without a folder; NUL terminated */
@@ -291,7 +291,8 @@ struct rec_capture_start {
 	struct bpf_step filter[BPF_STEPS_MAX];
 };
 
-/** REC_CAPTURE_STOP; REC_DONE: -ENOENT when none is running. */
+/** REC_CAPTURE_STOP; REC_DONE at once: -ENOENT when there is none. The file is complete when
+ * stats_capture.state is CAPTURE_IDLE. */
 struct rec_capture_stop {
 	struct cmd_hdr cmd;
 };

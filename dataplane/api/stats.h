@@ -137,6 +137,13 @@ enum capture_end {
 	CAPTURE_END_COUNT
 };
 
+enum capture_state {
+	CAPTURE_IDLE,
+	CAPTURE_RUNNING,
+	CAPTURE_WRITING, /* it has ended; what it took is not all on the disk */
+	CAPTURE_STATE_COUNT
+};
+
 /** The capture that runs, or the last one. Writer: dataplane main. */
 struct stats_capture {
 	char file[192]; /* with its folder; "": there was none */
@@ -144,8 +151,8 @@ struct stats_capture {
 	uint64_t bytes;	 /* of the file */
 	uint64_t missed; /* matched, but the disk was too slow */
 	uint64_t start_ms;
-	uint8_t running;
-	uint8_t end; /* enum capture_end */
+	uint8_t state; /* enum capture_state */
+	uint8_t end;   /* enum capture_end */
 	uint8_t pad[6];
 };
 
