@@ -30,7 +30,6 @@ struct control {
 	struct attach_keys keys; /* drawn once at the start */
 	struct dataplane_link *link;
 	struct rpc_server *rpc;
-	struct source_log source_log;
 	uint64_t start_ms;
 	enum control_phase phase;
 };

@@ -56,7 +56,6 @@ struct dataplane_link {
 	struct ask asks[ASKS_MAX];
 	uint64_t asked; /* makes cookies */
 	struct dataplane_link_stats stats;
-	struct source_log source_log;
 };
 
 static void link_connect(struct dataplane_link *l);
@@ -249,6 +248,7 @@ static void done_take(struct dataplane_link *l, const struct record_hdr *rec, si
 /* The dataplane denied or demoted a source by itself. */
 static void source_take(struct dataplane_link *l, const struct record_hdr *rec, size_t len)
 {
+	static struct log_limit limit;
 	struct rec_source_event event;
 
 	if (len != sizeof(event)) {
@@ -259,8 +259,7 @@ static void source_take(struct dataplane_link *l, const struct record_hdr *rec, 
 	if (event.source.addr.family != NET_FAMILY_V4 && event.source.addr.family != NET_FAMILY_V6)
 		l->stats.records_malformed++;
 	else
-		source_log_put(
-			&l->source_log, shard_clock_ms(), l->env.config, "fast path", &event);
+		source_log_put(&limit, l->env.config, "fast path", &event);
 }
 
 static void event_take(struct dataplane_link *l, const struct record_hdr *rec, size_t len)

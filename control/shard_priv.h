@@ -38,7 +38,6 @@ struct shard {
 	struct reputation *reputation;
 	struct attach_group *group; /* NULL: no dataplane */
 	unsigned int workers;	    /* of the attached dataplane */
-	uint64_t too_long_logged_ms;
 	struct shard_counts counts;
 	_Atomic uint64_t calls_active;	/* shard: wo, others: ro */
 	_Atomic uint64_t requests_open; /* shard: wo, others: ro */

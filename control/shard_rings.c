@@ -173,8 +173,6 @@ void shard_rings_awake(struct shard *s)
 	ring_awake(&s->group->event);
 }
 
-#define TOO_LONG_LOG_MS 60000
-
 /* What is longer than any datagram would be sent again and again for half a minute and never
  * arrive. */
 static bool is_too_long(struct shard *s, const struct sip_path *path, size_t len)
@@ -182,12 +180,8 @@ static bool is_too_long(struct shard *s, const struct sip_path *path, size_t len
 	if (len <= API_SIP_UDP_MAX)
 		return false;
 	s->counts.messages_too_long++;
-	if (s->too_long_logged_ms == 0 ||
-		s->timers.now_ms - s->too_long_logged_ms >= TOO_LONG_LOG_MS) {
-		log_warn("SIP message larger than a datagram, not sent realm=%s bytes=%zu most=%u",
-			s->env.config->realms[path->realm].name, len, API_SIP_UDP_MAX);
-		s->too_long_logged_ms = s->timers.now_ms;
-	}
+	log_warn_limited("SIP message larger than a datagram, not sent realm=%s bytes=%zu most=%u",
+		s->env.config->realms[path->realm].name, len, API_SIP_UDP_MAX);
 	return true;
 }
 

@@ -160,7 +160,7 @@ static void request_log(struct control *c, const struct rec_source_set *rec, uin
 		.reason = rec->reason,
 		.seconds = rec->seconds};
 
-	source_log_put(&c->source_log, shard_clock_ms(), c->config, "control socket", &said);
+	source_log_put(NULL, c->config, "control socket", &said);
 }
 
 void source_command(void *ctx, struct rpc_call *call, const json_t *params)

@@ -194,8 +194,9 @@ static bool neighbour_pinned(
 		return false;
 	}
 	if (!m->doubted)
-		log_warn("a neighbour is claimed by another link address: the known one is asked "
-			 "first address=%s interface=%s",
+		log_warn_limited(
+			"a neighbour is claimed by another link address: the known one is asked "
+			"first address=%s interface=%s",
 			net_addr_format(&nexthops[hop].addr, text),
 			netifs[nexthops[hop].netif].name);
 	m->doubted = true;

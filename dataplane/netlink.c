@@ -248,7 +248,7 @@ static int routes_sync(void)
 	rc = netlink_dump(RTM_GETROUTE, on_route);
 	if (rc < 0) {
 		/* Nothing is removed on half a dump; try again. */
-		log_warn("cannot read the kernel's routes error=\"%s\"", strerror(-rc));
+		log_warn_limited("cannot read the kernel's routes error=\"%s\"", strerror(-rc));
 		routes_due = true;
 		arm(routes_fd, 1, 0, false);
 		return rc;
@@ -265,7 +265,7 @@ static int neighbours_sync(void)
 	mirror_neighbours_begin();
 	rc = netlink_dump(RTM_GETNEIGH, on_neighbour);
 	if (rc < 0) {
-		log_warn("cannot read the kernel's neighbours error=\"%s\"", strerror(-rc));
+		log_warn_limited("cannot read the kernel's neighbours error=\"%s\"", strerror(-rc));
 		return rc;
 	}
 	mirror_neighbours_end();
@@ -359,7 +359,7 @@ static void events_overrun(char *message, size_t size)
 {
 	int fd = mnl_socket_get_fd(events);
 
-	log_warn("netlink events overran: reading all routes and neighbours again");
+	log_warn_limited("netlink events overran: reading all routes and neighbours again");
 	for (unsigned int i = 0; i < EVENT_DRAIN_MAX; i++) {
 		if (recv(fd, message, size, MSG_DONTWAIT) < 0 && errno != ENOBUFS)
 			break;

@@ -259,7 +259,7 @@ static void on_media_silent(void *ctx, uint64_t call_id, unsigned int side, cons
 	const struct call *c = call_find(ctx, call_id);
 
 	if (c != NULL)
-		log_info("media silent call=%s side=%s media=%s", c->name,
+		log_info_limited("media silent call=%s side=%s media=%s", c->name,
 			side == SIDE_CALLER ? "caller" : "callee", type);
 }
 

@@ -95,7 +95,8 @@ int media_on_event(struct media *m, const struct record_hdr *rec, size_t len)
 		if (st == NULL)
 			return 0; /* late news of a stream that is over */
 		if (done.status != 0 && done.command == REC_STREAM_SET)
-			log_error("dataplane refused a media stream id=%#llx status=%d port=%u",
+			log_error_limited(
+				"dataplane refused a media stream id=%#llx status=%d port=%u",
 				(unsigned long long)st->id, done.status,
 				st->said.end[0].local.port);
 		media_stream_done(st, &done);

@@ -1,7 +1,5 @@
 #include "sources.h"
 
-#include "log.h"
-
 const char *source_class_name(unsigned int class)
 {
 	static const char *const names[SOURCE_CLASS_COUNT] = {
@@ -43,42 +41,25 @@ const char *source_format(const struct net_endpoint *source, char buf[NET_ENDPOI
 	return net_addr_format(&source->addr, buf);
 }
 
-/* @return false when this line is one too many. */
-static bool log_admit(struct source_log *log, uint64_t now_ms)
-{
-	if (log->since_ms == 0 || now_ms - log->since_ms >= SOURCE_LOG_MS) {
-		if (log->left_out > 0)
-			log_warn("sources denied, demoted or trusted that are not listed here; see "
-				 "\"sally show sources\" number=%llu",
-				(unsigned long long)log->left_out);
-		*log = (struct source_log){.since_ms = now_ms};
-	}
-	if (log->lines < SOURCE_LOG_BURST) {
-		log->lines++;
-		return true;
-	}
-	log->left_out++;
-	return false;
-}
-
-void source_log_put(struct source_log *log, uint64_t now_ms, const struct config *config,
-	const char *by, const struct rec_source_event *event)
+void source_log_put(struct log_limit *limit, const struct config *config, const char *by,
+	const struct rec_source_event *event)
 {
 	const char *realm =
 		event->realm < config->n_realms ? config->realms[event->realm].name : "all";
 	const char *reason = source_reason_text(event->reason);
 	char text[NET_ENDPOINT_STRLEN];
 
-	if (!log_admit(log, now_ms))
-		return;
 	source_format(&event->source, text);
 	if (event->source_class == SOURCE_DENIED)
-		log_warn("source denied for %u s: %s source=%s realm=%s by=\"%s\"", event->seconds,
+		log_write_limited(limit, LOG_LEVEL_WARN,
+			"source denied for %u s: %s source=%s realm=%s by=\"%s\"", event->seconds,
 			reason, text, realm, by);
 	else if (event->source_class == SOURCE_TRUSTED)
-		log_info("source trusted for %u s: %s source=%s realm=%s by=\"%s\"", event->seconds,
+		log_write_limited(limit, LOG_LEVEL_INFO,
+			"source trusted for %u s: %s source=%s realm=%s by=\"%s\"", event->seconds,
 			reason, text, realm, by);
 	else
-		log_warn("source not trusted any more: %s source=%s realm=%s by=\"%s\"", reason,
+		log_write_limited(limit, LOG_LEVEL_WARN,
+			"source not trusted any more: %s source=%s realm=%s by=\"%s\"", reason,
 			text, realm, by);
 }

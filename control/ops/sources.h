@@ -6,6 +6,7 @@
 #define SALLYPORT_CONTROL_SOURCES_H
 
 #include "config.h"
+#include "log.h"
 
 /** "untrusted", "trusted", "denied"; "?" when out of range. */
 const char *source_class_name(unsigned int class);
@@ -17,20 +18,12 @@ const char *source_reason_text(unsigned int reason);
 /** "192.0.2.1:5060"; without a port "192.0.2.1". @return buf. */
 const char *source_format(const struct net_endpoint *source, char buf[NET_ENDPOINT_STRLEN]);
 
-#define SOURCE_LOG_BURST 10 /* lines in SOURCE_LOG_MS, then one with the number of the others */
-#define SOURCE_LOG_MS 10000
-
-struct source_log {
-	uint64_t since_ms;
-	unsigned int lines;
-	uint64_t left_out;
-};
-
 /**
  * One line: what became of a source, why, for how long.
- * @param by  who decided: "fast path", "control", "operator".
+ * @param limit  of lines with this origin; NULL: none, for what no peer can cause.
+ * @param by     who decided: "fast path", "control", "control socket".
  */
-void source_log_put(struct source_log *log, uint64_t now_ms, const struct config *config,
-	const char *by, const struct rec_source_event *event);
+void source_log_put(struct log_limit *limit, const struct config *config, const char *by,
+	const struct rec_source_event *event);
 
 #endif

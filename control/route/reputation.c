@@ -43,7 +43,6 @@ struct reputation_table {
 struct reputation {
 	struct reputation_env env;
 	struct reputation_stats stats;
-	struct source_log log;
 	struct rec_source_event said; /* to be logged when no lock is held */
 	bool is_said;
 };
@@ -230,10 +229,12 @@ static void say(
 }
 
 /* No set is locked. */
-static void log_said(struct reputation *r, uint64_t now_ms)
+static void log_said(struct reputation *r)
 {
+	static struct log_limit limit;
+
 	if (r->is_said)
-		source_log_put(&r->log, now_ms, r->env.config, "control", &r->said);
+		source_log_put(&limit, r->env.config, "control", &r->said);
 	r->is_said = false;
 }
 
@@ -416,7 +417,7 @@ static void note_level(struct reputation *r, uint64_t now_ms, uint16_t realm,
 	count(r, e, now_ms, event, user, port);
 	act(r, e, now_ms, event);
 	pthread_mutex_unlock(&set->lock);
-	log_said(r, now_ms);
+	log_said(r);
 }
 
 void reputation_note(struct reputation *r, uint64_t now_ms, uint16_t realm,

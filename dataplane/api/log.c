@@ -1,6 +1,6 @@
 #include <errno.h>
 #include <stdarg.h>
-#include <stdatomic.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base.h"
@@ -44,19 +44,20 @@ static size_t log_escape(char *dst, size_t cap, const char *text, size_t len)
 	return n;
 }
 
-void log_write(enum log_level level, const char *fmt, ...)
+static bool is_shown(enum log_level level)
+{
+	return (unsigned int)level < ARRAY_LEN(log_names) &&
+	       (int)level <= atomic_load_explicit(&log_level, memory_order_relaxed);
+}
+
+static void line_write(enum log_level level, uint64_t suppressed, const char *fmt, va_list ap)
 {
 	char text[LOG_TEXT_MAX], line[LOG_LINE_MAX];
-	int saved = errno, n;
-	va_list ap;
+	/* Room for the number, and the line's end. */
+	const size_t most = sizeof(line) - 64;
+	int n = vsnprintf(text, sizeof(text), fmt, ap);
 	size_t len;
 
-	if ((unsigned int)level >= ARRAY_LEN(log_names) ||
-		(int)level > atomic_load_explicit(&log_level, memory_order_relaxed))
-		return;
-	va_start(ap, fmt);
-	n = vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
 	if (n < 0)
 		n = 0;
 	if ((size_t)n >= sizeof(text))
@@ -65,9 +66,59 @@ void log_write(enum log_level level, const char *fmt, ...)
 	/* systemd sets JOURNAL_STREAM when stderr goes to the journal (systemd.exec(5)). */
 	len = (size_t)snprintf(line, sizeof(line), "%s%s ",
 		getenv("JOURNAL_STREAM") != NULL ? log_priorities[level] : "", log_names[level]);
-	len += log_escape(line + len, sizeof(line) - len - 1, text, (size_t)n);
+	len += log_escape(line + len, most - len, text, (size_t)n);
+	if (suppressed > 0)
+		len += (size_t)snprintf(line + len, sizeof(line) - len, " (%llu more suppressed)",
+			(unsigned long long)suppressed);
 	line[len++] = '\n';
 	while (write(STDERR_FILENO, line, len) < 0 && errno == EINTR)
 		;
+}
+
+void log_write(enum log_level level, const char *fmt, ...)
+{
+	int saved = errno;
+	va_list ap;
+
+	if (!is_shown(level))
+		return;
+	va_start(ap, fmt);
+	line_write(level, 0, fmt, ap);
+	va_end(ap);
+	errno = saved;
+}
+
+/* The bucket in one word, as in token.h: when it is full again. */
+bool log_limit_take(struct log_limit *l, uint64_t now_ns, uint64_t *suppressed)
+{
+	uint64_t full = atomic_load(&l->full_ns), base;
+
+	do {
+		base = full > now_ns ? full : now_ns;
+		if (base - now_ns > (LOG_LIMIT_BURST - 1) * LOG_LIMIT_STEP_NS) {
+			atomic_fetch_add(&l->suppressed, 1);
+			return false;
+		}
+	} while (!atomic_compare_exchange_weak(&l->full_ns, &full, base + LOG_LIMIT_STEP_NS));
+	*suppressed = atomic_exchange(&l->suppressed, 0);
+	return true;
+}
+
+void log_write_limited(struct log_limit *l, enum log_level level, const char *fmt, ...)
+{
+	uint64_t suppressed = 0;
+	int saved = errno;
+	struct timespec ts;
+	va_list ap;
+
+	if (!is_shown(level))
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	if (l != NULL && !log_limit_take(l, (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec,
+				 &suppressed))
+		return;
+	va_start(ap, fmt);
+	line_write(level, suppressed, fmt, ap);
+	va_end(ap);
 	errno = saved;
 }

@@ -62,11 +62,91 @@ static void test_log_lines(void **state)
 	assert_ptr_equal(strchr(out, '\n'), out + strlen(out) - 1);
 }
 
+/* Ten at once, then one a second, and none of those left out is forgotten. */
+static void test_limit(void **state)
+{
+	static const struct {
+		uint64_t at_ms;
+		unsigned int tries, passed;
+		uint64_t suppressed; /* told with the first that passes */
+	} steps[] = {
+		{5000, 1000, 10, 0},
+		{5999, 5, 0, 0},
+		{6000, 5, 1, 995},
+		{9000, 5, 3, 4},
+		{60000, 11, 10, 2},
+	};
+	struct log_limit l = {0};
+
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+		unsigned int passed = 0;
+		uint64_t suppressed;
+
+		for (unsigned int n = 0; n < steps[i].tries; n++) {
+			if (!log_limit_take(&l, steps[i].at_ms * 1000000, &suppressed))
+				continue;
+			assert_int_equal(suppressed, passed++ == 0 ? steps[i].suppressed : 0);
+		}
+		assert_int_equal(passed, steps[i].passed);
+	}
+}
+
+/* stderr goes to a file until it is read by lines_end(). */
+static FILE *lines_begin(int *saved)
+{
+	FILE *f = tmpfile();
+
+	assert_non_null(f);
+	*saved = dup(STDERR_FILENO);
+	dup2(fileno(f), STDERR_FILENO);
+	return f;
+}
+
+static unsigned int lines_end(FILE *f, int saved, char *last, size_t size)
+{
+	unsigned int n = 0;
+
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	rewind(f);
+	while (fgets(last, (int)size, f) != NULL)
+		n++;
+	fclose(f);
+	return n;
+}
+
+static void test_limited_lines(void **state)
+{
+	struct log_limit l = {0};
+	char last[4096], text[4000];
+	int saved;
+	FILE *f = lines_begin(&saved);
+
+	for (unsigned int i = 0; i < 1000; i++) {
+		log_info_limited("one kind n=%u", i);
+		log_info_limited("another kind n=%u", i);
+		log_write_limited(&l, LOG_LEVEL_DEBUG, "not shown");
+		log_write_limited(NULL, LOG_LEVEL_INFO, "not limited");
+	}
+	/* A slow machine may have taken more than a second for it. */
+	assert_in_range(lines_end(f, saved, last, sizeof(last)), 1020, 1100);
+	assert_int_equal(l.suppressed, 0);
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	l.suppressed = UINT64_MAX;
+	f = lines_begin(&saved);
+	log_write_limited(&l, LOG_LEVEL_INFO, "%s", text);
+	assert_int_equal(lines_end(f, saved, last, sizeof(last)), 1);
+	assert_non_null(strstr(last, "xxx (18446744073709551615 more suppressed)\n"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_drop_names),
 		cmocka_unit_test(test_log_lines),
+		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_limited_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,8 @@
 /* Calls from INVITE to the CDR: answered, refused, given up. */
+#include <unistd.h>
+
 #include "lab.h"
+#include "log.h"
 
 static struct lab lab;
 
@@ -346,6 +349,32 @@ static void test_media_silent(void **state)
 	assert_string_equal(lab_cdr_text(&lab, 0, "ended_by"), "box");
 }
 
+/* A phone that falls silent again and again writes no log of any length. */
+static void test_silences_are_logged_sparsely(void **state)
+{
+	struct ua caller, callee;
+	struct rec_stream_event ev = {
+		.hdr = {.type = REC_STREAM_SILENT, .version = API_VERSION, .len = sizeof(ev)}};
+	int saved = dup(STDERR_FILENO);
+	unsigned int lines = 0;
+	FILE *f = tmpfile();
+
+	lab_establish(&lab, &caller, &callee);
+	ev.id = lab_stream(&lab, STREAM_RTP)->set.id;
+	assert_non_null(f);
+	dup2(fileno(f), STDERR_FILENO);
+	for (unsigned int i = 0; i < 1000; i++)
+		lab_event(&lab, &ev, sizeof(ev));
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	rewind(f);
+	for (int ch; (ch = fgetc(f)) != EOF;)
+		lines += ch == '\n';
+	fclose(f);
+	assert_in_range(lines, LOG_LIMIT_BURST, 5 * LOG_LIMIT_BURST);
+	lab_hang_up(&lab, &caller, &callee);
+}
+
 static void test_stop(void **state)
 {
 	struct ua caller, callee, second, other;
@@ -466,6 +495,7 @@ int main(void)
 		CASE(test_bye_before_answer),
 		CASE(test_from_inside),
 		CASE(test_media_silent),
+		CASE(test_silences_are_logged_sparsely),
 		CASE(test_stop),
 		CASE(test_stop_waits),
 		CASE(test_show),
