@@ -7,8 +7,12 @@
  * payload header: AMR and AMR-WB RFC 4867, iLBC RFC 3952, G.722.1 RFC 5577, opus RFC 6716
  * section 2.1.1, Speex RFC 5574, EVS 3GPP TS 26.445.
  *
- * Ie and Bpl: the tables of ITU-T G.113 appendix I (G.711 with concealment, G.729A with
- * VAD, G.723.1 at 6.3 kbit/s with VAD, GSM-EFR; AMR 12.2 is GSM-EFR's; iLBC its amendment).
+ * Ie and Bpl: ITU-T G.113 (11/2007) appendix I. Both are there, in table I.4, for G.711 with the
+ * concealment of its own appendix I, G.729A with VAD, G.723.1 at 6.3 kbit/s with VAD, and GSM-EFR,
+ * which AMR is at 12.2 kbit/s. The others have no Bpl there, only an Ie without loss: G.726, G.728
+ * and the like are given the Bpl of G.711, which is concealed by the same means, and GSM the one
+ * of GSM-EFR, its successor. iLBC has neither: it is given the Ie of G.729A, than which it shall
+ * sound no worse, and the Bpl of G.711, as whose its response to loss is (RFC 3951 section 1).
  * Wideband codecs have no figure on the narrowband scale: G.711's, like everything unknown.
  */
 #define G711_IE 0
@@ -31,11 +35,11 @@ static const struct codec codecs[] = {
 	{"G726-24", 8000, 24000, 0, 1, true, 25, G711_BPL},
 	{"G726-32", 8000, 32000, 0, 1, true, 7, G711_BPL},
 	{"G726-40", 8000, 40000, 0, 1, true, 2, G711_BPL},
-	{"GSM", 8000, 13200, 0, 20, true, 20, 430},
+	{"GSM", 8000, 13200, 0, 20, true, 20, 100},
 	{"GSM-EFR", 8000, 12400, 0, 20, true, 5, 100},
 	{"AMR", 8000, 13600, 0, 20, true, 5, 100},
 	{"AMR-WB", 16000, 25600, 0, 20, true, G711_IE, G711_BPL},
-	{"iLBC", 8000, 15200, 0, 20, true, 11, 320},
+	{"iLBC", 8000, 15200, 0, 20, true, 11, G711_BPL},
 	{"G7221", 16000, 48000, 0, 20, true, G711_IE, G711_BPL},
 	{"speex", 8000, 44000, 0, 20, true, G711_IE, G711_BPL},
 	{"opus", 48000, 510000, 0, 10, true, G711_IE, G711_BPL},

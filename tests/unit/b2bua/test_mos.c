@@ -44,7 +44,13 @@ static void test_ratings(void **state)
 		{"G729", 0, 0, 82.2},
 		{"G729", 19, 0, 93.2 - 11 - 42},
 		{"G723", 0, 0, 78.2},
+		{"G723", 16.1, 0, 93.2 - 15 - 40},
 		{"GSM-EFR", 10, 0, 93.2 - 5 - 45},
+		{"AMR", 10, 0, 93.2 - 5 - 45},
+		/* Ie of table I.1; Bpl of what stands loss likewise. */
+		{"G726-32", 25.1, 0, 93.2 - 7 - 44},
+		{"GSM", 10, 0, 93.2 - 20 - 37.5},
+		{"iLBC", 25.1, 0, 93.2 - 11 - 42},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
