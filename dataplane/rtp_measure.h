@@ -126,7 +126,8 @@ static inline bool rtp_gap_is_late(const struct rtp_quality *q, uint32_t transit
 }
 
 /**
- * Count one accepted RTP packet; before live->last_ms becomes this packet's.
+ * Count one RTP packet of the right source, policed or not; before live->last_ms becomes this
+ * packet's.
  *
  * @param rtp     its 12 bytes of fixed header at least.
  * @param mult    rtp_clock_mult() of its clock; 0: not known, no jitter.

@@ -90,14 +90,18 @@ static json_t *rounded(double v, int parts)
 static void side_grade(json_t *side, const struct codec *codec, bool speech)
 {
 	double lost = number_of(side, "lost");
-	double sent = number_of(side, "packets") - number_of(side, "duplicates") + lost;
-	double percent = sent > 0 ? 100.0 * lost / sent : 0.0;
+	double policed = number_of(side, "policed");
+	double sent = number_of(side, "packets") + policed - number_of(side, "duplicates") + lost;
+	double passed = number_of(side, "packets"), arrived = sent - lost;
+	double heard = passed < arrived ? passed : arrived;
+	double loss = sent > 0 ? 100.0 * lost / sent : 0.0;
+	double missing = sent > 0 ? 100.0 * (sent - heard) / sent : 0.0;
 
-	json_object_set_new(side, "loss_percent", rounded(percent, 1000));
-	/* Nothing heard is no score. */
+	json_object_set_new(side, "loss_percent", rounded(loss, 1000));
+	/* Nothing heard is no score; and what was policed is not heard. */
 	json_object_set_new(side, "mos",
 		speech && sent > 0
-			? rounded(mos_estimate(codec, percent, number_of(side, "jitter_ms")), 100)
+			? rounded(mos_estimate(codec, missing, number_of(side, "jitter_ms")), 100)
 			: json_null());
 }
 

@@ -311,15 +311,15 @@ enum stream_gone_reason { STREAM_GONE_DELETED, STREAM_GONE_INACTIVE, STREAM_GONE
 
 /** What arrived at one end; of RTP also how well (RFC 3550 appendix A.3 and A.8). */
 struct stream_counts {
-	uint64_t packets; /* accepted at this end */
-	uint64_t bytes;	  /* UDP payload bytes of these */
-	uint64_t refused; /* wrong source, locked, malformed, inactive */
-	uint32_t policed; /* over the signalled rate */
-	uint32_t lost;	  /* never arrived, or policed */
-	uint32_t duplicates;
-	uint32_t reordered; /* arrived behind a later one */
-	uint32_t late_gaps; /* silences of more than 50 ms between two packets in sequence */
-	uint32_t jitter_us; /* interarrival jitter now */
+	uint64_t packets;    /* accepted at this end */
+	uint64_t bytes;	     /* UDP payload bytes of these */
+	uint64_t refused;    /* wrong source, locked, malformed, inactive */
+	uint32_t policed;    /* over the signalled rate */
+	uint32_t lost;	     /* never arrived */
+	uint32_t duplicates; /* as those below, also among the policed */
+	uint32_t reordered;  /* arrived behind a later one */
+	uint32_t late_gaps;  /* silences of more than 50 ms between two packets in sequence */
+	uint32_t jitter_us;  /* interarrival jitter now */
 	uint32_t jitter_max_us;
 	uint32_t pad;
 };

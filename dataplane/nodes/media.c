@@ -1,7 +1,7 @@
 /*
  * media: may this packet of this flow pass? Shape (RFC 3550), direction, source, rate; and
- * what RTP passes is measured. What it needs is one action line, read only, and two live
- * lines, this worker's.
+ * the RTP of the right source is measured. What it needs is one action line, read only, and two
+ * live lines, this worker's.
  */
 #include "checksum.h"
 #include "flow.h"
@@ -75,14 +75,10 @@ static inline bool source_locked(const struct latch *l, const struct rte_mbuf *m
 }
 
 static inline void media_count(struct worker *w, const struct flow_action *action,
-	struct stats_flow *live, enum media_shape shape, const uint8_t *payload, size_t len)
+	struct stats_flow *live, enum media_shape shape, size_t len)
 {
-	bool rtp = shape == SHAPE_RTP;
-
-	if (rtp)
-		rtp_measure(live, payload, action->clock_mult, w->now_ns, w->now_ms);
 	/* RTCP beside RTP is no sign of media, and it would hide a gap. */
-	if (rtp || live->packets == 0 || flow_kind(action->flags) != STREAM_RTP_MUX)
+	if (shape == SHAPE_RTP || live->packets == 0 || flow_kind(action->flags) != STREAM_RTP_MUX)
 		live->last_ms = w->now_ms;
 	live->packets++;
 	live->bytes += len;
@@ -109,10 +105,13 @@ static inline enum drop_reason media_decide(
 		if (verdict != MEDIA_OK)
 			return verdict;
 	}
+	/* Before the rate: what is policed did not get lost on its way here. */
+	if (likely(shape == SHAPE_RTP))
+		rtp_measure(live, payload, action->clock_mult, w->now_ns, w->now_ms);
 	/* After the source: who may not send here takes nothing from who may. */
 	if (unlikely(!flow_police(&live->quality, &action->rate, (uint32_t)len, w->now_ns)))
 		return DROP_MEDIA_RATE;
-	media_count(w, action, live, shape, payload, len);
+	media_count(w, action, live, shape, len);
 	return (action->flags & FLOW_HAVE_REMOTE) != 0 ? MEDIA_OK : DROP_MEDIA_NO_REMOTE;
 }
 

@@ -101,7 +101,7 @@ def test_flood_of_the_legitimate_source_is_policed(box):
     """Ten times the rate of its codec: little more than the rate passes, the neighbour loses
     nothing."""
     seconds, rate = 8, 50
-    before = drops(box, "media_rate")
+    before, cdrs = drops(box, "media_rate"), len(box.cdrs())
     with two_calls(box, 1000 * seconds + 2500) as (caller, callee, (flooded, calm)):
         neighbour = threading.Thread(
             target=caller.stream, args=(calm, rate * seconds, CALLEE_SSRC))
@@ -113,6 +113,12 @@ def test_flood_of_the_legitimate_source_is_policed(box):
         assert 0.95 * rate * seconds <= passed <= 1.1 * rate * seconds
         wait_until(lambda: drops(box, "media_rate") - before == 10 * rate * seconds - passed, 3,
                    "each packet that did not pass counted as media_rate")
+    wait_until(lambda: len(box.cdrs()) >= cdrs + 2, 5, "both CDRs")
+    sides = [cdr["media"][0]["caller"] for cdr in box.cdrs()[cdrs:]]
+    assert sum(side["policed"] for side in sides) == 10 * rate * seconds - passed
+    # It was too much, and did not get lost.
+    assert [side["lost"] for side in sides] == [0, 0]
+    assert min(side["mos"] for side in sides) < 2 < 3.9 < max(side["mos"] for side in sides)
 
 
 def test_port_spray_leaks_nothing(box):

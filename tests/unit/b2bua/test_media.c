@@ -230,7 +230,7 @@ static void test_quality_in_the_cdr(void **state)
 		.bytes = 892 * 172,
 		.policed = 4,
 		.lost = 10,
-		.duplicates = 2,
+		.duplicates = 6,
 		.reordered = 3,
 		.late_gaps = 5,
 		.jitter_us = 1500,
@@ -243,7 +243,7 @@ static void test_quality_in_the_cdr(void **state)
 	static const struct {
 		const char *key;
 		int value;
-	} want[] = {{"packets", 992}, {"policed", 4}, {"lost", 10}, {"duplicates", 2},
+	} want[] = {{"packets", 992}, {"policed", 4}, {"lost", 10}, {"duplicates", 6},
 		{"reordered", 3}, {"late_gaps", 5}};
 	for (size_t i = 0; i < ARRAY_LEN(want); i++)
 		assert_int_equal(

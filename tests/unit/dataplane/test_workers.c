@@ -22,6 +22,7 @@
 #include "cpu_list.h"
 #include "dataplane_config.h"
 #include "flow.h"
+#include "flow_police.h"
 #include "netif.h"
 #include "nexthop.h"
 #include "nodes.h"
@@ -501,6 +502,32 @@ static unsigned int take_to_kernel(struct worker *w)
 	return n;
 }
 
+/* What is above the rate is policed, and nothing else: it did arrive. */
+static void policed_is_not_lost(void **state)
+{
+	uint32_t flow = stream_make(0);
+	const struct rate_limit packets = {.rate = 50, .burst = 10}, bytes = {0};
+	struct stats_flow *live = &flow_live[flow];
+	uint64_t passed = live->packets, policed = live->policed;
+
+	live->owner = 1;
+	live->lost = 0;
+	live->quality = (struct rtp_quality){0};
+	flow_actions[flow << 1].rate = flow_rate_make(&packets, &bytes);
+	flow_actions[flow << 1 | 1].rate = flow_rate_make(&packets, &bytes);
+	for (unsigned int i = 0; i < 100; i++) {
+		assert_int_equal(rte_ring_enqueue(rx[0][0], packet(0)), 0);
+		walk(0);
+	}
+	collect();
+	assert_int_equal(live->packets - passed, 10);
+	assert_int_equal(live->policed - policed, 90);
+	assert_int_equal(live->lost + rtp_quality_lost(&live->quality), 0);
+	assert_int_equal(live->quality.received, 100);
+	stream_unmake(0);
+	stream_expire(0);
+}
+
 /* A thousand forged sources make no more entries than pings that the kernel gets. */
 static void a_storm_of_pings_makes_no_entries(void **state)
 {
@@ -573,6 +600,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(exact_on_any_queue),
 		cmocka_unit_test(slots_change_hands),
 		cmocka_unit_test(late_packets_are_looked_up_again),
+		cmocka_unit_test(policed_is_not_lost),
 		cmocka_unit_test(a_storm_of_pings_makes_no_entries),
 		cmocka_unit_test(a_sleeper_is_woken_once),
 		cmocka_unit_test(full_ring_drops),

@@ -572,8 +572,8 @@ static void test_live_counts_of_a_call(void **state)
 	assert_int_equal(json_integer_value(json_object_get(side, "late_gaps")), 5);
 	assert_int_equal((int)(10 * json_real_value(json_object_get(side, "jitter_ms"))), 10);
 	assert_int_equal((int)(10 * json_real_value(json_object_get(side, "jitter_max_ms"))), 100);
-	/* 11 of 53 */
-	assert_int_equal((int)(10 * json_real_value(json_object_get(side, "loss_percent"))), 207);
+	/* 11 of 56: what was policed did arrive */
+	assert_int_equal((int)(10 * json_real_value(json_object_get(side, "loss_percent"))), 196);
 	assert_in_range((int)(10 * json_real_value(json_object_get(side, "mos"))), 20, 30);
 	side = json_object_get(json_array_get(json_object_get(call, "media"), 0), "callee");
 	assert_int_equal(json_integer_value(json_object_get(side, "packets")), 3); /* outside */
