@@ -56,7 +56,6 @@ void b2bua_reply(struct b2bua *b, struct server_txn *txn, unsigned int status)
 	char tag[TXN_TAG_LEN + 1], extra[256];
 	int n;
 
-	txn_answer_tag(b->txns, server_txn_request(txn), tag);
 	n = snprintf(extra, sizeof(extra), "Server: %s\r\n", b2bua_product);
 	if ((options && status == 200) || status == 405 || status == 501)
 		n += snprintf(
@@ -66,7 +65,7 @@ void b2bua_reply(struct b2bua *b, struct server_txn *txn, unsigned int status)
 	if (status == 500 || status == 503)
 		n += snprintf(
 			extra + n, sizeof(extra) - (size_t)n, "Retry-After: %d\r\n", RETRY_AFTER_S);
-	(void)server_txn_reply(txn, status, (struct str_view){tag, TXN_TAG_LEN},
+	(void)server_txn_reply(txn, status, txn_answer_tag(b->txns, server_txn_request(txn), tag),
 		(struct str_view){extra, (size_t)n});
 }
 

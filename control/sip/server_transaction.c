@@ -484,8 +484,7 @@ void server_txn_detach(struct server_txn *t)
 	if (action(t, EVENT_FAILURE) == NULL)
 		return;
 	/* Nobody is left to answer it. */
-	txn_answer_tag(t->layer, t->request, tag);
-	if (server_txn_reply(t, 500, (struct str_view){tag, sizeof(tag) - 1},
+	if (server_txn_reply(t, 500, txn_answer_tag(t->layer, t->request, tag),
 		    (struct str_view){NULL, 0}) == -EINVAL)
 		arm_end(t, 0, false);
 }

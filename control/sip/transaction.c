@@ -89,16 +89,22 @@ static void write_unsupported(struct sip_writer *w, const struct sip_msg *req)
 		sip_write_raw(w, SV("\r\n"));
 }
 
-void txn_answer_tag(const struct txn_layer *l, const struct sip_msg *req, char tag[TXN_TAG_LEN + 1])
+struct str_view txn_answer_tag(
+	const struct txn_layer *l, const struct sip_msg *req, char tag[TXN_TAG_LEN + 1])
 {
 	struct txn_key key;
+	size_t len = 0;
 
-	lane_token_build(
-		l->user.lane, &req->path.remote.addr, txn_key_source(&l->secret, req), tag);
+	if (req->idx.method == SIP_INVITE) {
+		lane_token_build(
+			l->user.lane, &req->path.remote.addr, txn_key_source(&l->secret, req), tag);
+		len = LANE_TOKEN_LEN;
+	}
 	txn_key_merge(&l->secret, req, &key);
-	for (unsigned int i = LANE_TOKEN_LEN; i < TXN_TAG_LEN; i++, key.h[1] >>= 5)
-		tag[i] = "abcdefghijklmnopqrstuvwxyz234567"[key.h[1] & 31];
-	tag[TXN_TAG_LEN] = '\0';
+	for (unsigned int i = 0; i < TXN_TAG_OWN_LEN; i++, key.h[1] >>= 5)
+		tag[len++] = "abcdefghijklmnopqrstuvwxyz234567"[key.h[1] & 31];
+	tag[len] = '\0';
+	return (struct str_view){tag, len};
 }
 
 /** Answer without a transaction; what a peer could not take apart is not sent. */
@@ -112,9 +118,8 @@ static void refuse(
 	int len;
 
 	txn_answered(l, req, status);
-	txn_answer_tag(l, req, tag);
 	sip_writer_init(&w, l->scratch, sizeof(l->scratch) - 1);
-	sip_response_start(&w, req, status, reason, (struct str_view){tag, sizeof(tag) - 1});
+	sip_response_start(&w, req, status, reason, txn_answer_tag(l, req, tag));
 	if (status == 420)
 		write_unsupported(&w, req);
 	else if (status == 503)
@@ -199,10 +204,8 @@ static void receive_cancel(struct txn_layer *l, struct sip_msg *cancel, const st
 		return;
 	}
 	tag = server_txn_to_tag(invite);
-	if (tag.len == 0) {
-		txn_answer_tag(l, cancel, fresh);
-		tag = (struct str_view){fresh, sizeof(fresh) - 1};
-	}
+	if (tag.len == 0)
+		tag = txn_answer_tag(l, cancel, fresh);
 	(void)server_txn_reply(t, 200, tag, (struct str_view){NULL, 0});
 	if (invite->state == SERVER_PROCEEDING && !invite->detached && l->user.on_cancel != NULL)
 		l->user.on_cancel(l->user.ctx, invite, cancel);

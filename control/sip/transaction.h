@@ -108,15 +108,21 @@ const struct txn_stats *txn_layer_stats(const struct txn_layer *l);
  */
 void txn_receive(struct txn_layer *l, struct sip_msg *msg);
 
-/** Characters of txn_answer_tag(). */
-#define TXN_TAG_LEN (LANE_TOKEN_LEN + 8)
+/** Characters that tell requests apart in txn_answer_tag(), 40 bits (section 19.3 wants 32), and
+ * the most that it has. */
+#define TXN_TAG_OWN_LEN 8
+#define TXN_TAG_LEN (LANE_TOKEN_LEN + TXN_TAG_OWN_LEN)
 
 /**
  * To tag for an answer that makes no dialog: the same each time for the same request (section
- * 8.2.7), unguessable, and in the dialog lane for its source. All such tags of one source carry
- * one nonce, so that collecting refusals opens the lane no wider than one dialog does.
+ * 8.2.7) and unguessable. That of an INVITE, whose ACK brings it back, is in the dialog lane for
+ * its source: all such tags of one source carry one nonce, so that collecting refusals opens the
+ * lane no wider than one dialog does. Those of others come back from nowhere, and are short, so
+ * that the answer may be sent to a source that may be forged.
+ * @param tag  set; NUL terminated.
+ * @return a view of it.
  */
-void txn_answer_tag(
+struct str_view txn_answer_tag(
 	const struct txn_layer *l, const struct sip_msg *req, char tag[TXN_TAG_LEN + 1]);
 
 /**

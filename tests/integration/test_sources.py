@@ -30,6 +30,7 @@ SMALL = ("Contact", "Max-Forwards", "Content-Length")
 REQUESTS = {
     "OPTIONS": (request("OPTIONS"), 200),
     "small OPTIONS": (request("OPTIONS", drop=SMALL), None),
+    "OPTIONS without what it may lack": (request("OPTIONS", drop=("Contact", "Content-Length")), 200),
     "REGISTER": (request("REGISTER"), 405),
     "MESSAGE to a user": (request("MESSAGE", uri="sip:1000@192.0.2.1"), 405),
     "unknown method": (request("FOO"), 501),

@@ -117,6 +117,38 @@ static void test_methods(void **state)
 	assert_true(n_answered > 50);
 }
 
+/* What a request must have (RFC 3261 section 8.1.1) is enough for an answer to everybody. */
+static void test_ordinary_requests_are_answered(void **state)
+{
+	static const char *const sources[] = {"192.0.2.66:5060", "[2001:db8:1::66]:5060"};
+	static const char *const hosts[] = {"192.0.2.1", "[2001:db8:1::1]"};
+	static const struct {
+		const char *method, *status;
+	} cases[] = {
+		{"OPTIONS", "SIP/2.0 200 "},
+		{"REGISTER", "SIP/2.0 405 "},
+		{"MESSAGE", "SIP/2.0 405 "},
+		{"FOO", "SIP/2.0 501 "},
+	};
+
+	for (size_t i = 0; i < 2 * ARRAY_LEN(cases); i++) {
+		const char *method = cases[i / 2].method, *source = sources[i % 2];
+		char text[1024];
+		int n = snprintf(text, sizeof(text),
+			"%s sip:%s SIP/2.0\r\n"
+			"Via: SIP/2.0/UDP %s;branch=z9hG4bK-%zu;rport\r\nMax-Forwards: 70\r\n"
+			"From: <sip:a@%s>;tag=a\r\nTo: <sip:%s>\r\nCall-ID: %zu\r\n"
+			"CSeq: 1 %s\r\n\r\n",
+			method, hosts[i % 2], source, i, source, hosts[i % 2], i, method);
+
+		lab_feed(&lab, OUTSIDE, source, text, (size_t)n);
+		lab_expect(&lab, OUTSIDE, cases[i / 2].status);
+		assert_true(bytes_to_outside() <= (size_t)n);
+		lab_run(&lab, 40000);
+		lab_forget(&lab);
+	}
+}
+
 /* What remains: an INVITE that somebody behind the box answers. Its refusals are still no larger,
  * all together. */
 static void test_real_call(void **state)
@@ -161,6 +193,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_corpus, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_methods, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_ordinary_requests_are_answered, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_real_call, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_challenge, setup, teardown),
 	};
