@@ -1,5 +1,5 @@
 /*
- * Typed headers: name-addr or addr-spec, Via, CSeq.
+ * Typed headers: name-addr or addr-spec, Via, CSeq, Content-Type.
  */
 #include <errno.h>
 
@@ -236,4 +236,20 @@ int sip_cseq_parse(struct str_view text, struct sip_cseq *out)
 	sip_skip_ws(&v);
 	out->method = v;
 	return sip_is_token(v) ? 0 : -EBADMSG;
+}
+
+/* media-type = m-type SLASH m-subtype *( SEMI m-parameter ) */
+int sip_content_type_parse(struct str_view text, struct sip_content_type *out)
+{
+	struct str_view v = sip_trim(text);
+
+	out->type = sip_view_take(&v, sip_chars_span(v, CHAR_TOKEN));
+	if (out->type.len == 0 || !sip_skip_char(&v, '/'))
+		return -EBADMSG;
+	out->subtype = sip_view_take(&v, sip_chars_span(v, CHAR_TOKEN));
+	if (out->subtype.len == 0)
+		return -EBADMSG;
+	sip_skip_ws(&v);
+	out->params = v;
+	return params_check(v);
 }

@@ -125,6 +125,16 @@ struct sip_cseq {
 
 int sip_cseq_parse(struct str_view text, struct sip_cseq *out);
 
+/** Content-Type (RFC 3261 section 20.15): "application" "/" "sdp", with whatever follows. */
+struct sip_content_type {
+	struct str_view type;
+	struct str_view subtype;
+	struct str_view params; /* from the first ';', all readable */
+};
+
+/** @return 0 or -EBADMSG. */
+int sip_content_type_parse(struct str_view text, struct sip_content_type *out);
+
 /** 1*DIGIT with surrounding white space, at most max. @return 0 or -EBADMSG / -ERANGE. */
 int sip_uint_parse(struct str_view text, uint32_t max, uint32_t *out);
 

@@ -171,28 +171,12 @@ static bool rack_is_good(struct request *r)
 	       sip_char_is(v.p[0], CHAR_WS) && sip_cseq_parse(v, &cseq) == 0;
 }
 
-/* media-type = type "/" subtype *( ";" parameter ) */
 static bool content_type_is_good(struct request *r)
 {
 	struct str_view v = sip_header_find(r->buf, r->idx, SIP_HDR_CONTENT_TYPE, 0);
-	struct sip_param param;
-	size_t n;
-	int got;
+	struct sip_content_type type;
 
-	if (v.p == NULL)
-		return true;
-	n = sip_chars_span(v, CHAR_TOKEN);
-	sip_view_skip(&v, n);
-	if (n == 0 || !sip_skip_char(&v, '/'))
-		return false;
-	n = sip_chars_span(v, CHAR_TOKEN);
-	sip_view_skip(&v, n);
-	if (n == 0)
-		return false;
-	do
-		got = sip_param_next(&v, &param);
-	while (got > 0);
-	return got == 0;
+	return v.p == NULL || sip_content_type_parse(v, &type) == 0;
 }
 
 static bool max_forwards_is_good(struct request *r)

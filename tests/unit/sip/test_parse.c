@@ -255,6 +255,24 @@ static void test_cseq(void **state)
 	}
 }
 
+static void test_content_type(void **state)
+{
+	static const struct str_view bad[] = {SV(""), SV("application"), SV("application/"),
+		SV("/sdp"), SV("a/b/c"), SV("a/b c"), SV("a/b;"), SV("a/b;x=\"y"), SV("a/b, c/d")};
+	struct sip_content_type c;
+
+	(void)state;
+	assert_int_equal(sip_content_type_parse(SV("application/sdp"), &c), 0);
+	assert_true(sv_eq(c.type, SV("application")) && sv_eq(c.subtype, SV("sdp")));
+	assert_int_equal(c.params.len, 0);
+	assert_int_equal(
+		sip_content_type_parse(SV(" multipart / mixed ;boundary=\"a;b\" "), &c), 0);
+	assert_true(sv_eq(c.type, SV("multipart")) && sv_eq(c.subtype, SV("mixed")));
+	assert_true(sv_eq(c.params, SV(";boundary=\"a;b\"")));
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_int_equal(sip_content_type_parse(bad[i], &c), -EBADMSG);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +282,7 @@ int main(void)
 		cmocka_unit_test(test_name_addr),
 		cmocka_unit_test(test_via),
 		cmocka_unit_test(test_cseq),
+		cmocka_unit_test(test_content_type),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
