@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "sip_parse.h"
+#include "sip_simd_priv.h"
 
 static bool span_fits(struct sip_span s, size_t len)
 {
@@ -50,12 +51,52 @@ static struct str_view ref_value(const char *buf, const struct sip_header_ref *r
 	return (struct str_view){buf + ref->value_off, ref->value_len};
 }
 
+#if defined(__AVX2__)
+/* Which of the four lines from ref on have this id: a bit each. The id is the fourth byte of eight.
+ */
+static inline uint64_t four_with(const struct sip_header_ref *ref, enum sip_header_id id)
+{
+	const __m256i mask = _mm256_set1_epi64x(0xff000000);
+	const __m256i wanted = _mm256_set1_epi64x((long long)((uint64_t)id << 24));
+	__m256i four = _mm256_and_si256(sip_load32((const char *)ref), mask);
+
+	static_assert(offsetof(struct sip_header_ref, id) == 3, "where it is looked for");
+	return (uint64_t)(uint32_t)_mm256_movemask_pd(
+		_mm256_castsi256_pd(_mm256_cmpeq_epi64(four, wanted)));
+}
+#endif
+
+/* Which of n lines, at most 64, have this id: a bit each. No branch depends on where. */
+static inline uint64_t lines_with(
+	const struct sip_header_ref *ref, unsigned int n, enum sip_header_id id)
+{
+	uint64_t bits = 0;
+	unsigned int i = 0;
+
+#if defined(__AVX2__)
+	if (n >= 4) {
+		for (; i + 4 < n; i += 4)
+			bits |= four_with(&ref[i], id) << i;
+		return bits | four_with(&ref[n - 4], id) << (n - 4);
+	}
+#endif
+	for (; i < n; i++)
+		bits |= (uint64_t)(ref[i].id == id) << i;
+	return bits;
+}
+
 struct str_view sip_header_find(
 	const char *buf, const struct sip_index *idx, enum sip_header_id id, unsigned int n)
 {
-	for (unsigned int i = 0; i < idx->n_headers; i++) {
-		if (idx->headers[i].id == id && n-- == 0)
-			return ref_value(buf, &idx->headers[i]);
+	for (unsigned int from = 0; from < idx->n_headers; from += 64) {
+		unsigned int left = idx->n_headers - from;
+		uint64_t bits = lines_with(&idx->headers[from], left < 64 ? left : 64, id);
+
+		for (; bits != 0 && n > 0; n--)
+			bits &= bits - 1;
+		if (bits != 0)
+			return ref_value(
+				buf, &idx->headers[from + (unsigned int)__builtin_ctzll(bits)]);
 	}
 	return (struct str_view){NULL, 0};
 }

@@ -6,9 +6,6 @@
 
 #include "base.h"
 
-#if defined(__AVX2__)
-#include <immintrin.h>
-
 #if defined(__SANITIZE_ADDRESS__)
 #define SIP_READ_IN_PAGE false
 #elif defined(__has_feature)
@@ -24,13 +21,22 @@
 #define SIP_PAGE 4096u
 
 /**
- * May sip_load32() read at p? Bytes at or behind end are read where they lie in the page of p,
+ * May n bytes be read at p? Bytes at or behind end are read where they lie in the page of p,
  * since that cannot fault, but must never make a difference.
  */
+static inline bool sip_can_load(const char *p, const char *end, unsigned int n)
+{
+	return end - p >= (ptrdiff_t)n ||
+	       (SIP_READ_IN_PAGE && end > p && ((uintptr_t)p & (SIP_PAGE - 1)) <= SIP_PAGE - n);
+}
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+
+/** May sip_load32() read at p? */
 static inline bool sip_can_load32(const char *p, const char *end)
 {
-	return end - p >= 32 ||
-	       (SIP_READ_IN_PAGE && end > p && ((uintptr_t)p & (SIP_PAGE - 1)) <= SIP_PAGE - 32);
+	return sip_can_load(p, end, 32);
 }
 
 static inline __m256i sip_load32(const char *p)
@@ -41,8 +47,7 @@ static inline __m256i sip_load32(const char *p)
 /** sip_can_load32() for the 64 bytes at p. */
 static inline bool sip_can_load64(const char *p, const char *end)
 {
-	return end - p >= 64 ||
-	       (SIP_READ_IN_PAGE && end > p && ((uintptr_t)p & (SIP_PAGE - 1)) <= SIP_PAGE - 64);
+	return sip_can_load(p, end, 64);
 }
 
 /** Which of 32 bytes are c. */
