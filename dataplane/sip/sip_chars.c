@@ -1,16 +1,11 @@
 /*
  * The table of character classes, and what several headers are made of:
- * tokens, numbers, quoted strings, hosts, ports.
+ * tokens, numbers, quoted strings.
  */
-#include "sip_chars_priv.h"
-
 #include <errno.h>
 
-#include "addr.h"
 #include "sip_parse.h"
-
-#define HOST_LEN_MAX 255 /* RFC 1035 section 2.3.4 */
-#define LABEL_LEN_MAX 63
+#include "sip_text64_priv.h"
 
 /* What unreserved characters may be part of. */
 #define VALUE (CHAR_VALUE | CHAR_NAME)
@@ -47,19 +42,23 @@ const uint16_t sip_char_class[256] = {
 	['['] = CHAR_PARAM | CHAR_HNV | CHAR_WORD | VALUE,
 	[']'] = CHAR_PARAM | CHAR_HNV | CHAR_WORD | VALUE,
 	[':'] = CHAR_PARAM | CHAR_HNV | CHAR_WORD | VALUE,
-	['<'] = CHAR_WORD,
-	['>'] = CHAR_WORD,
-	['"'] = CHAR_WORD,
+	['<'] = CHAR_WORD | CHAR_NO_URI,
+	['>'] = CHAR_WORD | CHAR_NO_URI,
+	['"'] = CHAR_WORD | CHAR_NO_URI,
 	['\\'] = CHAR_WORD,
 	['{'] = CHAR_WORD | VALUE,
 	['}'] = CHAR_WORD | VALUE,
 	['@'] = VALUE,
 	['|'] = VALUE,
 	['^'] = VALUE,
-	[' '] = CHAR_WS,
-	['\t'] = CHAR_WS,
-	['\r'] = CHAR_WS,
-	['\n'] = CHAR_WS,
+	[' '] = CHAR_WS | CHAR_NO_URI,
+	['\t'] = CHAR_WS | CHAR_NO_URI,
+	['\n'] = CHAR_WS | CHAR_NO_URI,
+	['\r'] = CHAR_WS | CHAR_NO_URI,
+	[0x00 ... 0x08] = CHAR_NO_URI,
+	[0x0b ... 0x0c] = CHAR_NO_URI,
+	[0x0e ... 0x1f] = CHAR_NO_URI,
+	[0x7f] = CHAR_NO_URI,
 };
 
 #if defined(__AVX2__)
@@ -96,184 +95,90 @@ bool sip_is_token(struct str_view text)
 	return text.len > 0 && sip_chars_all(text, CHAR_TOKEN);
 }
 
+/* Up to 7 digits at the start of v, without a step for each. @return how many; 8: there may be
+ * more. */
+static inline size_t digits8(struct str_view v, uint64_t *out)
+{
+	uint64_t x = 0, others;
+	size_t n;
+
+	if (sip_can_load(v.p, v.p + v.len, sizeof(x)))
+		memcpy(&x, v.p, sizeof(x));
+	else
+		memcpy(&x, v.p, v.len);
+	x ^= 0x3030303030303030;
+	/* The top bit of each byte that is above 9; behind the first it may be wrong. */
+	others = (x | (x + 0x7676767676767676)) & 0x8080808080808080;
+	if (v.len < sizeof(x))
+		others |= 0x80ULL << (8 * v.len);
+	if (others == 0)
+		return 8;
+	n = (size_t)__builtin_ctzll(others) / 8;
+	if (n == 0)
+		return 0;
+	/* As 8 digits with zeros in front: pairs, then fours, then all. */
+	x <<= 64 - 8 * n;
+	x = x * 10 + (x >> 8);
+	x = (x & 0x00ff00ff00ff00ff) * (1 + (100ULL << 16)) >> 16;
+	*out = (x & 0x0000ffff0000ffff) * (1 + (10000ULL << 32)) >> 32;
+	return n;
+}
+
+size_t sip_digits_span(struct str_view v, uint64_t *out)
+{
+	uint64_t value = 0;
+	size_t n;
+
+	if (v.len == 0)
+		return 0; /* p may be NULL */
+	n = digits8(v, out);
+	if (n < 8)
+		return n;
+	for (n = 0; n < v.len && sip_char_is(v.p[n], CHAR_DIGIT); n++) {
+		/* Far from where it would wrap. */
+		if (value <= UINT32_MAX)
+			value = value * 10 + (unsigned int)(v.p[n] - '0');
+	}
+	*out = value;
+	return n;
+}
+
 int sip_uint_parse(struct str_view text, uint32_t max, uint32_t *out)
 {
-	uint64_t n = 0;
+	uint64_t value;
+	size_t n;
 
 	text = sip_trim(text);
-	if (text.len == 0)
+	n = sip_digits_span(text, &value);
+	if (n == 0 || n != text.len)
 		return -EBADMSG;
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned int digit = (unsigned char)text.p[i] - (unsigned int)'0';
-
-		if (digit > 9)
-			return -EBADMSG;
-		n = n * 10 + digit;
-		/* Above any max, and far from where it would wrap: the rest only has to be digits.
-		 */
-		if (n > UINT32_MAX)
-			n = (uint64_t)UINT32_MAX + 1;
-	}
-	if (n > max)
+	if (value > max)
 		return -ERANGE;
-	*out = (uint32_t)n;
+	*out = (uint32_t)value;
 	return 0;
 }
 
-int sip_quoted_take(struct str_view *v, struct str_view *out)
+size_t sip_quoted_span(struct str_view v)
 {
-	for (size_t i = 1; i < v->len; i++) {
-		if (v->p[i] == '\\') {
+#if defined(__AVX2__)
+	struct sip_text64 t = sip_text64_load(v);
+	uint64_t quotes = sip_text64_is(t, '"') & ~1ULL;
+	size_t n;
+
+	if (v.len < 64)
+		quotes &= (1ULL << v.len) - 1;
+	if (quotes != 0) {
+		n = sip_bits_first(quotes, 0);
+		/* A backslash in front might make it part of the text. */
+		if ((sip_text64_is(t, '\\') & sip_bits_range(0, n)) == 0)
+			return n + 1;
+	}
+#endif
+	for (size_t i = 1; i < v.len; i++) {
+		if (v.p[i] == '\\')
 			i++;
-		} else if (v->p[i] == '"') {
-			*out = (struct str_view){v->p + 1, i - 1};
-			sip_view_skip(v, i + 1);
-			return 0;
-		}
+		else if (v.p[i] == '"')
+			return i + 1;
 	}
-	return -EBADMSG;
-}
-
-/* RFC 5118 section 4.10: the grammar of RFC 3261 let ":::" stand before an IPv4 part. */
-static bool is_v6(struct str_view text)
-{
-	char fixed[NET_ADDR_STRLEN];
-	struct net_addr a;
-
-	if (memchr(text.p, ':', text.len) == NULL)
-		return false;
-	if (net_addr_parse(text, &a) == 0)
-		return a.family == NET_FAMILY_V6;
-	if (text.len >= sizeof(fixed) || memchr(text.p, '.', text.len) == NULL)
-		return false;
-	for (size_t i = 0; i + 2 < text.len; i++) {
-		if (memcmp(text.p + i, ":::", 3) != 0)
-			continue;
-		memcpy(fixed, text.p, i);
-		memcpy(fixed + i, text.p + i + 1, text.len - i - 1);
-		return net_addr_parse((struct str_view){fixed, text.len - 1}, &a) == 0;
-	}
-	return false;
-}
-
-#if defined(__AVX2__)
-/* is_v4() of what has 32 readable bytes, without a step for each character. */
-static bool is_v4_plain(struct str_view text)
-{
-	__m256i x = sip_load32(text.p);
-	uint32_t mine = (1u << text.len) - 1, dots = sip_bits_of(x, '.') & mine;
-	size_t from = 0;
-
-	if (((dots | sip_class_bits(x, CHAR_DIGIT)) & mine) != mine ||
-		__builtin_popcount(dots) != 3)
-		return false;
-	dots |= mine + 1;
-	for (unsigned int i = 0; i < 4; i++, dots &= dots - 1) {
-		size_t to = (size_t)__builtin_ctz(dots), len = to - from;
-		uint32_t number;
-
-		if (len - 1 > 2 || (len > 1 && text.p[from] == '0'))
-			return false;
-		/* Its digits as one number, which is in their order. */
-		memcpy(&number, text.p + from, sizeof(number));
-		if (__builtin_bswap32(number) >> (8 * (4 - len)) > 0x323535 && len == 3)
-			return false;
-		from = to + 1;
-	}
-	return true;
-}
-#endif
-
-/* Four numbers up to 255 without leading zeros, as inet_pton() takes them. */
-static bool is_v4(struct str_view text)
-{
-	unsigned int dots = 0, digits = 0, value = 0;
-
-#if defined(__AVX2__)
-	/* 255.255.255.255 is the longest; the last number is read with a byte behind it. */
-	if (text.len > 0 && text.len <= 15 && sip_can_load32(text.p, text.p + text.len))
-		return is_v4_plain(text);
-#endif
-	for (size_t i = 0; i < text.len; i++) {
-		char c = text.p[i];
-
-		if (c == '.' && digits > 0 && dots < 3) {
-			dots++;
-			digits = value = 0;
-		} else if (sip_char_is(c, CHAR_DIGIT) && (digits == 0 || value != 0)) {
-			digits++;
-			value = value * 10 + (unsigned int)(c - '0');
-		} else {
-			return false;
-		}
-		if (value > 255)
-			return false;
-	}
-	return dots == 3 && digits > 0;
-}
-
-/* hostname of RFC 3261 section 25.1, and "_" as it occurs inside networks. */
-static bool is_host_name(struct str_view name)
-{
-	struct str_view label;
-
-	if (name.len > HOST_LEN_MAX)
-		return false;
-	if (name.len > 0 && name.p[name.len - 1] == '.')
-		name.len--;
-	while (true) {
-		const char *dot = name.len > 0 ? memchr(name.p, '.', name.len) : NULL;
-
-		label = sip_view_take(&name, dot != NULL ? (size_t)(dot - name.p) : name.len);
-		if (label.len == 0 || label.len > LABEL_LEN_MAX || label.p[0] == '-' ||
-			label.p[label.len - 1] == '-')
-			return false;
-		if (dot == NULL)
-			break;
-		sip_view_skip(&name, 1);
-	}
-	/* A top label that starts with a digit is a number, not a name. */
-	return !sip_char_is(label.p[0], CHAR_DIGIT);
-}
-
-int sip_host_take(struct str_view *v, struct str_view *host, bool *v6)
-{
-	struct str_view rest = *v;
-
-	if (rest.len > 0 && rest.p[0] == '[') {
-		const char *end = memchr(rest.p, ']', rest.len);
-
-		if (end == NULL)
-			return -EBADMSG;
-		*host = (struct str_view){rest.p + 1, (size_t)(end - rest.p) - 1};
-		if (host->len == 0 || host->p[0] == '[' || !is_v6(*host))
-			return -EBADMSG;
-		*v6 = true;
-		sip_view_skip(v, host->len + 2);
-		return 0;
-	}
-	*host = sip_view_take(&rest, sip_chars_span(rest, CHAR_HOST));
-	*v6 = false;
-	if (!is_v4(*host) && !is_host_name(*host))
-		return -EBADMSG;
-	*v = rest;
-	return 0;
-}
-
-int sip_port_take(struct str_view *v, uint16_t *port)
-{
-	uint32_t n = 0;
-	size_t i = 0;
-
-	for (; i < v->len && sip_char_is(v->p[i], CHAR_DIGIT); i++) {
-		n = n * 10 + (uint32_t)(v->p[i] - '0');
-		if (n > UINT16_MAX)
-			return -EBADMSG;
-	}
-	/* 0 would read as "no port". */
-	if (n == 0)
-		return -EBADMSG;
-	*port = (uint16_t)n;
-	sip_view_skip(v, i);
 	return 0;
 }

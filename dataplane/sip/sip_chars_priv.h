@@ -5,6 +5,8 @@
 #ifndef SALLYPORT_SIP_CHARS_PRIV_H
 #define SALLYPORT_SIP_CHARS_PRIV_H
 
+#include <errno.h>
+
 #include "sip_simd_priv.h"
 
 enum {
@@ -18,11 +20,12 @@ enum {
 	CHAR_ALNUM = 1 << 7,
 	CHAR_DIGIT = 1 << 8,
 	CHAR_HEX = 1 << 9,
-	CHAR_WS = 1 << 10,   /* SP, HT, and the CR and LF of a folded line */
-	CHAR_NAME = 1 << 11, /* name of a header parameter: CHAR_VALUE but for "=" */
-	CHAR_HOST = 1 << 12, /* of a name or an IPv4 address; "_" occurs inside networks */
+	CHAR_WS = 1 << 10,     /* SP, HT, and the CR and LF of a folded line */
+	CHAR_NAME = 1 << 11,   /* name of a header parameter: CHAR_VALUE but for "=" */
+	CHAR_HOST = 1 << 12,   /* of a name or an IPv4 address; "_" occurs inside networks */
+	CHAR_NO_URI = 1 << 13, /* what ends a URI in <>: controls, blanks, "<", ">", quotes */
 };
-#define CHAR_CLASSES 13
+#define CHAR_CLASSES 14
 
 extern const uint16_t sip_char_class[256];
 
@@ -130,11 +133,23 @@ static inline struct str_view sip_view_take(struct str_view *v, size_t n)
 	return out;
 }
 
+/** Bytes of the quoted string at the start of v, both quotes included; 0 when it does not end. */
+size_t sip_quoted_span(struct str_view v);
+
 /**
  * Take a quoted string off v, which starts with the quote.
  * @param out  the inside, still escaped. @return 0, or -EBADMSG when it does not end.
  */
-int sip_quoted_take(struct str_view *v, struct str_view *out);
+static inline int sip_quoted_take(struct str_view *v, struct str_view *out)
+{
+	size_t n = sip_quoted_span(*v);
+
+	if (n == 0)
+		return -EBADMSG;
+	*out = (struct str_view){v->p + 1, n - 2};
+	sip_view_skip(v, n);
+	return 0;
+}
 
 /**
  * Take a host off v: a name, an IPv4 address, or an IPv6 address in brackets (RFC 3261 section
@@ -142,6 +157,12 @@ int sip_quoted_take(struct str_view *v, struct str_view *out);
  * @return 0 or -EBADMSG.
  */
 int sip_host_take(struct str_view *v, struct str_view *host, bool *v6);
+
+/**
+ * 1*DIGIT at the start of v: what every number is read by.
+ * @param out  its value; above UINT32_MAX stays above. @return how many digits; 0: none.
+ */
+size_t sip_digits_span(struct str_view v, uint64_t *out);
 
 /** Take 1*DIGIT off v, 1..65535. @return 0 or -EBADMSG. */
 int sip_port_take(struct str_view *v, uint16_t *port);

@@ -3,8 +3,8 @@
  */
 #include <errno.h>
 
-#include "sip_chars_priv.h"
 #include "sip_parse.h"
+#include "sip_text64_priv.h"
 
 /* header parameters to the end of v, all readable. */
 static int params_check(struct str_view v)
@@ -12,118 +12,125 @@ static int params_check(struct str_view v)
 	struct sip_param param;
 	int got;
 
+#if defined(__AVX2__)
+	struct sip_params64 params;
+
+	if (sip_params64_start(&params, v, CHAR_VALUE))
+		return 0;
+#endif
 	do
 		got = sip_param_next(&v, &param);
 	while (got > 0);
 	return got;
 }
 
-/* A character that a URI may hold in this place; stage 1 has no opinion on the rest. */
-static bool is_uri_char(char c)
-{
-	unsigned char u = (unsigned char)c;
-
-	return u > 0x20 && u != 0x7f && c != '<' && c != '>' && c != '"';
-}
-
-/* addr-spec without <>: RFC 3261 section 20 forbids ",", "?" and ";" in it, so that a ";" starts
- * the header's parameters. */
-static int addr_spec_take(struct str_view *v, struct str_view *uri)
+/* Bytes of an addr-spec without <>: RFC 3261 section 20 forbids ",", "?" and ";" in it, so that a
+ * ";" starts the header's parameters. 0: there is none. */
+static size_t addr_spec_span(struct str_view v)
 {
 	size_t n = 0;
 
-	while (n < v->len && v->p[n] != ';' && !sip_char_is(v->p[n], CHAR_WS)) {
-		if (!is_uri_char(v->p[n]) || v->p[n] == ',' || v->p[n] == '?')
-			return -EBADMSG;
+	while (n < v.len && v.p[n] != ';' && !sip_char_is(v.p[n], CHAR_WS)) {
+		if (sip_char_is(v.p[n], CHAR_NO_URI) || v.p[n] == ',' || v.p[n] == '?')
+			return 0;
 		n++;
 	}
-	*uri = sip_view_take(v, n);
-	return n > 0 && memchr(uri->p, ':', n) != NULL ? 0 : -EBADMSG;
+	return n > 0 && memchr(v.p, ':', n) != NULL ? n : 0;
 }
 
-/* Bytes at the start of v, from n on, that is_uri_char() takes. */
-static size_t uri_span(struct str_view v, size_t n)
+/* Where the URI that starts at n ends: the first character that it cannot hold. Stage 1 has no
+ * opinion on the rest. */
+static size_t uri_end(struct str_view v, size_t n)
 {
 #if defined(__AVX2__)
-	const __m256i space = _mm256_set1_epi8(0x20);
-
-	for (; n < v.len && sip_can_load32(v.p + n, v.p + v.len); n += 32) {
-		__m256i x = sip_load32(v.p + n);
-		__m256i low = _mm256_cmpeq_epi8(_mm256_min_epu8(x, space), x);
-		uint32_t stop = (uint32_t)_mm256_movemask_epi8(low) | sip_bits_of(x, 0x7f) |
-				sip_bits_of(x, '<') | sip_bits_of(x, '>') | sip_bits_of(x, '"');
+	for (; n < v.len; n += 64) {
+		uint64_t stop = sip_text64_class(
+			sip_text64_load((struct str_view){v.p + n, v.len - n}), CHAR_NO_URI);
 
 		if (stop == 0)
 			continue;
-		n += (size_t)__builtin_ctz(stop);
+		n += sip_bits_first(stop, 0);
 		break;
 	}
-#endif
-	while (n < v.len && is_uri_char(v.p[n]))
+#else
+	while (n < v.len && !sip_char_is(v.p[n], CHAR_NO_URI))
 		n++;
+#endif
 	return n < v.len ? n : v.len;
 }
 
-/* The URI in <>, v starts with the bracket. */
-static int angle_take(struct str_view *v, struct str_view *uri)
+/* display-name: a quoted string, or words; UTF-8 is let pass unquoted.
+ * @return bytes up to the bracket; 0 where there is no display name before one; -EBADMSG. */
+static int display_span(struct str_view v, struct sip_name_addr *out)
 {
-	size_t n = uri_span(*v, 1);
+	size_t n = 0, len;
 
-	if (n == v->len || v->p[n] != '>' || n == 1)
-		return -EBADMSG;
-	*uri = (struct str_view){v->p + 1, n - 1};
-	sip_view_skip(v, n + 1);
-	return 0;
+	if (v.len > 0 && v.p[0] == '"') {
+		n = sip_quoted_span(v);
+		if (n == 0)
+			return -EBADMSG;
+		out->display.p = v.p + 1;
+		out->display.len = n - 2;
+		while (n < v.len && sip_char_is(v.p[n], CHAR_WS))
+			n++;
+		return n < v.len && v.p[n] == '<' ? (int)n : -EBADMSG;
+	}
+	while (n < v.len &&
+		(sip_char_is(v.p[n], CHAR_TOKEN | CHAR_WS) || (unsigned char)v.p[n] >= 0x80))
+		n++;
+	if (n == v.len || v.p[n] != '<')
+		return 0;
+	for (len = n; len > 0 && sip_char_is(v.p[len - 1], CHAR_WS);)
+		len--;
+	out->display.p = v.p;
+	out->display.len = len;
+	return (int)n;
 }
 
-/* display-name: a quoted string, or words; UTF-8 is let pass unquoted. Takes nothing where there
- * is no display name before a bracket. */
-static int display_take(struct str_view *v, struct str_view *display)
+static int name_addr_read(struct str_view text, struct sip_name_addr *out, bool check)
 {
-	size_t n = 0;
+	struct str_view v = sip_trim(text);
+	int display = 0;
+	size_t n;
 
-	if (v->len > 0 && v->p[0] == '"') {
-		if (sip_quoted_take(v, display) != 0)
+	*out = (struct sip_name_addr){.star = v.len == 1 && v.p[0] == '*'};
+	if (out->star)
+		return 0;
+	if (v.len == 0 || v.p[0] != '<')
+		display = display_span(v, out);
+	if (display < 0)
+		return -EBADMSG;
+	n = (size_t)display;
+	out->uri.p = v.p + n;
+	if (n < v.len && v.p[n] == '<') {
+		size_t end = uri_end(v, n + 1);
+
+		if (end == v.len || v.p[end] != '>' || end == n + 1)
 			return -EBADMSG;
-		sip_skip_ws(v);
-		return v->len > 0 && v->p[0] == '<' ? 0 : -EBADMSG;
+		out->uri.p++;
+		out->uri.len = end - n - 1;
+		n = end + 1;
+	} else {
+		out->uri.len = n = addr_spec_span(v);
+		if (n == 0)
+			return -EBADMSG;
 	}
-	while (n < v->len &&
-		(sip_char_is(v->p[n], CHAR_TOKEN | CHAR_WS) || (unsigned char)v->p[n] >= 0x80))
+	while (n < v.len && sip_char_is(v.p[n], CHAR_WS))
 		n++;
-	if (n < v->len && v->p[n] == '<')
-		*display = sip_trim(sip_view_take(v, n));
-	return 0;
+	sip_view_skip(&v, n);
+	out->params.p = v.p;
+	out->params.len = v.len;
+	return check ? params_check(v) : 0;
 }
 
 int sip_name_addr_take(struct str_view text, struct sip_name_addr *out)
 {
-	struct str_view v = sip_trim(text);
-	int err;
-
-	*out = (struct sip_name_addr){.star = false};
-	if (sv_eq(v, SV("*"))) {
-		out->star = true;
-		return 0;
-	}
-	if (display_take(&v, &out->display) != 0)
-		return -EBADMSG;
-	if (v.len > 0 && v.p[0] == '<')
-		err = angle_take(&v, &out->uri);
-	else
-		err = addr_spec_take(&v, &out->uri);
-	if (err != 0)
-		return err;
-	sip_skip_ws(&v);
-	out->params = v;
-	return 0;
+	return name_addr_read(text, out, false);
 }
 
 int sip_name_addr_parse(struct str_view text, struct sip_name_addr *out)
 {
-	int err = sip_name_addr_take(text, out);
-
-	return err != 0 ? err : params_check(out->params);
+	return name_addr_read(text, out, true);
 }
 
 static enum sip_transport transport_of(struct str_view text)
@@ -171,69 +178,85 @@ static int sent_protocol_take(struct str_view *v, struct sip_via *out)
 	return 0;
 }
 
-static int via_param(struct sip_via *out, const struct sip_param *param)
+static int via_param(struct sip_via *out, struct str_view name, struct str_view value)
 {
 	uint32_t port;
 
-	if (sv_eq_nocase(param->name, SV("branch"))) {
+	if (sv_eq_nocase(name, SV("branch"))) {
 		/* Two would be two transactions in one. */
 		if (out->branch.p != NULL)
 			return -EBADMSG;
-		out->branch = param->value;
-	} else if (sv_eq_nocase(param->name, SV("received"))) {
-		out->received = param->value;
-	} else if (sv_eq_nocase(param->name, SV("rport"))) {
+		out->branch = value;
+	} else if (sv_eq_nocase(name, SV("received"))) {
+		out->received = value;
+	} else if (sv_eq_nocase(name, SV("rport"))) {
 		out->has_rport = true;
-		if (param->value.len == 0)
+		if (value.len == 0)
 			return 0;
-		if (sip_uint_parse(param->value, UINT16_MAX, &port) != 0 || port == 0)
+		if (sip_uint_parse(value, UINT16_MAX, &port) != 0 || port == 0)
 			return -EBADMSG;
 		out->rport = (uint16_t)port;
 	}
 	return 0;
 }
 
-int sip_via_parse(struct str_view text, struct sip_via *out)
+static int via_params(struct str_view rest, struct sip_via *out)
 {
-	struct str_view v = sip_trim(text);
 	struct sip_param param;
 	int got;
 
-	*out = (struct sip_via){.transport = SIP_TRANSPORT_OTHER};
+#if defined(__AVX2__)
+	struct sip_params64 params;
+	struct str_view name, value;
+
+	if (sip_params64_start(&params, rest, CHAR_VALUE)) {
+		while (sip_params64_next(&params, &name, &value)) {
+			if (via_param(out, name, value) != 0)
+				return -EBADMSG;
+		}
+		return 0;
+	}
+#endif
+	while ((got = sip_param_next(&rest, &param)) > 0) {
+		if (via_param(out, param.name, param.value) != 0)
+			return -EBADMSG;
+	}
+	return got;
+}
+
+int sip_via_parse(struct str_view text, struct sip_via *out)
+{
+	struct str_view v = sip_trim(text);
+
+	/* One by one: clearing all of it takes longer than reading it. */
+	out->transport = SIP_TRANSPORT_OTHER;
+	out->host_is_v6 = out->has_rport = false;
+	out->port = out->rport = 0;
+	out->branch.p = out->received.p = NULL;
+	out->branch.len = out->received.len = 0;
 	if (sent_protocol_take(&v, out) != 0 ||
 		sip_host_take(&v, &out->host, &out->host_is_v6) != 0)
 		return -EBADMSG;
 	if (sip_skip_char(&v, ':') && sip_port_take(&v, &out->port) != 0)
 		return -EBADMSG;
 	sip_skip_ws(&v);
-	out->params = v;
-	while ((got = sip_param_next(&v, &param)) > 0) {
-		if (via_param(out, &param) != 0)
-			return -EBADMSG;
-	}
-	return got;
+	out->params.p = v.p;
+	out->params.len = v.len;
+	return via_params(v, out);
 }
 
 int sip_cseq_parse(struct str_view text, struct sip_cseq *out)
 {
-	struct str_view v = sip_trim(text), digits;
-	uint32_t number = 0;
-	size_t n = 0;
+	struct str_view v = sip_trim(text);
+	uint64_t number;
+	size_t n = sip_digits_span(v, &number);
 
-	/* "1 INVITE": up to nine digits, one blank, a token. */
-	while (n < v.len && n < 9 && (unsigned char)v.p[n] - (unsigned int)'0' <= 9)
-		number = number * 10 + (uint32_t)(v.p[n++] - '0');
-	if (n > 0 && n < v.len && v.p[n] == ' ' &&
-		sip_is_token((struct str_view){v.p + n + 1, v.len - n - 1})) {
-		*out = (struct sip_cseq){number, {v.p + n + 1, v.len - n - 1}};
-		return 0;
-	}
-	digits = sip_view_take(&v, sip_chars_span(v, CHAR_DIGIT));
 	/* RFC 3261 section 8.1.1.5: below 2^31. */
-	if (sip_uint_parse(digits, INT32_MAX, &out->number) != 0 || v.len == 0 ||
-		!sip_char_is(v.p[0], CHAR_WS))
+	if (n == 0 || number > INT32_MAX || n == v.len || !sip_char_is(v.p[n], CHAR_WS))
 		return -EBADMSG;
+	sip_view_skip(&v, n);
 	sip_skip_ws(&v);
+	out->number = (uint32_t)number;
 	out->method = v;
 	return sip_is_token(v) ? 0 : -EBADMSG;
 }

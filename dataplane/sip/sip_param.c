@@ -3,46 +3,21 @@
  */
 #include <errno.h>
 
-#include "sip_chars_priv.h"
 #include "sip_parse.h"
+#include "sip_text64_priv.h"
 
-/* Nothing in it that item_len() looks for: one element. */
-static bool item_is_plain(struct str_view v)
-{
-#if defined(__AVX2__)
-	for (size_t n = 0; n < v.len; n += 32) {
-		uint32_t found;
-		__m256i x;
-
-		if (!sip_can_load32(v.p + n, v.p + v.len))
-			return false;
-		x = sip_load32(v.p + n);
-		found = sip_bits_of(x, ',') | sip_bits_of(x, '"') | sip_bits_of(x, '<');
-		if (v.len - n < 32)
-			found &= (1u << (v.len - n)) - 1;
-		if (found != 0)
-			return false;
-	}
-	return true;
-#else
-	return false;
-#endif
-}
-
-/* Bytes up to the first comma outside of quotes and <>. A quote or bracket that does not end takes
- * all the rest, which the element's own parser then refuses. */
-static size_t item_len(struct str_view v)
+/* Bytes up to the first comma outside of quotes and <>, from n on, which is outside. A quote or
+ * bracket that does not end takes all the rest, which the element's own parser then refuses. */
+static size_t item_len_rest(struct str_view v, size_t n)
 {
 	bool quoted = false, angle = false;
 
-	if (item_is_plain(v))
-		return v.len;
-	for (size_t i = 0; i < v.len; i++) {
-		char c = v.p[i];
+	for (; n < v.len; n++) {
+		char c = v.p[n];
 
 		if (quoted) {
 			if (c == '\\')
-				i++;
+				n++;
 			else if (c == '"')
 				quoted = false;
 		} else if (angle) {
@@ -52,10 +27,43 @@ static size_t item_len(struct str_view v)
 		} else if (c == '<') {
 			angle = true;
 		} else if (c == ',') {
-			return i;
+			return n;
 		}
 	}
 	return v.len;
+}
+
+static size_t item_len(struct str_view v)
+{
+	size_t n = 0;
+
+#if defined(__AVX2__)
+	while (n < v.len) {
+		struct sip_text64 t = sip_text64_load((struct str_view){v.p + n, v.len - n});
+		uint64_t marks =
+			sip_text64_is(t, ',') | sip_text64_is(t, '"') | sip_text64_is(t, '<');
+		uint64_t closed;
+		size_t at;
+
+		if (v.len - n < 64)
+			marks &= (1ULL << (v.len - n)) - 1;
+		if (marks == 0) {
+			n += 64;
+			continue;
+		}
+		at = sip_bits_first(marks, 0);
+		if (v.p[n + at] == ',')
+			return n + at;
+		/* A URI in <> is taken at once, where it ends in these 64. */
+		closed = sip_text64_is(t, '>') & ~0ULL << at;
+		if (v.p[n + at] == '"' || closed == 0)
+			return item_len_rest(v, n + at);
+		n += sip_bits_first(closed, 0) + 1;
+	}
+	return v.len;
+#else
+	return item_len_rest(v, n);
+#endif
 }
 
 bool sip_list_next(struct str_view *rest, struct str_view *item)

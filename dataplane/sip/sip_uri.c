@@ -5,7 +5,7 @@
 #include <errno.h>
 
 #include "sip_chars_priv.h"
-#include "sip_parse.h"
+#include "sip_uri_priv.h"
 
 /* Characters of the class, and escapes of two hex digits. */
 static bool escaped_all(struct str_view v, unsigned int class)
@@ -32,16 +32,30 @@ static struct str_view part_take(struct str_view *v, char c)
 	return out;
 }
 
-/* RFC 3261 section 19.1.1: none of these may stand twice. */
+/* By their length, which no two share. */
 static const struct str_view once_params[] = {
-	SV("transport"),
-	SV("maddr"),
-	SV("ttl"),
-	SV("user"),
-	SV("method"),
-	SV("lr"),
-	SV("phone-context"),
+	[2] = SV("lr"),
+	[3] = SV("ttl"),
+	[4] = SV("user"),
+	[5] = SV("maddr"),
+	[6] = SV("method"),
+	[9] = SV("transport"),
+	[13] = SV("phone-context"),
 };
+
+bool sip_uri_param_check(struct str_view name, struct str_view value, unsigned int *seen)
+{
+	unsigned int bit;
+	uint32_t n;
+
+	if (name.len >= ARRAY_LEN(once_params) || !sv_eq_nocase(name, once_params[name.len]))
+		return true;
+	bit = 1U << name.len;
+	if ((*seen & bit) != 0 || (value.p != NULL && value.len == 0))
+		return false;
+	*seen |= bit;
+	return name.len != 3 || sip_uint_parse(value, UINT8_MAX, &n) == 0;
+}
 
 /* uri-parameters, `params` from the first ';'. */
 static bool params_are_good(struct str_view params)
@@ -57,19 +71,13 @@ static bool params_are_good(struct str_view params)
 		struct str_view value = part_take(&params, ';');
 		bool has_value = value.len > 0 && memchr(value.p, '=', value.len) != NULL;
 		struct str_view name = part_take(&value, '=');
-		uint32_t n;
 
 		if (name.len == 0 || !escaped_all(name, CHAR_PARAM) ||
 			!escaped_all(value, CHAR_PARAM))
 			return false;
-		for (unsigned int i = 0; i < ARRAY_LEN(once_params); i++) {
-			if (!sv_eq_nocase(name, once_params[i]))
-				continue;
-			if ((seen & (1U << i)) != 0 || (has_value && value.len == 0))
-				return false;
-			seen |= 1U << i;
-		}
-		if (sv_eq_nocase(name, SV("ttl")) && sip_uint_parse(value, UINT8_MAX, &n) != 0)
+		if (!has_value)
+			value.p = NULL;
+		if (!sip_uri_param_check(name, value, &seen))
 			return false;
 		if (last)
 			return true;
@@ -173,6 +181,8 @@ int sip_uri_parse(struct str_view text, struct sip_uri *out)
 	struct str_view scheme;
 	size_t n = 0;
 
+	if (sip_uri_plain(text, out))
+		return 0;
 	*out = (struct sip_uri){.scheme = SIP_SCHEME_OTHER};
 	while (n < text.len && (sip_char_is(text.p[n], CHAR_ALNUM) || text.p[n] == '+' ||
 				       text.p[n] == '-' || text.p[n] == '.'))

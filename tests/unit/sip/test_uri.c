@@ -119,6 +119,7 @@ static void test_bad(void **state)
 		SV("sip:h;transport="),
 		SV("sip:h;transport=udp;TRANSPORT=tls"),
 		SV("sip:h;maddr="),
+		SV("sip:h;ttl"),
 		SV("sip:h;ttl=256"),
 		SV("sip:h;ttl=-1"),
 		SV("sip:h;lr=\0"),
