@@ -13,29 +13,6 @@ struct expected {
 	const char *why;
 };
 
-/* RFC 4475: valid is 0 and invalid is 400 but for these. */
-static const struct expected rfc4475_expected[] = {
-	{"badvers", 505, "section 3.1.2.16 asks for it"},
-	{"baddate", 0, "Date is passed over: nothing here acts on it"},
-	{"badbranch", 400, "a branch of the cookie alone names no transaction"},
-	{"insuf", 400, "mandatory headers missing"},
-	{"unkscm", 416, "unknown scheme in the Request-URI"},
-	{"novelsc", 416, "soap.beep is not handled"},
-	{"unksm2", 0, "unknown schemes in From, To and Contact are no error to a B2BUA"},
-	{"bext01", 420, "extensions that nobody supports"},
-	{"invut", 0, "the body's type is judged by who reads the body"},
-	{"regaut01", 0, "credentials are judged by who asked for them"},
-	{"multi01", 400, "several values in headers that may have one"},
-	{"mcl01", 400, "two Content-Lengths"},
-	{"bcast", 0, "the response matches no transaction of ours; nothing is sent by its Via"},
-	{"zeromf", 483, "no hop left; the box is not the target"},
-	{"cparam01", 0, "parameter of the header"},
-	{"cparam02", 0, "parameter of the URI"},
-	{"regescrt", 0, "escaped header in a Contact"},
-	{"sdp01", 0, "Accept is judged by who makes the body"},
-	{"inv2543", 0, "rules of RFC 2543 where the branch has no magic cookie"},
-};
-
 /* Legal messages that this box refuses. */
 static const struct expected own_expected[] = {
 	{"ecall-invite.sip", 416, "urn:service: emergency routing is not there yet"},
