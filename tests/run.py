@@ -2,8 +2,8 @@
 """Everything that `make test` runs, and one summary at its end.
 
 Unit tests, fuzz replay and conformance on a plain build and on one with AddressSanitizer and
-UndefinedBehaviorSanitizer; then the integration tests of both builds side by side, since
-they mostly wait. Tests that need the machine to themselves get it (see tests/conftest.py).
+UndefinedBehaviorSanitizer; a short search by fuzzers; then the integration tests of both builds side
+by side, since they mostly wait. Tests that need the machine to themselves get it (see tests/conftest.py).
 """
 
 import argparse
@@ -21,6 +21,7 @@ PYTHON = os.environ.get("PYTHON", "/usr/bin/python3")
 MESON = os.environ.get("MESON", "/usr/bin/meson")
 NINJA = os.environ.get("NINJA", "/usr/bin/ninja")
 
+FUZZED = ("sip", "uri", "sdp")
 SANITIZE = ["-Db_sanitize=address,undefined", "-Db_lundef=false"]
 # What the sanitizers may not forgive. DPDK keeps its own memory until exit, so leaks are
 # judged at the end of the unit tests and of control, not in the dataplane (see lab).
@@ -109,6 +110,12 @@ def meson_tests(folder, env):
     return totals
 
 
+def fuzz(seconds):
+    """The parsers that read what strangers send, searched for `seconds` of a core each."""
+    failed = run([PYTHON, "tests/fuzz/run.py", "--seconds", str(seconds), "--beside", *FUZZED])
+    return Totals(passed=max(len(FUZZED) - failed, 0), failed=failed)
+
+
 def integration(folder, env, arguments, prefix):
     """tests/conformance and tests/integration on the programs of this build."""
     report = os.path.join(ROOT, folder, "integration.xml")
@@ -134,6 +141,7 @@ def integration(folder, env, arguments, prefix):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", default="build")
+    parser.add_argument("--fuzz-seconds", type=int, default=60)
     parser.add_argument("pytest", nargs="*", help="arguments for pytest, after --")
     args = parser.parse_args()
 
@@ -152,6 +160,7 @@ def main():
             stage("build, sanitizers", build, "build-asan", SANITIZE):
         stage("unit", meson_tests, args.build, {})
         stage("unit, sanitizers", meson_tests, "build-asan", asan)
+        stage("fuzz", fuzz, args.fuzz_seconds)
         # Two runs that take and give back pages beside each other may leave some.
         before = hugepages()
         with tempfile.TemporaryDirectory(prefix="sallyport-test-") as locks:
