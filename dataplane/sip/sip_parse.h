@@ -63,7 +63,10 @@ bool sip_param_find(struct str_view params, struct str_view name, struct str_vie
 
 enum sip_scheme { SIP_SCHEME_SIP, SIP_SCHEME_SIPS, SIP_SCHEME_TEL, SIP_SCHEME_OTHER };
 
-/** SIP and SIPS URI (RFC 3261 section 19.1), tel URI (RFC 3966: number in user). */
+/**
+ * SIP and SIPS URI (RFC 3261 section 19.1); tel URI (RFC 3966: the number is in user, global if it
+ * starts with "+", else local to the phone-context in params, if that is given).
+ */
 struct sip_uri {
 	enum sip_scheme scheme;
 	struct str_view user; /* as written (escaped) */

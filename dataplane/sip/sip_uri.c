@@ -142,7 +142,65 @@ static bool is_visual(char c)
 	return c == '-' || c == '.' || c == '(' || c == ')';
 }
 
-/* RFC 3966 section 3. */
+/* Digits with visual separators, at least one of the former. */
+static bool is_phone_digits(struct str_view v)
+{
+	size_t digits = 0;
+
+	for (size_t i = 0; i < v.len; i++) {
+		if (sip_char_is(v.p[i], CHAR_DIGIT))
+			digits++;
+		else if (!is_visual(v.p[i]))
+			return false;
+	}
+	return digits > 0;
+}
+
+static bool is_not_empty(struct str_view v)
+{
+	return v.len > 0;
+}
+
+/* descriptor = domainname / global-number-digits */
+static bool is_phone_context(struct str_view v)
+{
+	struct str_view host;
+	bool v6;
+
+	if (v.len > 0 && v.p[0] == '+')
+		return is_phone_digits((struct str_view){v.p + 1, v.len - 1});
+	return sip_host_take(&v, &host, &v6) == 0 && !v6 && v.len == 0;
+}
+
+/* RFC 3966 section 3: none of these may stand twice. */
+static const struct {
+	struct str_view name;
+	bool (*holds)(struct str_view value);
+} tel_params[] = {
+	{SV("ext"), is_phone_digits},
+	{SV("isub"), is_not_empty},
+	{SV("phone-context"), is_phone_context},
+};
+
+static bool tel_params_are_good(struct str_view params)
+{
+	struct sip_param param;
+	unsigned int seen = 0;
+
+	while (sip_param_next(&params, &param) > 0) {
+		for (unsigned int i = 0; i < ARRAY_LEN(tel_params); i++) {
+			if (!sv_eq_nocase(param.name, tel_params[i].name))
+				continue;
+			if ((seen & 1U << i) != 0 || !tel_params[i].holds(param.value))
+				return false;
+			seen |= 1U << i;
+		}
+	}
+	return true;
+}
+
+/* RFC 3966 section 3. A local number ought to have a phone-context; phones leave it out
+ * ("tel:112"), and then it is one of the realm that it comes from. */
 static int tel_part_parse(struct str_view v, struct sip_uri *out)
 {
 	bool global = v.len > 0 && v.p[0] == '+';
@@ -161,7 +219,7 @@ static int tel_part_parse(struct str_view v, struct sip_uri *out)
 		return -EBADMSG;
 	out->user = sip_view_take(&v, n);
 	out->params = v;
-	return params_are_good(v) ? 0 : -EBADMSG;
+	return params_are_good(v) && tel_params_are_good(v) ? 0 : -EBADMSG;
 }
 
 /* absoluteURI: only that its characters are some that a URI may have. */
