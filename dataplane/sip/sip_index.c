@@ -101,6 +101,15 @@ struct str_view sip_header_find(
 	return (struct str_view){NULL, 0};
 }
 
+void sip_headers_read(const struct sip_index *idx, struct sip_headers *out)
+{
+	static_assert(SIP_HEADERS_MAX <= UINT8_MAX, "sip_headers.line");
+	memset(out, 0, sizeof(*out));
+	/* The earlier line stays. */
+	for (unsigned int i = idx->n_headers; i > 0; i--)
+		out->line[idx->headers[i - 1].id] = (uint8_t)i;
+}
+
 struct str_view sip_header_find_name(
 	const char *buf, const struct sip_index *idx, struct str_view name, unsigned int n)
 {

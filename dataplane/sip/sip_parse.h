@@ -14,6 +14,25 @@
 struct str_view sip_header_find(
 	const char *buf, const struct sip_index *idx, enum sip_header_id id, unsigned int n);
 
+/** The first header line with each id, for who reads many of them. */
+struct sip_headers {
+	uint8_t line[SIP_HDR_COUNT]; /* from 1; 0: there is none */
+};
+
+void sip_headers_read(const struct sip_index *idx, struct sip_headers *out);
+
+/** As sip_header_find() with n 0. @param h  of this index. */
+static inline struct str_view sip_headers_first(const char *buf, const struct sip_index *idx,
+	const struct sip_headers *h, enum sip_header_id id)
+{
+	const struct sip_header_ref *ref;
+
+	if (h->line[id] == 0)
+		return (struct str_view){NULL, 0};
+	ref = &idx->headers[h->line[id] - 1];
+	return (struct str_view){buf + ref->value_off, ref->value_len};
+}
+
 /** The n-th header line by name (long or compact form of our list, or any other, no case). */
 struct str_view sip_header_find_name(
 	const char *buf, const struct sip_index *idx, struct str_view name, unsigned int n);

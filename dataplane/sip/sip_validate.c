@@ -13,6 +13,7 @@ struct request {
 	const char *buf;
 	const struct sip_index *idx;
 	struct str_view supported;
+	struct sip_headers headers;
 	bool rfc2543; /* topmost Via without the magic cookie */
 	struct sip_uri uri;
 };
@@ -26,6 +27,11 @@ static struct str_view value_of(const struct request *r, unsigned int i)
 	const struct sip_header_ref *ref = &r->idx->headers[i];
 
 	return (struct str_view){r->buf + ref->value_off, ref->value_len};
+}
+
+static struct str_view first_value(const struct request *r, enum sip_header_id id)
+{
+	return sip_headers_first(r->buf, r->idx, &r->headers, id);
 }
 
 static bool request_uri_is_short(struct request *r)
@@ -56,15 +62,17 @@ static bool address_is_readable(struct str_view item)
 
 static bool from_to_are_readable(struct request *r)
 {
-	return address_is_readable(sip_header_find(r->buf, r->idx, SIP_HDR_FROM, 0)) &&
-	       address_is_readable(sip_header_find(r->buf, r->idx, SIP_HDR_TO, 0));
+	return address_is_readable(first_value(r, SIP_HDR_FROM)) &&
+	       address_is_readable(first_value(r, SIP_HDR_TO));
 }
 
 /* Call fn on each element of each header line with this id. @return false if it did, or if there
  * is a line without an element. */
 static bool for_each(const struct request *r, enum sip_header_id id, bool (*fn)(struct str_view))
 {
-	for (unsigned int i = 0; i < r->idx->n_headers; i++) {
+	if (r->headers.line[id] == 0)
+		return true;
+	for (unsigned int i = r->headers.line[id] - 1u; i < r->idx->n_headers; i++) {
 		struct str_view rest, item;
 
 		if (r->idx->headers[i].id != id)
@@ -107,7 +115,7 @@ static bool routes_are_readable(struct request *r)
 /* RFC 3261 section 10.2.2: "*" stands alone, in a REGISTER with Expires 0. */
 static bool star_is_allowed(const struct request *r)
 {
-	struct str_view expires = sip_header_find(r->buf, r->idx, SIP_HDR_EXPIRES, 0);
+	struct str_view expires = first_value(r, SIP_HDR_EXPIRES);
 	uint32_t seconds;
 
 	return r->idx->method == SIP_REGISTER && expires.p != NULL &&
@@ -117,7 +125,7 @@ static bool star_is_allowed(const struct request *r)
 
 static bool contacts_are_readable(struct request *r)
 {
-	struct str_view first = sip_header_find(r->buf, r->idx, SIP_HDR_CONTACT, 0);
+	struct str_view first = first_value(r, SIP_HDR_CONTACT);
 
 	if (first.p != NULL && sv_eq(first, SV("*")))
 		return star_is_allowed(r);
@@ -131,7 +139,7 @@ static bool contacts_are_readable(struct request *r)
 static bool number_is_good(
 	const struct request *r, enum sip_header_id id, uint32_t max, bool params)
 {
-	struct str_view v = sip_header_find(r->buf, r->idx, id, 0), digits;
+	struct str_view v = first_value(r, id), digits;
 	struct sip_param param;
 	uint32_t n;
 	int got;
@@ -160,7 +168,7 @@ static bool numbers_are_good(struct request *r)
 /* RFC 3262 section 7.2: response-num CSeq-num Method. */
 static bool rack_is_good(struct request *r)
 {
-	struct str_view v = sip_header_find(r->buf, r->idx, SIP_HDR_RACK, 0), digits;
+	struct str_view v = first_value(r, SIP_HDR_RACK), digits;
 	struct sip_cseq cseq;
 	uint32_t n;
 
@@ -173,7 +181,7 @@ static bool rack_is_good(struct request *r)
 
 static bool content_type_is_good(struct request *r)
 {
-	struct str_view v = sip_header_find(r->buf, r->idx, SIP_HDR_CONTENT_TYPE, 0);
+	struct str_view v = first_value(r, SIP_HDR_CONTENT_TYPE);
 	struct sip_content_type type;
 
 	return v.p == NULL || sip_content_type_parse(v, &type) == 0;
@@ -188,7 +196,7 @@ static bool max_forwards_is_good(struct request *r)
  * target of what runs out of hops here. */
 static bool has_hops_left(struct request *r)
 {
-	struct str_view v = sip_header_find(r->buf, r->idx, SIP_HDR_MAX_FORWARDS, 0);
+	struct str_view v = first_value(r, SIP_HDR_MAX_FORWARDS);
 	uint32_t n;
 
 	return v.p == NULL || sip_uint_parse(v, UINT8_MAX, &n) != 0 || n > 0;
@@ -281,6 +289,7 @@ struct sip_verdict sip_validate(
 	if (idx->error != SIP_SCAN_NONE)
 		return scan_verdicts[idx->error < SIP_SCAN_COUNT ? idx->error
 								 : SIP_SCAN_START_LINE];
+	sip_headers_read(idx, &r.headers);
 	branch = sip_span_view(buf, idx->branch);
 	r.rfc2543 = branch.len < 7 || memcmp(branch.p, "z9hG4bK", 7) != 0;
 	if (idx->status != 0) {

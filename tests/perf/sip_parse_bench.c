@@ -37,9 +37,11 @@ static bool via(struct str_view rest, uint64_t *sum)
 	return true;
 }
 
-static bool vias(const char *buf, const struct sip_index *idx, uint64_t *sum)
+static bool vias(const char *buf, const struct sip_index *idx, struct str_view first, uint64_t *sum)
 {
-	for (unsigned int i = 0; i < idx->n_vias; i++) {
+	if (!via(first, sum))
+		return false;
+	for (unsigned int i = 1; i < idx->n_vias; i++) {
 		if (!via(sip_header_find(buf, idx, SIP_HDR_VIA, i), sum))
 			return false;
 	}
@@ -112,9 +114,12 @@ static void from_index(const struct sip_index *idx, uint64_t *sum)
 
 static bool headers(const char *buf, const struct sip_index *idx, uint64_t *sum)
 {
-#define FIRST(id) sip_header_find(buf, idx, SIP_HDR_##id, 0)
+#define FIRST(id) sip_headers_first(buf, idx, &h, SIP_HDR_##id)
+	struct sip_headers h;
+
+	sip_headers_read(idx, &h);
 	from_index(idx, sum);
-	return request_uri(sip_span_view(buf, idx->uri), sum) && vias(buf, idx, sum) &&
+	return request_uri(sip_span_view(buf, idx->uri), sum) && vias(buf, idx, FIRST(VIA), sum) &&
 	       address(FIRST(FROM), FACT_FROM, sum) && address(FIRST(TO), FACT_TO, sum) &&
 	       contacts(FIRST(CONTACT), sum) && max_forwards(FIRST(MAX_FORWARDS), sum) &&
 	       content_type(FIRST(CONTENT_TYPE), sum);

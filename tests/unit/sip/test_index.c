@@ -162,6 +162,48 @@ static void test_spans(void **state)
 	}
 }
 
+/* Header lines are found as by looking at one after the other, in an index that ends with its last
+ * line. */
+static void test_find(void **state)
+{
+	static const char buf[SIP_HEADERS_MAX + 1];
+	uint32_t x = 1;
+
+	(void)state;
+	for (unsigned int n = 0; n <= SIP_HEADERS_MAX; n++) {
+		struct sip_index *idx = malloc(SIP_INDEX_LEN(n));
+		struct sip_headers first;
+
+		assert_non_null(idx);
+		idx->n_headers = (uint16_t)n;
+		for (unsigned int i = 0; i < n; i++) {
+			x = x * 1664525u + 1013904223u;
+			idx->headers[i] = (struct sip_header_ref){.name_len = 1,
+				.id = (uint8_t)((x >> 24) % 6 * 9),
+				.value_off = (uint16_t)i,
+				.value_len = 1};
+		}
+		sip_headers_read(idx, &first);
+		for (unsigned int id = 0; id < SIP_HDR_COUNT; id++) {
+			unsigned int nth = 0;
+
+			for (unsigned int i = 0; i < n; i++) {
+				struct str_view got;
+
+				if (idx->headers[i].id != id)
+					continue;
+				if (nth == 0)
+					assert_int_equal(first.line[id], i + 1);
+				got = sip_header_find(buf, idx, (enum sip_header_id)id, nth++);
+				assert_int_equal(got.p - buf, i);
+			}
+			assert_int_equal(first.line[id] == 0, nth == 0);
+			assert_null(sip_header_find(buf, idx, (enum sip_header_id)id, nth).p);
+		}
+		free(idx);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -169,6 +211,7 @@ int main(void)
 		cmocka_unit_test(test_index_check),
 		cmocka_unit_test(test_frame),
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_find),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
