@@ -41,60 +41,69 @@ static void set_rtcp(const struct config *c, const struct sdp_media *line, bool 
 	out->rtcp.port = (uint16_t)port;
 }
 
-/* The family of our end of a line: a line keeps the address that its side was told, a new one gets
- * what is signalled. @return NET_FAMILY_NONE when this side has no such address. */
-static unsigned int own_family(const struct media_session *s, unsigned int side,
-	const struct media_line *ours, const struct net_addr *signalled)
+/* Who holds without an address (RFC 3264 section 8.4) may still play music to us: from behind NAT
+ * where its signalling comes from, else from where it was before. */
+static void hold_from_sdp(
+	struct media_remote *out, const struct net_addr *from, const struct media_remote *before)
 {
-	if (ours != NULL && ours->port[side] != 0)
-		return ours->pool[side]->addr.family;
-	return media_pools_have(&s->media->pools[s->side[side].realm], signalled->family)
-		       ? signalled->family
-		       : NET_FAMILY_NONE;
+	out->wanted = out->family != NET_FAMILY_NONE;
+	if (out->learn_port && from->family == out->family)
+		out->allowed = *from;
+	else if (!out->learn_port && before != NULL && before->allowed.family == out->family)
+		out->allowed = before->allowed;
 }
 
-int media_remote_from_sdp(const struct media_session *s, unsigned int side,
-	const struct media_line *ours, const struct sdp_media *line, const struct net_addr *source,
-	struct media_remote *out)
+static int talk_from_sdp(const struct config *c, const struct sdp_media *line,
+	const struct net_addr *from, struct media_remote *out)
+{
+	struct net_addr addr = line->addr;
+	bool learn = out->learn_port;
+
+	if (!addr_may_get_media(c, &addr))
+		return -EADDRNOTAVAIL;
+	/* The signalled address is not where signalling comes from: it stands behind NAT,
+	 * or wants media sent to somebody else. Only the source of signalling counts, and
+	 * it says nothing of the other family. */
+	if (addr.family != out->family || (learn && from->family != out->family))
+		return 0;
+	if (learn && !net_addr_eq(&addr, from))
+		addr = *from;
+	out->wanted = true;
+	out->rtp = (struct net_endpoint){.addr = addr, .port = line->port};
+	set_rtcp(c, line, !learn, out);
+	out->allowed = addr;
+	return 0;
+}
+
+int media_remote_from_sdp(const struct media_session *s, unsigned int side, unsigned int family,
+	const struct media_remote *before, const struct sdp_media *line,
+	const struct net_addr *source, struct media_remote *out)
 {
 	const struct config *c = s->media->env.config;
 	const struct config_realm *realm = &c->realms[s->side[side].realm];
-	struct net_addr addr = line->addr, from = net_addr_normalise(source);
-	bool learn = realm->nat == NAT_AUTO;
-	unsigned int family;
+	struct net_addr from = net_addr_normalise(source);
+	int rc = 0;
 
 	memset(out, 0, sizeof(*out));
-	out->direction = line->direction;
+	out->kind = line->kind;
+	out->direction = sdp_direction_meant(line);
 	out->rtcp_mux = line->rtcp_mux;
 	if (line->kind == SDP_KIND_REFUSED || line->port == 0)
 		return 0;
-	if (addr.family == NET_FAMILY_NONE)
+	if (line->addr.family == NET_FAMILY_NONE)
 		return -EADDRNOTAVAIL;
-	family = own_family(s, side, ours, &addr);
-	out->learn_port = learn;
-	if (sdp_addr_is_hold(&addr)) {
-		/* Nothing may be sent there; behind NAT it may still play music to us. */
-		out->wanted = family != NET_FAMILY_NONE;
-		if (learn && from.family == family)
-			out->allowed = from;
-	} else {
-		if (!addr_may_get_media(c, &addr))
-			return -EADDRNOTAVAIL;
-		/* The signalled address is not where signalling comes from: it stands behind NAT,
-		 * or wants media sent to somebody else. Only the source of signalling counts, and
-		 * it says nothing of the other family. */
-		if (addr.family != family || (learn && from.family != family))
-			return 0;
-		if (learn && !net_addr_eq(&addr, &from))
-			addr = from;
-		out->wanted = true;
-		out->rtp = (struct net_endpoint){.addr = addr, .port = line->port};
-		set_rtcp(c, line, !learn, out);
-		out->allowed = addr;
-	}
+	if (family == NET_FAMILY_NONE &&
+		media_pools_have(&s->media->pools[s->side[side].realm], line->addr.family))
+		family = line->addr.family;
+	out->family = (uint8_t)family;
+	out->learn_port = realm->nat == NAT_AUTO;
+	if (sdp_addr_is_hold(&line->addr))
+		hold_from_sdp(out, &from, before);
+	else
+		rc = talk_from_sdp(c, line, &from, out);
 	out->prefix_len = out->allowed.family == NET_FAMILY_V6 ? realm->latch_prefix_v6
 							       : realm->latch_prefix_v4;
-	return 0;
+	return rc;
 }
 
 /*
@@ -137,8 +146,8 @@ static void fill_end(const struct media_session *s, const struct media_line *lin
 {
 	const struct media_remote *r = &line->remote[side];
 
-	e->local.addr = line->pool[side]->addr;
-	e->local.port = (uint16_t)(line->port[side] + rtcp);
+	e->local.addr = line->own[side].pool->addr;
+	e->local.port = (uint16_t)(line->own[side].port + rtcp);
 	e->remote = rtcp ? r->rtcp : r->rtp;
 	e->allowed = r->allowed;
 	/* RTCP of its own address (RFC 3605) is heard from there. */
@@ -164,8 +173,8 @@ static enum stream_kind stream_kind(const struct media_line *line, bool rtcp)
 
 int media_line_apply(struct media_session *s, struct media_line *line)
 {
-	bool on = line->remote[0].wanted && line->remote[1].wanted && line->port[0] != 0 &&
-		  line->port[1] != 0;
+	bool on = line->remote[0].wanted && line->remote[1].wanted && line->own[0].port != 0 &&
+		  line->own[1].port != 0;
 
 	for (unsigned int i = 0; i < MEDIA_STREAMS_PER_LINE; i++) {
 		struct rec_stream_set want = {0};

@@ -8,11 +8,11 @@ static const char *endpoint_text(const struct net_endpoint *e, char buf[NET_ENDP
 
 static json_t *side_json(const struct media_line *line, unsigned int side)
 {
-	struct net_endpoint local = {.port = line->port[side]};
+	struct net_endpoint local = {.port = line->own[side].port};
 	char here[NET_ENDPOINT_STRLEN], there[NET_ENDPOINT_STRLEN];
 
 	if (local.port != 0)
-		local.addr = line->pool[side]->addr;
+		local.addr = line->own[side].pool->addr;
 	return json_pack("{s:s,s:s,s:s,s:I}", "local",
 		local.port ? net_endpoint_format(&local, here) : "", "remote",
 		endpoint_text(&line->remote[side].rtp, there), "direction",

@@ -31,29 +31,38 @@ struct media_stream {
 	uint32_t flow[2];		/* statistics index of each direction */
 	struct stream_counts counts[2]; /* sum of what REC_STREAM_GONE told */
 	unsigned int silences[2];	/* REC_STREAM_SILENT */
-	UT_hash_handle hh;		/* media.streams, by id; only while state != STREAM_NONE */
+	struct net_endpoint had[2]; /* local ends that the dataplane confirmed; family 0: none */
+	UT_hash_handle hh;	    /* media.streams, by id; only while state != STREAM_NONE */
 };
 
 /** Where one side wants its media, and from where it may send. */
 struct media_remote {
 	struct net_endpoint rtp, rtcp; /* family 0: nowhere */
 	struct net_addr allowed;       /* family 0: nobody may send */
-	enum sdp_direction direction;
+	enum sdp_direction direction;  /* as meant: hold by address is here too */
+	enum sdp_kind kind;
 	bool wanted; /* an m= line that we relay, port not 0 */
 	bool learn_port;
 	bool rtcp_mux;
+	uint8_t family; /* of our end towards it; 0: not wanted */
 	uint8_t prefix_len;
 	struct sdp_codecs codecs;
+};
+
+/** A pair of ports of ours. */
+struct media_port {
+	struct port_pool *pool; /* its address is ours on that side */
+	uint16_t port;		/* 0: none taken */
 };
 
 #define MEDIA_STREAMS_PER_LINE 2 /* RTP and RTCP; T.38 uses the first */
 
 struct media_line {
 	struct media_session *session;
-	enum sdp_kind kind; /* as last answered */
-	enum sdp_kind offered_kind;
-	struct port_pool *pool[2];     /* that port[] is of; its address is ours on that side */
-	uint16_t port[2];	       /* ours towards each side; 0: none taken yet */
+	enum sdp_kind kind;	       /* as last answered */
+	struct media_port own[2];      /* towards each side */
+	struct media_port next;	       /* towards the offerer, whose offer has another family */
+	struct media_port left;	       /* until the streams that had it have moved */
 	struct media_remote remote[2]; /* in force */
 	struct media_remote offered;   /* of the unanswered offer */
 	unsigned int answer_side;      /* whose description chose from the other's */
@@ -135,16 +144,29 @@ struct media_stream *media_stream_find(struct media *m, uint64_t id);
 void media_session_check(struct media_session *s);
 /** Free it whatever state its streams are in (media_free). */
 void media_session_discard(struct media_session *s);
+/** A new line without ports. @return NULL: out of memory. */
+struct media_line *media_line_new(struct media_session *s);
+/** Its ports go back. Only without streams. */
+void media_line_free(struct media_line *line);
+/** Give a pair back; no-op without one. */
+void media_port_put(struct media_port *p);
+/** Its streams have left the ports of its earlier family: these go back. */
+void media_line_settle(struct media_line *line);
+
+/* offer_answer.c */
+/** Ports that were taken for the unanswered offer alone go back. */
+void media_offer_drop(struct media_session *s);
 
 /* apply.c */
 /**
  * Where an m= line of a description wants its media. Not wanted when that is of a family that
- * this side has no address of, or has another one than the line's port.
- * @param ours  our line, NULL when it is new. @return 0 or -EADDRNOTAVAIL.
+ * this side has no address of.
+ * @param family  of our end, NET_FAMILY_NONE: that of the description.
+ * @param before  what it wanted last, or NULL. @return 0 or -EADDRNOTAVAIL.
  */
-int media_remote_from_sdp(const struct media_session *s, unsigned int side,
-	const struct media_line *ours, const struct sdp_media *line, const struct net_addr *source,
-	struct media_remote *out);
+int media_remote_from_sdp(const struct media_session *s, unsigned int side, unsigned int family,
+	const struct media_remote *before, const struct sdp_media *line,
+	const struct net_addr *source, struct media_remote *out);
 /** Set or delete the streams of this m= line by what both sides want now. @return 0 or -ENOMEM. */
 int media_line_apply(struct media_session *s, struct media_line *line);
 

@@ -2,38 +2,11 @@
 
 #include "sdp.h"
 #include "sdp_lines.h"
+#include "sdp_reader.h"
 
-/* One m= line under way: its defaults come from the session. */
-struct parse_state {
-	struct sdp *out;
-	struct sdp_media *media; /* NULL: still in the session part */
-	struct net_addr session_addr;
-	enum sdp_direction session_direction;
-	bool session_has_addr;
-	bool media_has_addr;
-	bool have_origin;
-};
+#define WELL_KNOWN_PORTS 1024
 
-/* RFC 4566 section 9 "token", also used for protocol parts. */
-static bool is_token(struct str_view t, bool slash)
-{
-	if (t.len == 0 || t.len > SDP_TOKEN_MAX)
-		return false;
-	for (size_t i = 0; i < t.len; i++) {
-		unsigned char c = (unsigned char)t.p[i];
-
-		if (c <= ' ' || c > '~')
-			return false;
-		if (c == '/' && slash)
-			continue;
-		if (strchr("\"(),/:;<=>?@[\\]", c) != NULL)
-			return false;
-	}
-	return true;
-}
-
-/* "IN IP4 192.0.2.1": family 0 when it is no address literal of that family. */
-static struct net_addr connection_parse(struct str_view value)
+struct net_addr sdp_connection_read(struct str_view value)
 {
 	static const struct net_addr none;
 	struct str_view net = sdp_cut(&value, ' ');
@@ -47,108 +20,134 @@ static struct net_addr connection_parse(struct str_view value)
 	return net_addr_normalise(&a);
 }
 
-/* Formats are words parted by one space; of RTP they are payload types 0..127. */
-static int formats_check(struct str_view formats, bool rtp, bool *usable)
+static void kind_read(struct sdp_media *m)
 {
+	static const struct {
+		struct str_view proto;
+		enum sdp_kind kind;
+		enum sdp_security security;
+	} known[] = {
+		{{"RTP/AVP", 7}, SDP_KIND_RTP, SDP_SECURITY_NONE},
+		{{"RTP/AVPF", 8}, SDP_KIND_RTP, SDP_SECURITY_NONE},
+		{{"udptl", 5}, SDP_KIND_UDPTL, SDP_SECURITY_NONE},
+		{{"RTP/SAVP", 8}, SDP_KIND_RTP, SDP_SECURITY_SDES},
+		{{"RTP/SAVPF", 9}, SDP_KIND_RTP, SDP_SECURITY_SDES},
+		{{"UDP/TLS/RTP/SAVP", 16}, SDP_KIND_RTP, SDP_SECURITY_DTLS},
+		{{"UDP/TLS/RTP/SAVPF", 17}, SDP_KIND_RTP, SDP_SECURITY_DTLS},
+	};
+
+	m->kind = SDP_KIND_REFUSED;
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		if (sv_eq_nocase(m->proto, known[i].proto)) {
+			m->kind = known[i].kind;
+			m->security = known[i].security;
+			return;
+		}
+}
+
+/* Words parted by one space; of RTP they are payload types, of which the first of each counts. */
+static int formats_read(struct sdp_reader *r, struct str_view formats)
+{
+	struct sdp_media *m = r->media;
+	struct sdp *out = r->out;
 	unsigned int n = 0;
 
-	*usable = true;
+	m->first_format = (uint16_t)out->n_formats;
 	while (formats.p != NULL) {
-		struct str_view word = sdp_cut(&formats, ' ');
-		uint32_t pt;
+		struct sdp_format f = {.payload_type = SDP_FORMAT_NONE};
+		uint32_t pt = 0;
 
-		if (!is_token(word, true))
+		f.word = sdp_cut(&formats, ' ');
+		if (!sdp_is_token(f.word, true))
 			return -EBADMSG;
-		if (++n > SDP_FORMATS_MAX)
+		if (n++ == SDP_FORMATS_MAX || out->n_formats == SDP_FORMATS_ALL_MAX)
 			return -E2BIG;
-		if (rtp && !sdp_number(word, 127, &pt))
-			*usable = false;
+		if (m->kind == SDP_KIND_RTP && !sdp_number(f.word, SDP_PAYLOAD_TYPES - 1, &pt))
+			m->kind = SDP_KIND_REFUSED;
+		if (m->kind == SDP_KIND_RTP) {
+			if (r->place[pt] != 0)
+				continue;
+			f.payload_type = (uint8_t)pt;
+			r->place[pt] = (uint8_t)(m->n_formats + 1);
+		}
+		out->format[out->n_formats++] = f;
+		m->n_formats++;
 	}
 	return 0;
 }
 
-static enum sdp_kind kind_of(struct str_view proto)
-{
-	if (sv_eq_nocase(proto, SV("RTP/AVP")) || sv_eq_nocase(proto, SV("RTP/AVPF")))
-		return SDP_KIND_RTP;
-	return sv_eq_nocase(proto, SV("udptl")) ? SDP_KIND_UDPTL : SDP_KIND_REFUSED;
-}
-
 /* "audio 49170[/2] RTP/AVP 0 8" (RFC 8866 section 5.14). */
-static int media_line_parse(struct parse_state *st, struct str_view value)
+static int media_read(struct sdp_reader *r, struct str_view value)
 {
-	struct sdp_media *m;
+	struct sdp *out = r->out;
+	struct sdp_media *m = &out->media[out->n_media];
 	struct str_view port, count;
-	uint32_t number;
-	bool usable;
+	uint32_t number, ports = 1;
 	int rc;
 
-	if (st->out->n_media == SDP_MEDIA_MAX)
+	if (out->n_media == SDP_MEDIA_MAX)
 		return -E2BIG;
-	m = &st->out->media[st->out->n_media];
 	memset(m, 0, sizeof(*m));
+	memset(r->place, 0, sizeof(r->place));
 	m->type = sdp_cut(&value, ' ');
 	count = sdp_cut(&value, ' ');
 	m->proto = sdp_cut(&value, ' ');
-	m->formats = value;
-	if (value.p == NULL || !is_token(m->type, false) || !is_token(m->proto, true))
+	if (value.p == NULL || !sdp_is_token(m->type, false) || !sdp_is_token(m->proto, true))
 		return -EBADMSG;
 	port = sdp_cut(&count, '/');
-	if (!sdp_number(port, UINT16_MAX, &number))
+	if (!sdp_number(port, UINT16_MAX, &number) ||
+		(count.p != NULL && !sdp_number(count, UINT16_MAX, &ports)))
 		return -EBADMSG;
 	m->port = (uint16_t)number;
-	if (count.p != NULL && !sdp_number(count, UINT16_MAX, &number))
-		return -EBADMSG;
-	m->kind = kind_of(m->proto);
-	rc = formats_check(m->formats, m->kind == SDP_KIND_RTP, &usable);
+	m->addr = r->session_addr;
+	m->direction = r->session_direction;
+	m->first_attribute = (uint16_t)out->n_attributes;
+	r->media = m;
+	r->media_has_addr = false;
+	kind_read(m);
+	rc = formats_read(r, value);
 	if (rc != 0)
 		return rc;
 	/* Several ports on one line, and well-known ports (nobody receives media there, but
 	 * much can be hit by reflection), are refused. */
-	if (!usable || (count.p != NULL && number > 1) || (m->port != 0 && m->port < 1024))
+	if (ports > 1 || (m->port != 0 && m->port < WELL_KNOWN_PORTS))
 		m->kind = SDP_KIND_REFUSED;
-	m->addr = st->session_addr;
-	m->direction = st->session_direction;
-	st->media = m;
-	st->media_has_addr = false;
-	st->out->n_media++;
+	out->n_media++;
 	return 0;
 }
 
-/* a=rtcp:53020 [IN IP4 126.16.64.4] (RFC 3605). A bad one is as good as none. */
-static void rtcp_parse(struct sdp_media *m, struct str_view value)
+/* "AS:64"; of several of one type the last counts. */
+static void bandwidth_read(struct sdp_bandwidths *b, struct str_view value)
 {
-	struct str_view port = sdp_cut(&value, ' ');
+	static const struct str_view types[SDP_BANDWIDTH_COUNT] = {
+		[SDP_BANDWIDTH_CT] = {"CT", 2},
+		[SDP_BANDWIDTH_AS] = {"AS", 2},
+		[SDP_BANDWIDTH_TIAS] = {"TIAS", 4},
+		[SDP_BANDWIDTH_RS] = {"RS", 2},
+		[SDP_BANDWIDTH_RR] = {"RR", 2},
+	};
+	struct str_view type = sdp_cut(&value, ':');
 	uint32_t number;
 
-	if (!sdp_number(port, UINT16_MAX, &number) || number < 1024)
-		return;
-	m->rtcp_port = (uint16_t)number;
-	if (value.p != NULL)
-		m->rtcp_addr = connection_parse(value);
+	for (unsigned int i = 0; i < SDP_BANDWIDTH_COUNT; i++)
+		if (sv_eq(type, types[i]) && sdp_number(value, UINT32_MAX, &number)) {
+			b->value[i] = number;
+			b->given |= (uint8_t)(1u << i);
+		}
 }
 
-static void attribute_parse(struct parse_state *st, struct str_view line)
+/* The first one counts: several are layered multicast. */
+static void connection_line_read(struct sdp_reader *r, struct str_view value)
 {
-	struct str_view name, value;
-	enum sdp_direction d;
+	bool *has = r->media != NULL ? &r->media_has_addr : &r->session_has_addr;
 
-	if (!sdp_attribute(line, &name, &value))
-		return;
-	d = sdp_direction_parse(name);
-	if (d != SDP_DIRECTION_NONE) {
-		if (st->media != NULL)
-			st->media->direction = d;
-		else
-			st->session_direction = d;
-	} else if (st->media != NULL && sv_eq(name, SV("rtcp")) && value.p != NULL) {
-		rtcp_parse(st->media, value);
-	} else if (st->media != NULL && sv_eq(name, SV("rtcp-mux")) && value.p == NULL) {
-		st->media->rtcp_mux = st->media->kind == SDP_KIND_RTP;
-	}
+	if (!*has)
+		*(r->media != NULL ? &r->media->addr : &r->session_addr) =
+			sdp_connection_read(value);
+	*has = true;
 }
 
-static int line_parse(struct parse_state *st, struct str_view line)
+static int line_read(struct sdp_reader *r, struct str_view line)
 {
 	struct str_view value = {line.p + 2, line.len - 2};
 
@@ -156,78 +155,79 @@ static int line_parse(struct parse_state *st, struct str_view line)
 	case 'v': /* a second one would begin a second description */
 		return -EBADMSG;
 	case 'o':
-		if (st->have_origin || st->media != NULL)
+		if (r->have_origin || r->media != NULL)
 			return -EBADMSG;
-		st->have_origin = true;
+		r->have_origin = true;
 		return 0;
 	case 'm':
-		return media_line_parse(st, value);
-	case 'c': /* the first one counts: several are layered multicast */
-		if (st->media == NULL && !st->session_has_addr) {
-			st->session_addr = connection_parse(value);
-			st->session_has_addr = true;
-		} else if (st->media != NULL && !st->media_has_addr) {
-			st->media->addr = connection_parse(value);
-			st->media_has_addr = true;
-		}
+		return media_read(r, value);
+	case 'c':
+		connection_line_read(r, value);
+		return 0;
+	case 'b':
+		bandwidth_read(
+			r->media != NULL ? &r->media->bandwidths : &r->out->bandwidths, value);
 		return 0;
 	case 'a':
-		attribute_parse(st, line);
-		return 0;
+		return sdp_attribute_read(r, line);
 	default:
 		return 0;
 	}
 }
 
-/* "x=" with a letter, and no control character but tab. */
-static bool line_is_sane(struct str_view line)
+/* No control character but tab and line ends; each CR has its LF, but for one at the very end.
+ * Without a branch, so that the compiler takes many bytes at a time. */
+static bool text_is_sane(struct str_view text)
 {
-	if (line.len < 2 || line.p[1] != '=')
-		return false;
-	if (!((line.p[0] >= 'a' && line.p[0] <= 'z') || (line.p[0] >= 'A' && line.p[0] <= 'Z')))
-		return false;
-	for (size_t i = 2; i < line.len; i++) {
-		unsigned char c = (unsigned char)line.p[i];
+	const unsigned char *p = (const unsigned char *)text.p;
+	uint8_t bad = 0;
 
-		if ((c < ' ' && c != '\t') || c == 0x7f)
-			return false;
-	}
-	return true;
+	for (size_t i = 0; i < text.len; i++)
+		bad |= (uint8_t)(((p[i] < ' ') & (p[i] != '\t') & (p[i] != '\n') & (p[i] != '\r')) |
+				 (p[i] == 0x7f));
+	for (size_t i = 1; i < text.len; i++)
+		bad |= (uint8_t)((p[i - 1] == '\r') & (p[i] != '\n'));
+	return bad == 0;
+}
+
+/* "x=" with a letter. */
+static bool line_has_type(struct str_view line)
+{
+	unsigned char letter = line.len >= 2 ? (unsigned char)line.p[0] | 0x20 : 0;
+
+	return letter >= 'a' && letter <= 'z' && line.p[1] == '=';
 }
 
 int sdp_parse(struct str_view text, struct sdp *out)
 {
-	struct parse_state st = {.out = out, .session_direction = SDP_SENDRECV};
-	struct str_view rest = text, line, *lines = &out->lines;
+	struct sdp_reader r = {.out = out, .session_direction = SDP_SENDRECV};
+	struct str_view rest = text, line;
+	unsigned int n_lines = 0;
 	bool ended = false;
 
-	out->n_media = 0;
-	out->lines = (struct str_view){NULL, 0};
+	memset(&out->bandwidths, 0, sizeof(out->bandwidths));
+	out->n_media = out->n_formats = 0;
+	out->n_attributes = out->n_session_attributes = 0;
 	if (text.len > SDP_LEN_MAX)
 		return -E2BIG;
-	if (!sdp_line_next(&rest, &line) || !sv_eq(line, SV("v=0")))
+	if (!text_is_sane(text) || !sdp_line_next(&rest, &line) || !sv_eq(line, SV("v=0")))
 		return -EBADMSG;
-	lines->p = rest.p;
 	while (sdp_line_next(&rest, &line)) {
-		unsigned int n_media = out->n_media;
 		int rc;
 
+		if (++n_lines == SDP_LINES_MAX)
+			return -E2BIG;
 		if (line.len == 0) { /* empty lines at the very end do no harm */
 			ended = true;
 			continue;
 		}
-		if (ended || !line_is_sane(line))
+		if (ended || !line_has_type(line))
 			return -EBADMSG;
-		rc = line_parse(&st, line);
+		rc = line_read(&r, line);
 		if (rc != 0)
 			return rc;
-		if (out->n_media != n_media) {
-			lines = &st.media->lines;
-			lines->p = rest.p;
-		}
-		lines->len = (size_t)(rest.p - lines->p);
 	}
-	return st.have_origin ? 0 : -EBADMSG;
+	return r.have_origin ? 0 : -EBADMSG;
 }
 
 bool sdp_addr_is_hold(const struct net_addr *a)
@@ -235,4 +235,39 @@ bool sdp_addr_is_hold(const struct net_addr *a)
 	static const uint8_t zero[16];
 
 	return a->family != NET_FAMILY_NONE && memcmp(a->bytes, zero, sizeof(zero)) == 0;
+}
+
+#define SENDS 1u
+#define RECEIVES 2u
+
+static const uint8_t direction_bits[SDP_DIRECTION_COUNT] = {
+	[SDP_SENDRECV] = SENDS | RECEIVES,
+	[SDP_SENDONLY] = SENDS,
+	[SDP_RECVONLY] = RECEIVES,
+	[SDP_INACTIVE] = 0,
+};
+
+static enum sdp_direction direction_of(unsigned int bits)
+{
+	unsigned int d = 0;
+
+	while (direction_bits[d] != bits)
+		d++;
+	return (enum sdp_direction)d;
+}
+
+enum sdp_direction sdp_direction_meant(const struct sdp_media *m)
+{
+	unsigned int bits = direction_bits[m->direction];
+
+	return direction_of(sdp_addr_is_hold(&m->addr) ? bits & ~RECEIVES : bits);
+}
+
+enum sdp_direction sdp_direction_answer(enum sdp_direction offered, enum sdp_direction wanted)
+{
+	unsigned int bits = direction_bits[offered];
+	unsigned int mirrored =
+		((bits & SENDS) != 0 ? RECEIVES : 0) | ((bits & RECEIVES) != 0 ? SENDS : 0);
+
+	return direction_of(mirrored & direction_bits[wanted]);
 }

@@ -1,9 +1,7 @@
 #include <errno.h>
-#include <inttypes.h>
-#include <stdarg.h>
 
 #include "sdp.h"
-#include "sdp_lines.h"
+#include "sdp_reader.h"
 
 struct out {
 	char *buf;
@@ -11,142 +9,197 @@ struct out {
 	bool failed;
 };
 
-static void __attribute__((format(printf, 2, 3))) put(struct out *o, const char *fmt, ...)
+static void put(struct out *o, struct str_view text)
 {
-	va_list ap;
-	int n;
-
-	if (o->failed)
-		return;
-	va_start(ap, fmt);
-	n = vsnprintf(o->buf + o->len, o->cap - o->len, fmt, ap);
-	va_end(ap);
-	if (n < 0 || (size_t)n >= o->cap - o->len)
+	if (o->failed || text.len > o->cap - o->len) {
 		o->failed = true;
-	else
-		o->len += (size_t)n;
+		return;
+	}
+	if (text.len > 0)
+		memcpy(o->buf + o->len, text.p, text.len);
+	o->len += text.len;
+}
+
+static void put_number(struct out *o, uint64_t n)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + n % 10);
+		n /= 10;
+	} while (n > 0);
+	put(o, (struct str_view){digits + at, sizeof(digits) - at});
 }
 
 static void put_connection(struct out *o, const struct net_addr *a)
 {
 	char text[NET_ADDR_STRLEN];
 
-	put(o, "IN %s %s\r\n", a->family == NET_FAMILY_V6 ? "IP6" : "IP4",
-		net_addr_format(a, text));
+	put(o, a->family == NET_FAMILY_V6 ? SV("IN IP6 ") : SV("IN IP4 "));
+	net_addr_format(a, text);
+	put(o, (struct str_view){text, strlen(text)});
+	put(o, SV("\r\n"));
 }
 
-/* What describes the codec and nothing else crosses; addresses, ICE, keys and groups do not. */
-static bool attribute_allowed(struct str_view name)
+static void put_bandwidths(struct out *o, const struct sdp_bandwidths *b)
 {
-	static const struct str_view allowed[] = {
-		{"rtpmap", 6},
-		{"fmtp", 4},
-		{"ptime", 5},
-		{"maxptime", 8},
-		{"silenceSupp", 11},
-		{"rtcp-fb", 7},
-		{"framerate", 9},
-		{"T38FaxVersion", 13},
-		{"T38MaxBitRate", 13},
-		{"T38FaxFillBitRemoval", 20},
-		{"T38FaxTranscodingMMR", 20},
-		{"T38FaxTranscodingJBIG", 21},
-		{"T38FaxRateManagement", 20},
-		{"T38FaxMaxBuffer", 15},
-		{"T38FaxMaxDatagram", 17},
-		{"T38FaxUdpEC", 11},
+	static const struct str_view starts[SDP_BANDWIDTH_COUNT] = {
+		[SDP_BANDWIDTH_CT] = {"b=CT:", 5},
+		[SDP_BANDWIDTH_AS] = {"b=AS:", 5},
+		[SDP_BANDWIDTH_TIAS] = {"b=TIAS:", 7},
+		[SDP_BANDWIDTH_RS] = {"b=RS:", 5},
+		[SDP_BANDWIDTH_RR] = {"b=RR:", 5},
 	};
 
-	for (size_t i = 0; i < ARRAY_LEN(allowed); i++)
-		if (sv_eq(name, allowed[i]))
-			return true;
-	return false;
-}
-
-static bool is_printable(struct str_view line)
-{
-	for (size_t i = 0; i < line.len; i++)
-		if (line.p[i] < ' ' || line.p[i] > '~')
-			return false;
-	return true;
-}
-
-/* b=AS:64 (RFC 8866 section 5.8). */
-static void put_bandwidth(struct out *o, struct str_view line)
-{
-	struct str_view value = {line.p + 2, line.len - 2};
-	struct str_view type = sdp_cut(&value, ':');
-	uint32_t number;
-
-	if (type.len == 0 || type.len > 16 || !is_printable(type) || value.p == NULL ||
-		memchr(type.p, ' ', type.len) != NULL || !sdp_number(value, UINT32_MAX, &number))
-		return;
-	put(o, "b=%.*s:%" PRIu32 "\r\n", SV_ARG(type), number);
-}
-
-static void put_lines(struct out *o, struct str_view lines, char letter)
-{
-	struct str_view line, name, value;
-
-	while (sdp_line_next(&lines, &line)) {
-		if (line.len < 3 || line.p[0] != letter)
+	for (unsigned int i = 0; i < SDP_BANDWIDTH_COUNT; i++) {
+		if ((b->given & 1u << i) == 0)
 			continue;
-		if (letter == 'b')
-			put_bandwidth(o, line);
-		else if (line.len <= SDP_LINE_MAX && sdp_attribute(line, &name, &value) &&
-			 attribute_allowed(name) && is_printable(line))
-			put(o, "%.*s\r\n", SV_ARG(line));
+		put(o, starts[i]);
+		put_number(o, b->value[i]);
+		put(o, SV("\r\n"));
 	}
 }
 
-/* 0.0.0.0 asks the far side not to send (RFC 3264 section 8.4); we have an address there, so
- * it must be said by the attribute. */
-static enum sdp_direction direction_out(const struct sdp_media *m)
+static void put_rtpmaps(struct out *o, const struct sdp *in, const struct sdp_media *m)
 {
-	if (!sdp_addr_is_hold(&m->addr))
-		return m->direction;
-	return m->direction == SDP_SENDRECV || m->direction == SDP_SENDONLY ? SDP_SENDONLY
-									    : SDP_INACTIVE;
+	for (unsigned int i = 0; i < m->n_formats; i++) {
+		const struct sdp_format *f = &in->format[m->first_format + i];
+
+		if (f->name.len == 0)
+			continue;
+		put(o, SV("a=rtpmap:"));
+		put_number(o, f->payload_type);
+		put(o, SV(" "));
+		put(o, f->name);
+		if (f->clock_hz != 0) {
+			put(o, SV("/"));
+			put_number(o, f->clock_hz);
+		}
+		if (f->clock_hz != 0 && f->channels != 0) {
+			put(o, SV("/"));
+			put_number(o, f->channels);
+		}
+		put(o, SV("\r\n"));
+	}
+}
+
+static void put_attribute(struct out *o, const struct sdp_attribute *a)
+{
+	put(o, SV("a="));
+	put(o, sdp_attribute_name(a->id));
+	if (a->value.p != NULL)
+		put(o, SV(":"));
+	if (a->payload_type != SDP_FORMAT_NONE) {
+		put_number(o, a->payload_type);
+		put(o, SV(" "));
+	} else if (a->id == SDP_ATTR_RTCP_FB) {
+		put(o, SV("* "));
+	}
+	put(o, a->value);
+	put(o, SV("\r\n"));
+}
+
+/* Keys and fingerprints are for lines that use them: elsewhere they would claim what is not. */
+static bool attribute_fits(const struct sdp_media *m, unsigned int id)
+{
+	if (id < SDP_ATTR_CRYPTO)
+		return true;
+	return m->security == (id == SDP_ATTR_CRYPTO ? SDP_SECURITY_SDES : SDP_SECURITY_DTLS);
+}
+
+static void put_attributes(struct out *o, const struct sdp *in, const struct sdp_media *m)
+{
+	bool listed[SDP_PAYLOAD_TYPES] = {false}, own[SDP_ATTR_COUNT] = {false};
+
+	for (unsigned int i = 0; i < m->n_formats; i++) {
+		const struct sdp_format *f = &in->format[m->first_format + i];
+
+		if (f->payload_type != SDP_FORMAT_NONE)
+			listed[f->payload_type] = true;
+	}
+	for (unsigned int i = 0; i < m->n_attributes; i++) {
+		const struct sdp_attribute *a = &in->attribute[m->first_attribute + i];
+
+		own[a->id] = true;
+		if (attribute_fits(m, a->id) &&
+			(a->payload_type == SDP_FORMAT_NONE || listed[a->payload_type]))
+			put_attribute(o, a);
+	}
+	/* Those of the session count where the line says nothing else (RFC 8866 section 6). */
+	for (unsigned int i = 0; i < in->n_session_attributes; i++)
+		if (!own[in->attribute[i].id] && attribute_fits(m, in->attribute[i].id))
+			put_attribute(o, &in->attribute[i]);
+}
+
+static void put_time(struct out *o, struct str_view start, uint16_t ms)
+{
+	if (ms == 0)
+		return;
+	put(o, start);
+	put_number(o, ms);
+	put(o, SV("\r\n"));
 }
 
 /* The session's c=, which stands for every m= line that has none of its own. */
 static const struct net_addr *session_addr(const struct sdp_rewrite *rw)
 {
 	for (unsigned int i = 0; i < rw->n_media; i++)
-		if (rw->port[i] != 0)
-			return &rw->addr[i];
+		if (rw->line[i].port != 0)
+			return &rw->line[i].addr;
 	return &rw->origin;
 }
 
-static void put_media(
-	struct out *o, const struct sdp_media *m, const struct sdp_rewrite *rw, unsigned int i)
+static void put_media(struct out *o, const struct sdp *in, const struct sdp_media *m,
+	const struct sdp_rewrite_line *ours, const struct net_addr *session)
 {
-	put(o, "m=%.*s %u %.*s %.*s\r\n", SV_ARG(m->type), rw->port[i], SV_ARG(m->proto),
-		SV_ARG(m->formats));
-	if (rw->port[i] == 0)
-		return;
-	if (!net_addr_eq(&rw->addr[i], session_addr(rw))) {
-		put(o, "c=");
-		put_connection(o, &rw->addr[i]);
+	const char *direction = sdp_direction_name(ours->direction);
+
+	put(o, SV("m="));
+	put(o, m->type);
+	put(o, SV(" "));
+	put_number(o, ours->port);
+	put(o, SV(" "));
+	put(o, m->proto);
+	for (unsigned int i = 0; i < m->n_formats; i++) {
+		put(o, SV(" "));
+		put(o, in->format[m->first_format + i].word);
 	}
-	put_lines(o, m->lines, 'b');
-	put_lines(o, m->lines, 'a');
-	if (rw->rtcp_mux[i])
-		put(o, "a=rtcp-mux\r\n");
-	put(o, "a=%s\r\n", sdp_direction_name(direction_out(m)));
+	put(o, SV("\r\n"));
+	if (ours->port == 0)
+		return;
+	if (!net_addr_eq(&ours->addr, session)) {
+		put(o, SV("c="));
+		put_connection(o, &ours->addr);
+	}
+	put_bandwidths(o, &m->bandwidths);
+	put_rtpmaps(o, in, m);
+	put_attributes(o, in, m);
+	put_time(o, SV("a=ptime:"), m->ptime_ms);
+	put_time(o, SV("a=maxptime:"), m->maxptime_ms);
+	if (ours->rtcp_mux)
+		put(o, SV("a=rtcp-mux\r\n"));
+	put(o, SV("a="));
+	put(o, (struct str_view){direction, strlen(direction)});
+	put(o, SV("\r\n"));
 }
 
 int sdp_build(const struct sdp *in, const struct sdp_rewrite *rw, char *buf, size_t cap)
 {
-	struct out o = {.buf = buf, .cap = cap, .failed = cap == 0};
+	struct out o = {.buf = buf, .cap = cap};
+	const struct net_addr *session = session_addr(rw);
 
-	put(&o, "v=0\r\no=- %" PRIu64 " %" PRIu64 " ", rw->session_id, rw->version);
+	put(&o, SV("v=0\r\no=- "));
+	put_number(&o, rw->session_id);
+	put(&o, SV(" "));
+	put_number(&o, rw->version);
+	put(&o, SV(" "));
 	put_connection(&o, &rw->origin);
-	put(&o, "s=-\r\nc=");
-	put_connection(&o, session_addr(rw));
-	put_lines(&o, in->lines, 'b');
-	put(&o, "t=0 0\r\n");
+	put(&o, SV("s=-\r\nc="));
+	put_connection(&o, session);
+	put_bandwidths(&o, &in->bandwidths);
+	put(&o, SV("t=0 0\r\n"));
 	for (unsigned int i = 0; i < rw->n_media && i < in->n_media; i++)
-		put_media(&o, &in->media[i], rw, i);
+		put_media(&o, in, &in->media[i], &rw->line[i], session);
 	return o.failed ? -EMSGSIZE : (int)o.len;
 }

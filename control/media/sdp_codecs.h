@@ -4,6 +4,7 @@
 #ifndef SALLYPORT_CONTROL_SDP_CODECS_H
 #define SALLYPORT_CONTROL_SDP_CODECS_H
 
+#include "codec.h"
 #include "sdp.h"
 
 struct sdp_codecs {
@@ -17,6 +18,17 @@ struct sdp_codecs {
 	uint32_t bandwidth;    /* bit/s of b=TIAS or b=AS, what may be sent to it; 0: not given */
 	uint16_t max_datagram; /* of T.38; 0: not given */
 };
+
+/** What one payload type stands for. */
+struct codec_format {
+	struct str_view name;	   /* of a=rtpmap or by its static type; len 0: not known */
+	uint32_t clock_hz;	   /* 0: not known */
+	uint32_t channels;	   /* at least 1 */
+	const struct codec *codec; /* NULL: not known */
+};
+
+/** Cannot fail; borrowed as long as the description's text. */
+struct codec_format sdp_format_codec(const struct sdp_format *f);
 
 /** Never fails: what cannot be read is as if it was not there. Never allocates. */
 void sdp_codecs_read(const struct sdp *sdp, const struct sdp_media *m, struct sdp_codecs *out);

@@ -1,5 +1,7 @@
 #include "sdp_lines.h"
 
+#include "sdp.h"
+
 bool sdp_line_next(struct str_view *rest, struct str_view *line)
 {
 	const char *lf;
@@ -12,6 +14,8 @@ bool sdp_line_next(struct str_view *rest, struct str_view *line)
 	rest->p += line->len + (lf != NULL);
 	rest->len -= line->len + (lf != NULL);
 	if (line->len > 0 && line->p[line->len - 1] == '\r')
+		line->len--;
+	while (line->len > 0 && (line->p[line->len - 1] == ' ' || line->p[line->len - 1] == '\t'))
 		line->len--;
 	return true;
 }
@@ -48,31 +52,37 @@ bool sdp_number(struct str_view text, uint32_t max, uint32_t *out)
 	return true;
 }
 
-bool sdp_attribute(struct str_view line, struct str_view *name, struct str_view *value)
-{
-	if (line.len < 3 || line.p[0] != 'a')
-		return false;
-	*value = (struct str_view){line.p + 2, line.len - 2};
-	*name = sdp_cut(value, ':');
-	return name->len > 0;
-}
-
-static const struct str_view direction_names[SDP_DIRECTION_COUNT] = {
-	[SDP_SENDRECV] = {"sendrecv", 8},
-	[SDP_SENDONLY] = {"sendonly", 8},
-	[SDP_RECVONLY] = {"recvonly", 8},
-	[SDP_INACTIVE] = {"inactive", 8},
+/* Visible ASCII but for the separators of RFC 8866 section 9. */
+static const bool token_char[256] = {
+	['!'] = true,
+	['#'] = true,
+	['$'] = true,
+	['%'] = true,
+	['&'] = true,
+	['\''] = true,
+	['*'] = true,
+	['+'] = true,
+	['-'] = true,
+	['.'] = true,
+	['0' ... '9'] = true,
+	['A' ... 'Z'] = true,
+	['^'] = true,
+	['_'] = true,
+	['`'] = true,
+	['a' ... 'z'] = true,
+	['{'] = true,
+	['|'] = true,
+	['}'] = true,
+	['~'] = true,
 };
 
-enum sdp_direction sdp_direction_parse(struct str_view name)
+bool sdp_is_token(struct str_view t, bool slash)
 {
-	for (unsigned int d = 0; d < SDP_DIRECTION_COUNT; d++)
-		if (sv_eq(name, direction_names[d]))
-			return (enum sdp_direction)d;
-	return SDP_DIRECTION_NONE;
-}
+	bool all = true;
 
-const char *sdp_direction_name(enum sdp_direction d)
-{
-	return d < SDP_DIRECTION_COUNT ? direction_names[d].p : "none";
+	if (t.len == 0 || t.len > SDP_TOKEN_MAX)
+		return false;
+	for (size_t i = 0; i < t.len; i++)
+		all &= token_char[(unsigned char)t.p[i]] || (slash && t.p[i] == '/');
+	return all;
 }

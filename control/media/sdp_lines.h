@@ -4,11 +4,11 @@
 #ifndef SALLYPORT_CONTROL_SDP_LINES_H
 #define SALLYPORT_CONTROL_SDP_LINES_H
 
-#include "sdp.h"
+#include "base.h"
 
 /**
  * Next line (ends with LF or CRLF; the last one may lack it).
- * @return true if there was one; without its line end.
+ * @return true if there was one; without its line end and the spaces before it.
  */
 bool sdp_line_next(struct str_view *rest, struct str_view *line);
 
@@ -19,10 +19,7 @@ struct str_view sdp_cut(struct str_view *rest, char sep);
 /** Digits only, at most max. @return false otherwise. */
 bool sdp_number(struct str_view text, uint32_t max, uint32_t *out);
 
-/** Attribute line "a=name[:value]" taken apart. @return false if it is none. */
-bool sdp_attribute(struct str_view line, struct str_view *name, struct str_view *value);
-
-/** sendrecv, sendonly, recvonly, inactive; SDP_DIRECTION_NONE for any other name. */
-enum sdp_direction sdp_direction_parse(struct str_view name);
+/** RFC 8866 section 9 "token", of at most SDP_TOKEN_MAX bytes; with slashes if it is a protocol. */
+bool sdp_is_token(struct str_view t, bool slash);
 
 #endif

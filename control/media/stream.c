@@ -24,6 +24,7 @@ static void stream_finish(struct media_stream *st)
 	st->state = STREAM_NONE;
 	st->known = st->dirty = false;
 	st->unanswered = 0;
+	memset(st->had, 0, sizeof(st->had));
 	m->stats.streams--;
 }
 
@@ -36,6 +37,10 @@ void media_stream_say(struct media_stream *st)
 		.local = st->said.end[0].local,
 	};
 	int rc;
+
+	/* What could not be said, or was refused, has not moved it. */
+	if (st->unanswered == 0 && st->had[0].addr.family != NET_FAMILY_NONE)
+		del.local = st->had[0];
 
 	if (st->state == STREAM_DELETING)
 		rc = m->env.send(m->env.ctx, &del.cmd, sizeof(del));
@@ -89,6 +94,17 @@ void media_stream_del(struct media_stream *st)
 		stream_finish(st);
 }
 
+/* The last one that was said: it is where it shall be. */
+static void stream_confirmed(struct media_stream *st, const struct rec_done *done)
+{
+	memcpy(st->flow, done->flow, sizeof(st->flow));
+	if (st->unanswered > 0)
+		return;
+	for (unsigned int end = 0; end < 2; end++)
+		st->had[end] = st->said.end[end].local;
+	media_line_settle(st->line);
+}
+
 void media_stream_done(struct media_stream *st, const struct rec_done *done)
 {
 	struct media_session *s = st->line->session;
@@ -97,10 +113,11 @@ void media_stream_done(struct media_stream *st, const struct rec_done *done)
 	if (st->unanswered > 0)
 		st->unanswered--;
 	if (done->command == REC_STREAM_SET && done->status == 0)
-		memcpy(st->flow, done->flow, sizeof(st->flow));
+		stream_confirmed(st, done);
 	if (st->state == STREAM_DELETING) {
 		if (st->unanswered == 0 && !st->dirty) {
 			stream_finish(st);
+			media_line_settle(st->line);
 			media_session_check(s);
 		}
 		return;

@@ -22,16 +22,26 @@ static bool within(struct str_view part, struct str_view whole)
 
 static void check(const struct sdp *sdp, struct str_view text)
 {
-	MUST(sdp->n_media <= SDP_MEDIA_MAX && within(sdp->lines, text));
+	MUST(sdp->n_media <= SDP_MEDIA_MAX && sdp->n_formats <= SDP_FORMATS_ALL_MAX);
+	MUST(sdp->n_attributes <= SDP_ATTRIBUTES_MAX);
+	MUST(sdp->n_session_attributes <= sdp->n_attributes);
 	for (unsigned int i = 0; i < sdp->n_media; i++) {
 		const struct sdp_media *m = &sdp->media[i];
 
 		MUST(m->type.len > 0 && within(m->type, text));
 		MUST(m->proto.len > 0 && within(m->proto, text));
-		MUST(m->formats.len > 0 && within(m->formats, text));
-		MUST(within(m->lines, text));
+		MUST(m->n_formats > 0 && m->n_formats <= SDP_FORMATS_MAX);
+		MUST(m->first_format + m->n_formats <= sdp->n_formats);
+		MUST(m->first_attribute + m->n_attributes <= sdp->n_attributes);
 		MUST(m->kind < SDP_KIND_COUNT && m->direction < SDP_DIRECTION_COUNT);
+		MUST(m->kind == SDP_KIND_RTP || m->kind == SDP_KIND_REFUSED ||
+			m->security == SDP_SECURITY_NONE);
 	}
+	for (unsigned int i = 0; i < sdp->n_formats; i++)
+		MUST(within(sdp->format[i].word, text) && within(sdp->format[i].name, text));
+	for (unsigned int i = 0; i < sdp->n_attributes; i++)
+		MUST(sdp->attribute[i].id < SDP_ATTR_COUNT &&
+			within(sdp->attribute[i].value, text));
 }
 
 /* Whatever it says, its media has a rate, and what goes to people can be printed. */
@@ -71,39 +81,51 @@ static void check_written(struct str_view text)
 		MUST((*p >= ' ' && *p <= '~') || *p == '\r' || *p == '\n');
 }
 
-static void round_trip(struct str_view text)
+static void write_again(const struct sdp *sdp)
 {
 	static char out[2 * SDP_LEN_MAX + 4096];
-	struct sdp_rewrite rw = {.session_id = 1, .version = 2};
-	struct sdp sdp, again;
+	struct sdp_rewrite rw = {.session_id = 1, .version = 2, .n_media = sdp->n_media};
+	static struct sdp again;
 	int written;
+
+	MUST(net_addr_parse(SV("203.0.113.7"), &rw.origin) == 0);
+	for (unsigned int i = 0; i < sdp->n_media; i++) {
+		struct sdp_rewrite_line *line = &rw.line[i];
+
+		/* An address for each m= line, every other one IPv6. */
+		MUST(net_addr_parse(
+			     i % 2 == 0 ? SV("203.0.113.7") : SV("2001:db8::7"), &line->addr) == 0);
+		line->direction = sdp_direction_meant(&sdp->media[i]);
+		if (sdp->media[i].kind == SDP_KIND_REFUSED || sdp->media[i].port == 0)
+			continue;
+		line->port = (uint16_t)(20000 + 2 * i);
+		line->rtcp_mux = sdp->media[i].rtcp_mux;
+	}
+	written = sdp_build(sdp, &rw, out, sizeof(out));
+	MUST(written > 0);
+	check_written((struct str_view){out, (size_t)written});
+	MUST(sdp_parse((struct str_view){out, (size_t)written}, &again) == 0);
+	MUST(again.n_media == sdp->n_media);
+	for (unsigned int i = 0; i < sdp->n_media; i++) {
+		MUST(again.media[i].port == rw.line[i].port &&
+			again.media[i].rtcp_mux == rw.line[i].rtcp_mux);
+		MUST(again.media[i].n_formats == sdp->media[i].n_formats);
+		MUST(rw.line[i].port == 0 || again.media[i].direction == rw.line[i].direction);
+	}
+	/* Any room, and not a byte beyond it. */
+	for (size_t cap = (size_t)written - 1; cap > 0; cap /= 2)
+		MUST(sdp_build(sdp, &rw, out, cap) == -EMSGSIZE);
+}
+
+static void round_trip(struct str_view text)
+{
+	static struct sdp sdp;
 
 	if (sdp_parse(text, &sdp) != 0)
 		return;
 	check(&sdp, text);
 	check_codecs(&sdp);
-	MUST(net_addr_parse(SV("203.0.113.7"), &rw.origin) == 0);
-	rw.n_media = sdp.n_media;
-	for (unsigned int i = 0; i < sdp.n_media; i++)
-		if (sdp.media[i].kind != SDP_KIND_REFUSED && sdp.media[i].port != 0) {
-			rw.port[i] = (uint16_t)(20000 + 2 * i);
-			rw.rtcp_mux[i] = sdp.media[i].rtcp_mux;
-		}
-	/* An address for each m= line, every other one IPv6. */
-	for (unsigned int i = 0; i < sdp.n_media; i++)
-		MUST(net_addr_parse(
-			     i % 2 == 0 ? SV("203.0.113.7") : SV("2001:db8::7"), &rw.addr[i]) == 0);
-	written = sdp_build(&sdp, &rw, out, sizeof(out));
-	MUST(written > 0);
-	check_written((struct str_view){out, (size_t)written});
-	MUST(sdp_parse((struct str_view){out, (size_t)written}, &again) == 0);
-	MUST(again.n_media == sdp.n_media);
-	for (unsigned int i = 0; i < sdp.n_media; i++)
-		MUST(again.media[i].port == rw.port[i] &&
-			again.media[i].rtcp_mux == rw.rtcp_mux[i]);
-	/* Any room, and not a byte beyond it. */
-	for (size_t cap = (size_t)written; cap > 0; cap /= 2)
-		MUST(sdp_build(&sdp, &rw, out, cap) == -EMSGSIZE);
+	write_again(&sdp);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

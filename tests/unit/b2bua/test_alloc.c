@@ -60,7 +60,7 @@ static const char *last(unsigned int side, const char *begins)
 static bool play(void)
 {
 	struct ua caller = ua_caller(&lab, "bob"), callee;
-	const char *invite, *ok, *bye;
+	const char *invite, *ok, *moved, *bye;
 
 	ua_request(&caller, "INVITE", 1, OUTSIDE_SDP, "Record-Route: <sip:192.0.2.66;lr>\r\n");
 	invite = last(INSIDE, "INVITE ");
@@ -83,13 +83,21 @@ static bool play(void)
 		ua_request(&caller, "ACK", 2, NULL, NULL);
 	}
 	lab_forget(&lab);
+	/* Another line, and another family of the first one. */
+	ua_request(&callee, "INVITE", 101, INSIDE6_SDP "m=audio 50002 RTP/AVP 0\r\n", NULL);
+	moved = last(OUTSIDE, "INVITE ");
+	if (moved != NULL) {
+		ua_respond(&caller, moved, 200, OUTSIDE_SDP "m=audio 40002 RTP/AVP 0\r\n", NULL);
+		ua_request(&callee, "ACK", 101, NULL, NULL);
+	}
+	lab_forget(&lab);
 	ua_request(&caller, "BYE", 3, NULL, NULL);
 	if (last(OUTSIDE, "SIP/2.0 200") == NULL) /* refused 503: a phone tries again */
 		ua_request(&caller, "BYE", 4, NULL, NULL);
 	bye = last(INSIDE, "BYE ");
 	if (bye != NULL)
 		ua_respond(&callee, bye, 200, NULL, NULL);
-	return invite != NULL && bye != NULL && lab.n_cdrs == 1;
+	return invite != NULL && moved != NULL && bye != NULL && lab.n_cdrs == 1;
 }
 
 static void test_allocations(void **state)

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "../sip/guard_page.h"
 #include "sdp.h"
 
 #define HEAD "v=0\r\no=jdoe 1 2 IN IP4 192.0.2.66\r\ns=secret\r\nc=IN IP4 192.0.2.66\r\nt=0 0\r\n"
@@ -47,7 +48,17 @@ static void test_accepted(void **state)
 		{HEAD "m=audio 0 RTP/AVP 0\r\n", 1, "192.0.2.66", 0, 0, SDP_KIND_RTP, SDP_SENDRECV},
 		{HEAD "m=image 4000 udptl t38\r\n", 1, "192.0.2.66", 4000, 0, SDP_KIND_UDPTL,
 			SDP_SENDRECV},
-		{HEAD "m=audio 4000 RTP/SAVP 0\r\n", 1, "192.0.2.66", 4000, 0, SDP_KIND_REFUSED,
+		{HEAD "m=audio 4000 RTP/SAVP 0\r\n", 1, "192.0.2.66", 4000, 0, SDP_KIND_RTP,
+			SDP_SENDRECV},
+		{HEAD "m=audio 4000 rtp/avpf 0\r\n", 1, "192.0.2.66", 4000, 0, SDP_KIND_RTP,
+			SDP_SENDRECV},
+		{HEAD "m=image 4000 UDPTL t38\r\n", 1, "192.0.2.66", 4000, 0, SDP_KIND_UDPTL,
+			SDP_SENDRECV},
+		/* No s=, no t=, spaces behind the lines, other line ends, other letters. */
+		{"v=0 \no=- 1 1 IN IP4 1.2.3.4 \r\nc=IN IP4 192.0.2.9 \nm=audio 4000 RTP/AVP 8 \t\n"
+		 "a=SendOnly \na= \na=\na=rtcp: 4009\n",
+			1, "192.0.2.9", 4000, 4009, SDP_KIND_RTP, SDP_SENDONLY},
+		{HEAD "m=audio 4000 RTP/AVP 8 8 0 8\r\n", 1, "192.0.2.66", 4000, 0, SDP_KIND_RTP,
 			SDP_SENDRECV},
 		{HEAD "m=audio 4000/2 RTP/AVP 0\r\n", 1, "192.0.2.66", 4000, 0, SDP_KIND_REFUSED,
 			SDP_SENDRECV},
@@ -121,6 +132,11 @@ static void test_refused(void **state)
 		{HEAD "m=audio 4000 RTP/AVP\r\n", -EBADMSG},
 		{HEAD "m=audio 4000 RTP/AVP \r\n", -EBADMSG},
 		{HEAD "m=audio  4000 RTP/AVP 0\r\n", -EBADMSG},
+		{HEAD "m=audio 4000 RTP/AVP 0  8\r\n", -EBADMSG},
+		{HEAD "m=audio 99999999999999999999 RTP/AVP 0\r\n", -EBADMSG},
+		{HEAD "m=audio 4000/99999999999 RTP/AVP 0\r\n", -EBADMSG},
+		{"v=0\r\no=- 1 1 IN IP4 1.2.3.4\ro=x\r\n", -EBADMSG},
+		{HEAD "a=x\r\r\n", -EBADMSG},
 		{HEAD "m=audio\t4000 RTP/AVP 0\r\n", -EBADMSG},
 		{HEAD "m=audio -1 RTP/AVP 0\r\n", -EBADMSG},
 		{HEAD "m=audio 65536 RTP/AVP 0\r\n", -EBADMSG},
@@ -128,34 +144,20 @@ static void test_refused(void **state)
 		{HEAD "a=x\x01y\r\n", -EBADMSG},
 		{HEAD "a=x\ry\r\n", -EBADMSG},
 	};
-	static char many[64 * 1024];
 	struct sdp sdp;
-	size_t n;
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		print_message("case %zu\n", i);
 		assert_int_equal(sdp_parse(text_of(cases[i].text), &sdp), cases[i].error);
 	}
-	/* One m= line too many. */
-	n = (size_t)snprintf(many, sizeof(many), "%s", HEAD);
-	for (unsigned int i = 0; i < SDP_MEDIA_MAX; i++)
-		n += (size_t)snprintf(many + n, sizeof(many) - n, "%s", AUDIO);
-	assert_int_equal(sdp_parse(text_of(many), &sdp), 0);
-	snprintf(many + n, sizeof(many) - n, "%s", AUDIO);
-	assert_int_equal(sdp_parse(text_of(many), &sdp), -E2BIG);
-	/* One format too many. */
-	n = (size_t)snprintf(many, sizeof(many), "%sm=audio 4000 RTP/AVP", HEAD);
-	for (unsigned int i = 0; i < SDP_FORMATS_MAX; i++)
-		n += (size_t)snprintf(many + n, sizeof(many) - n, " %u", i);
-	assert_int_equal(sdp_parse(text_of(many), &sdp), 0);
-	snprintf(many + n, sizeof(many) - n, " 100");
-	assert_int_equal(sdp_parse(text_of(many), &sdp), -E2BIG);
-	/* One byte too long. */
-	n = (size_t)snprintf(many, sizeof(many), "%s", HEAD);
-	while (n < SDP_LEN_MAX + 1)
-		n += (size_t)snprintf(many + n, sizeof(many) - n, "a=x\n");
-	assert_int_equal(sdp_parse((struct str_view){many, SDP_LEN_MAX}, &sdp), 0);
-	assert_int_equal(sdp_parse((struct str_view){many, SDP_LEN_MAX + 1}, &sdp), -E2BIG);
+	/* NUL, wherever it stands. */
+	for (size_t at = 0; at < sizeof(HEAD AUDIO) - 1; at++) {
+		char text[] = HEAD AUDIO;
+
+		text[at] = '\0';
+		assert_int_equal(
+			sdp_parse((struct str_view){text, sizeof(text) - 1}, &sdp), -EBADMSG);
+	}
 }
 
 #define OUR_HEAD "v=0\r\no=- 77 5 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\n"
@@ -177,11 +179,56 @@ static void test_written(void **state)
 		      "a=recvonly\r\na=silenceSupp:off - - - -\r\n",
 			{30000},
 			OUR_HEAD "b=AS:64\r\nt=0 0\r\nm=audio 30000 RTP/AVP 0\r\nb=TIAS:9000\r\n"
-				 "a=rtpmap:0 PCMU/8000\r\na=fmtp:0 x=1\r\na=ptime:20\r\n"
-				 "a=silenceSupp:off - - - -\r\na=recvonly\r\n"},
+				 "a=rtpmap:0 PCMU/8000\r\na=fmtp:0 x=1\r\n"
+				 "a=silenceSupp:off - - - -\r\na=ptime:20\r\na=recvonly\r\n"},
 		{HEAD AUDIO "m=video 5000 RTP/SAVP 99\r\na=rtpmap:99 H264/90000\r\n", {30000, 0},
 			OUR_HEAD "t=0 0\r\nm=audio 30000 RTP/AVP 0\r\na=sendrecv\r\n"
 				 "m=video 0 RTP/SAVP 99\r\n"},
+		/* What is said of formats that are not listed, twice, or unreadably. */
+		{HEAD "m=audio 4000 RTP/AVP 97 8 97\r\na=rtpmap:97 opus/48000/2\r\n"
+		      "a=rtpmap:98 AMR/8000\r\na=fmtp:98 octet-align=1\r\na=fmtp:97\r\n"
+		      "a=fmtp:97 stereo=1\r\na=rtpmap:8\r\na=rtpmap:8 PC(MA/8000\r\n"
+		      "a=rtcp-fb:* nack\r\na=rtcp-fb:98 nack\r\na=rtcp-fb:8 ccm fir\r\n"
+		      "a=ptime:0\r\na=maxptime:40.5\r\na=ptime:99999\r\n",
+			{30000},
+			OUR_HEAD "t=0 0\r\nm=audio 30000 RTP/AVP 97 8\r\n"
+				 "a=rtpmap:97 opus/48000/2\r\na=fmtp:97 stereo=1\r\n"
+				 "a=rtcp-fb:* nack\r\na=rtcp-fb:8 ccm fir\r\na=maxptime:40\r\n"
+				 "a=sendrecv\r\n"},
+		/* A clock left out, one that cannot be, and channels without one. */
+		{HEAD "m=audio 4000 RTP/AVP 96 97\r\na=rtpmap:96 G726-32\r\n"
+		      "a=rtpmap:97 L16/99999999999/2\r\n",
+			{30000},
+			OUR_HEAD "t=0 0\r\nm=audio 30000 RTP/AVP 96 97\r\na=rtpmap:96 G726-32\r\n"
+				 "a=rtpmap:97 L16\r\na=sendrecv\r\n"},
+		/* T.38 in every case of letters that is seen; flags without a value. */
+		{HEAD "m=image 4000 udptl t38\r\na=T38FaxVersion:0\r\na=T38FaxMaxDataGram:400\r\n"
+		      "a=T38FaxTranscodingMMR\r\na=T38FaxUdpEC:t38UDPRedundancy\r\n"
+		      "a=T38VendorInfo:0 0 0\r\n",
+			{30000},
+			OUR_HEAD "t=0 0\r\nm=image 30000 udptl t38\r\na=T38FaxVersion:0\r\n"
+				 "a=T38FaxMaxDatagram:400\r\na=T38FaxTranscodingMMR\r\n"
+				 "a=T38FaxUdpEC:t38UDPRedundancy\r\na=sendrecv\r\n"},
+		/* Keys go with a line of their kind alone. */
+		{HEAD AUDIO "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x\r\na=setup:active\r\n"
+			    "m=audio 4002 RTP/SAVP 0\r\n"
+			    "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x\r\na=setup:active\r\n",
+			{30000, 30002},
+			OUR_HEAD "t=0 0\r\nm=audio 30000 RTP/AVP 0\r\na=sendrecv\r\n"
+				 "m=audio 30002 RTP/SAVP 0\r\n"
+				 "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x\r\na=sendrecv\r\n"},
+		/* Those of the session are for the lines that have none. */
+		{HEAD "a=fingerprint:sha-1 AB\r\na=setup:actpass\r\na=crypto:1 x y\r\n"
+		      "m=audio 4000 UDP/TLS/RTP/SAVP 0\r\na=tls-id:x\r\n"
+		      "m=audio 4002 UDP/TLS/RTP/SAVPF 0\r\na=setup:active\r\n",
+			{30000, 30002},
+			OUR_HEAD "t=0 0\r\nm=audio 30000 UDP/TLS/RTP/SAVP 0\r\na=tls-id:x\r\n"
+				 "a=fingerprint:sha-1 AB\r\na=setup:actpass\r\na=sendrecv\r\n"
+				 "m=audio 30002 UDP/TLS/RTP/SAVPF 0\r\na=setup:active\r\n"
+				 "a=fingerprint:sha-1 AB\r\na=sendrecv\r\n"},
+		{HEAD "b=CT:128\r\n" AUDIO "b=AS:80\r\nb=AS:64\r\nb=RS:0\r\nb=RR:800\r\n", {30000},
+			OUR_HEAD "b=CT:128\r\nt=0 0\r\nm=audio 30000 RTP/AVP 0\r\nb=AS:64\r\n"
+				 "b=RS:0\r\nb=RR:800\r\na=sendrecv\r\n"},
 		{HEAD_NO_C "c=IN IP4 0.0.0.0\r\n" AUDIO, {30000},
 			OUR_HEAD "t=0 0\r\nm=audio 30000 RTP/AVP 0\r\na=sendonly\r\n"},
 		{HEAD_NO_C "c=IN IP4 0.0.0.0\r\n" AUDIO "a=recvonly\r\n", {30000},
@@ -200,16 +247,20 @@ static void test_written(void **state)
 		print_message("case %zu\n", i);
 		assert_int_equal(net_addr_parse(SV("10.0.0.1"), &rw.origin), 0);
 		assert_int_equal(sdp_parse(text_of(cases[i].in), &sdp), 0);
-		for (unsigned int m = 0; m < sdp.n_media; m++)
-			rw.addr[m] = rw.origin;
 		rw.n_media = sdp.n_media;
-		memcpy(rw.port, cases[i].port, sizeof(cases[i].port));
+		for (unsigned int m = 0; m < sdp.n_media; m++)
+			rw.line[m] = (struct sdp_rewrite_line){.addr = rw.origin,
+				.port = cases[i].port[m],
+				.direction = sdp_direction_meant(&sdp.media[m])};
 		len = sdp_build(&sdp, &rw, out, sizeof(out));
 		assert_int_equal(len, strlen(cases[i].out));
-		assert_string_equal(out, cases[i].out);
+		assert_memory_equal(out, cases[i].out, (size_t)len);
 		/* Every shorter buffer is refused, none overrun. */
-		for (int cap = 0; cap <= len; cap++)
+		for (int cap = 0; cap < len; cap++)
 			assert_int_equal(sdp_build(&sdp, &rw, out, (size_t)cap), -EMSGSIZE);
+		memset(out, '#', sizeof(out));
+		assert_int_equal(sdp_build(&sdp, &rw, out, (size_t)len), len);
+		assert_int_equal(out[len], '#');
 	}
 }
 
@@ -246,12 +297,31 @@ static void test_written_addresses(void **state)
 		assert_int_equal(sdp_parse(text_of(HEAD AUDIO AUDIO), &sdp), 0);
 		assert_int_equal(net_addr_parse(text_of(cases[i].origin), &rw.origin), 0);
 		for (unsigned int m = 0; m < 2; m++) {
-			assert_int_equal(net_addr_parse(text_of(cases[i].addr[m]), &rw.addr[m]), 0);
-			rw.port[m] = cases[i].port[m];
+			assert_int_equal(
+				net_addr_parse(text_of(cases[i].addr[m]), &rw.line[m].addr), 0);
+			rw.line[m].port = cases[i].port[m];
 		}
+		memset(out, 0, sizeof(out));
 		assert_true(sdp_build(&sdp, &rw, out, sizeof(out)) > 0);
 		assert_string_equal(out, cases[i].out);
 	}
+}
+
+/* RFC 3264 section 6.1, every offer with every wish of the answerer. */
+static void test_directions(void **state)
+{
+	static const char *const want[SDP_DIRECTION_COUNT][SDP_DIRECTION_COUNT] = {
+		/* wanted:        sendrecv,   sendonly,   recvonly,   inactive */
+		[SDP_SENDRECV] = {"sendrecv", "sendonly", "recvonly", "inactive"},
+		[SDP_SENDONLY] = {"recvonly", "inactive", "recvonly", "inactive"},
+		[SDP_RECVONLY] = {"sendonly", "sendonly", "inactive", "inactive"},
+		[SDP_INACTIVE] = {"inactive", "inactive", "inactive", "inactive"},
+	};
+
+	for (enum sdp_direction o = 0; o < SDP_DIRECTION_COUNT; o++)
+		for (enum sdp_direction w = 0; w < SDP_DIRECTION_COUNT; w++)
+			assert_string_equal(
+				sdp_direction_name(sdp_direction_answer(o, w)), want[o][w]);
 }
 
 /* --- the corpus --- */
@@ -283,20 +353,145 @@ static void round_trip(const struct sdp *sdp)
 	int len;
 
 	assert_int_equal(net_addr_parse(SV("10.0.0.1"), &rw.origin), 0);
-	for (unsigned int i = 0; i < sdp->n_media; i++)
-		rw.addr[i] = rw.origin;
-	for (unsigned int i = 0; i < sdp->n_media; i++)
-		rw.port[i] = sdp->media[i].kind == SDP_KIND_REFUSED || sdp->media[i].port == 0
-				     ? 0
-				     : (uint16_t)(30000 + 2 * i);
+	for (unsigned int i = 0; i < sdp->n_media; i++) {
+		rw.line[i].addr = rw.origin;
+		if (sdp->media[i].kind != SDP_KIND_REFUSED && sdp->media[i].port != 0)
+			rw.line[i].port = (uint16_t)(30000 + 2 * i);
+	}
 	len = sdp_build(sdp, &rw, out, sizeof(out));
 	assert_true(len > 0);
 	assert_int_equal(sdp_parse((struct str_view){out, (size_t)len}, &again), 0);
 	assert_int_equal(again.n_media, sdp->n_media);
 	for (unsigned int i = 0; i < sdp->n_media; i++) {
-		assert_int_equal(again.media[i].port, rw.port[i]);
-		assert_true(sv_eq(again.media[i].formats, sdp->media[i].formats));
+		assert_int_equal(again.media[i].port, rw.line[i].port);
+		assert_int_equal(again.media[i].n_formats, sdp->media[i].n_formats);
+		for (unsigned int k = 0; k < sdp->media[i].n_formats; k++)
+			assert_true(sv_eq(again.format[again.media[i].first_format + k].word,
+				sdp->format[sdp->media[i].first_format + k].word));
 	}
+}
+
+/* Text that grows, for what only shows in numbers. */
+static char many[4 * SDP_LEN_MAX];
+static size_t n_many;
+
+static void many_start(const char *text)
+{
+	n_many = (size_t)snprintf(many, sizeof(many), "%s", text);
+}
+
+static void many_add(unsigned int times, const char *fmt, ...)
+{
+	for (unsigned int i = 0; i < times; i++) {
+		va_list ap;
+
+		va_start(ap, fmt);
+		n_many += (size_t)vsnprintf(many + n_many, sizeof(many) - n_many, fmt, ap);
+		va_end(ap);
+	}
+}
+
+static int many_parse(void)
+{
+	static struct sdp sdp;
+
+	return sdp_parse((struct str_view){many, n_many}, &sdp);
+}
+
+/* As much of each thing as there may be, and one more. */
+static void test_caps(void **state)
+{
+	many_start(HEAD);
+	many_add(SDP_MEDIA_MAX, "%s", AUDIO);
+	assert_int_equal(many_parse(), 0);
+	many_add(1, "%s", AUDIO);
+	assert_int_equal(many_parse(), -E2BIG);
+
+	many_start(HEAD "m=audio 4000 RTP/AVP");
+	many_add(SDP_FORMATS_MAX, " 9");
+	assert_int_equal(many_parse(), 0);
+	many_add(1, " 9");
+	assert_int_equal(many_parse(), -E2BIG);
+
+	many_start(HEAD);
+	for (unsigned int i = 0; i < SDP_FORMATS_ALL_MAX; i++)
+		many_add(1, i % 64 == 0 ? "\r\nm=audio 4000 RTP/AVP %u" : " %u", i % 64);
+	memmove(many + sizeof(HEAD) - 1, many + sizeof(HEAD) + 1, n_many -= 2);
+	assert_int_equal(many_parse(), 0);
+	many_add(1, "\r\nm=audio 4000 RTP/AVP 0\r\n");
+	assert_int_equal(many_parse(), -E2BIG);
+
+	many_start(HEAD AUDIO);
+	many_add(SDP_ATTRIBUTES_MAX, "a=fmtp:0 x\r\n");
+	assert_int_equal(many_parse(), 0);
+	many_add(1, "a=fmtp:0 x\r\n");
+	assert_int_equal(many_parse(), -E2BIG);
+
+	many_start(HEAD);
+	many_add(SDP_LINES_MAX - 5, "a=x\n");
+	assert_int_equal(many_parse(), 0);
+	many_add(1, "a=x\n");
+	assert_int_equal(many_parse(), -E2BIG);
+
+	many_start(HEAD "a=");
+	many_add(SDP_LEN_MAX - (unsigned int)n_many, "x");
+	assert_int_equal(many_parse(), 0);
+	many_add(1, "x");
+	assert_int_equal(many_parse(), -E2BIG);
+}
+
+/* Longer than a token or value may be: the whole line is refused, the attribute left out. */
+static void test_long_words(void **state)
+{
+	static struct sdp sdp;
+	unsigned int value_len;
+
+	for (unsigned int len = SDP_TOKEN_MAX; len <= SDP_TOKEN_MAX + 1; len++) {
+		many_start(HEAD "m=");
+		many_add(len, "x");
+		many_add(1, " 4000 RTP/AVP 0\r\n");
+		assert_int_equal(many_parse(), len == SDP_TOKEN_MAX ? 0 : -EBADMSG);
+		many_start(HEAD AUDIO "a=rtpmap:0 ");
+		many_add(len, "x");
+		many_add(1, "/8000\r\n");
+		assert_int_equal(sdp_parse((struct str_view){many, n_many}, &sdp), 0);
+		assert_int_equal(sdp.format[0].name.len, len == SDP_TOKEN_MAX ? len : 0);
+	}
+	for (value_len = SDP_VALUE_MAX; value_len <= SDP_VALUE_MAX + 1; value_len++) {
+		many_start(HEAD AUDIO "a=framerate:");
+		many_add(value_len, "1");
+		assert_int_equal(sdp_parse((struct str_view){many, n_many}, &sdp), 0);
+		assert_int_equal(sdp.n_attributes, value_len == SDP_VALUE_MAX);
+	}
+}
+
+#define EVERYTHING \
+	HEAD "b=AS:64\r\na=setup:active\r\n" AUDIO \
+	     "c=IN IP6 2001:db8::1\r\na=rtpmap:0 PCMU/8000/1\r\na=fmtp:0 x\r\na=ptime:20\r\n" \
+	     "a=rtcp:4001 IN IP6 2001:db8::2\r\na=rtcp-mux\r\na=sendonly\r\n" \
+	     "m=image 4002 udptl t38\r\na=T38FaxVersion:0\r\n"
+
+/* Cut at every byte, in front of a page that nobody may read. */
+static void test_cut_anywhere(void **state)
+{
+	static const char text[] = EVERYTHING;
+	struct guard g = guard_new(sizeof(text));
+	static struct sdp sdp;
+
+	for (size_t len = 0; len < sizeof(text); len++) {
+		const char *p = guard_put(&g, text, len);
+		int rc = sdp_parse((struct str_view){p, len}, &sdp);
+
+		assert_true(rc == 0 || rc == -EBADMSG);
+		if (rc == 0)
+			round_trip(&sdp);
+	}
+	/* Too long is known without a look at it. */
+	assert_int_equal(
+		sdp_parse((struct str_view){guard_put(&g, "v", 1), SDP_LEN_MAX + 1}, &sdp), -E2BIG);
+	assert_int_equal(
+		sdp_parse((struct str_view){guard_put(&g, "v", 1), SIZE_MAX}, &sdp), -E2BIG);
+	guard_free(&g);
 }
 
 /* nftw() has no context. */
@@ -370,6 +565,10 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_written),
 		cmocka_unit_test(test_written_addresses),
+		cmocka_unit_test(test_caps),
+		cmocka_unit_test(test_long_words),
+		cmocka_unit_test(test_cut_anywhere),
+		cmocka_unit_test(test_directions),
 		cmocka_unit_test(test_corpus),
 	};
 	DIR *dir;
