@@ -56,13 +56,23 @@ static unsigned int make_callee(struct call *c, const struct config_route *route
 	return 0;
 }
 
+/* A peer's policy is its realm's where it has none of its own. */
+static const struct config_policy *policy_of(const struct config *config, const struct leg *l)
+{
+	return l->peer != ROUTE_PEER_NONE ? config->peers[l->peer].policy
+					  : config->realms[l->realm].policy;
+}
+
 static unsigned int make_media(struct call *c)
 {
 	struct media_side sides[SIDE_COUNT];
 
 	for (unsigned int side = 0; side < SIDE_COUNT; side++)
 		sides[side] = (struct media_side){
-			.realm = c->leg[side].realm, .family = c->leg[side].path.local.addr.family};
+			.realm = c->leg[side].realm,
+			.family = c->leg[side].path.local.addr.family,
+			.policy = policy_of(c->b->env.config, &c->leg[side]),
+		};
 	c->media = media_session_new(c->b->env.media, c->id, sides);
 	return c->media != NULL ? 0 : 500;
 }

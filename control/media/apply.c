@@ -131,7 +131,7 @@ static void fill_rates(
 	if (line->kind == SDP_KIND_RTP) {
 		r = media_rate_rtp(answer, offer, receiver, line->rtcp_mux);
 		if (rtcp)
-			r = media_rate_rtcp(&r);
+			r = media_rate_rtcp(&r, answer->security);
 		else
 			e->clock_hz = answer->clock_hz;
 	} else {
@@ -164,7 +164,9 @@ static void fill_end(const struct media_session *s, const struct media_line *lin
 
 static enum stream_kind stream_kind(const struct media_line *line, bool rtcp)
 {
-	if (line->kind != SDP_KIND_RTP)
+	/* DTLS comes on both ports, before the first packet of media and later (RFC 5764). */
+	if (line->kind != SDP_KIND_RTP ||
+		line->remote[line->answer_side].codecs.security == SDP_SECURITY_DTLS)
 		return STREAM_ANY;
 	if (rtcp)
 		return STREAM_RTCP;

@@ -52,10 +52,11 @@ static json_t *line_json(const struct media_line *line)
 	static const char *const kinds[SDP_KIND_COUNT] = {"refused", "rtp", "udptl"};
 	static const char *const sides[] = {"caller", "callee"};
 	const struct sdp_codecs *codecs = &line->remote[line->answer_side].codecs;
-	json_t *o = json_pack("{s:s,s:s,s:b,s:s,s:I,s:b}", "media", line->type, "kind",
-		kinds[line->kind], "active", line->stream[0].state == STREAM_SET, "codec",
-		codecs->codec, "clock_hz", (json_int_t)codecs->clock_hz, "rtcp_mux",
-		line->rtcp_mux);
+	/* Nothing is measured in what DTLS shares its ports with. */
+	const char *kind = codecs->security == SDP_SECURITY_DTLS ? "rtp_dtls" : kinds[line->kind];
+	json_t *o = json_pack("{s:s,s:s,s:b,s:s,s:I,s:b}", "media", line->type, "kind", kind,
+		"active", line->stream[0].state == STREAM_SET, "codec", codecs->codec, "clock_hz",
+		(json_int_t)codecs->clock_hz, "rtcp_mux", line->rtcp_mux);
 
 	for (unsigned int side = 0; o != NULL && side < 2; side++) {
 		json_t *part = side_json(line, side);

@@ -17,6 +17,13 @@
 #define EVENT_PACKETS 50
 #define EVENT_BURST_BYTES 2000
 
+/* RFC 3711 and RFC 7714: a tag of at most 16 bytes and an identifier of the key behind each packet.
+ */
+#define SRTP_TRAILER 20
+/* A flight of DTLS with certificates, and again after it got lost. */
+#define DTLS_BYTES 8192
+#define DTLS_PACKETS 16
+
 /* Of an unknown codec: bits/s without b=, and the least that b= can mean. */
 #define UNKNOWN_BIT_RATE 2000000
 #define UNKNOWN_BIT_RATE_MIN 64000
@@ -58,6 +65,15 @@ static uint32_t packet_ms(const struct sdp_codecs *answer, const struct sdp_code
 	return ms != 0 ? ms : larger(answer->frame_ms, PTIME_MIN_MS);
 }
 
+/* Keys are agreed on where media goes, before it and now and then after. */
+static void add_handshake(struct media_rates *r, enum sdp_security security)
+{
+	if (security != SDP_SECURITY_DTLS)
+		return;
+	r->bytes.burst += DTLS_BYTES;
+	r->packets.burst += DTLS_PACKETS;
+}
+
 static struct media_rates rate_unknown(const struct sdp_codecs *receiver)
 {
 	uint32_t bits = receiver->bandwidth != 0 ? larger(receiver->bandwidth, UNKNOWN_BIT_RATE_MIN)
@@ -83,15 +99,18 @@ struct media_rates media_rate_rtp(const struct sdp_codecs *answer, const struct 
 		return rate_unknown(receiver);
 	packets = (1000 + ms - 1) / ms;
 	bytes = bits / 8 + packets * RTP_HEADER;
+	if (answer->security != SDP_SECURITY_NONE)
+		bytes += packets * SRTP_TRAILER;
 	r.bytes.rate = percent_more(bytes, HEADROOM_BYTES_PERCENT) + (mux ? MUX_BYTES : 0);
 	r.packets.rate = percent_more(packets, HEADROOM_PACKETS_PERCENT) +
 			 (answer->events ? EVENT_PACKETS : 0) + (mux ? MUX_PACKETS : 0);
 	r.bytes.burst = larger(r.bytes.rate / BURST_PARTS, answer->events ? EVENT_BURST_BYTES : 0);
 	r.packets.burst = larger(r.packets.rate / BURST_PARTS, BURST_PACKETS_MIN);
+	add_handshake(&r, answer->security);
 	return r;
 }
 
-struct media_rates media_rate_rtcp(const struct media_rates *rtp)
+struct media_rates media_rate_rtcp(const struct media_rates *rtp, enum sdp_security security)
 {
 	uint32_t bytes = (uint32_t)((uint64_t)rtp->bytes.rate * RTCP_PERCENT / 100);
 	uint32_t packets = (uint32_t)((uint64_t)rtp->packets.rate * RTCP_PERCENT / 100);
@@ -99,6 +118,7 @@ struct media_rates media_rate_rtcp(const struct media_rates *rtp)
 
 	r.bytes.rate = r.bytes.burst = larger(bytes, RTCP_BYTES_MIN);
 	r.packets.rate = r.packets.burst = larger(packets, RTCP_PACKETS_MIN);
+	add_handshake(&r, security);
 	return r;
 }
 

@@ -24,7 +24,7 @@ struct media_rates media_rate_rtp(const struct sdp_codecs *answer, const struct 
 	const struct sdp_codecs *receiver, bool mux);
 
 /** RTCP beside RTP of these rates. */
-struct media_rates media_rate_rtcp(const struct media_rates *rtp);
+struct media_rates media_rate_rtcp(const struct media_rates *rtp, enum sdp_security security);
 
 /** T.38 to this receiver. */
 struct media_rates media_rate_udptl(const struct sdp_codecs *receiver);

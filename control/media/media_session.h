@@ -17,6 +17,7 @@ struct media_session;
 struct media_side {
 	uint16_t realm; /* index */
 	uint8_t family; /* enum net_family of its signalling: what it is offered first */
+	const struct config_policy *policy; /* of what it offers and is offered; NULL: none */
 };
 
 /** What media reports, by the call's id (the call may be gone by then). */
@@ -53,8 +54,8 @@ struct media_session *media_session_new(
  * @param source  where the SIP message came from (NAT).
  * @param out     the far side's SDP.
  * @return its length. -EBADMSG: not SDP; -E2BIG: too much of it; -ENOTSUP: no m= line that we
- *         can relay; -EADDRNOTAVAIL: an address that media may not go to; -ENOSPC: no port left;
- *         -ENOMEM; -EMSGSIZE. After an error the session is as it was before.
+ *         can relay or that policy lets through; -EADDRNOTAVAIL: an address that media may not go
+ * to; -ENOSPC: no port left; -ENOMEM; -EMSGSIZE. After an error the session is as it was before.
  */
 int media_session_offer(struct media_session *s, unsigned int side, struct str_view sdp,
 	const struct net_addr *source, char *out, size_t cap);

@@ -1,10 +1,11 @@
 /*
  * Offer and answer (RFC 3264) through the box: the description that one side sent becomes
- * ours for the other side.
+ * ours for the other side, under the policies of both.
  */
 #include <errno.h>
 
 #include "media_priv.h"
+#include "sdp_policy.h"
 
 /* The family in which `side` is offered a stream: that of its signalling, else what there is. */
 static unsigned int family_to_offer(const struct media_session *s, unsigned int side)
@@ -156,12 +157,21 @@ static int check_usable(const struct sdp *sdp, const struct media_remote *remote
 	return on ? -ENOTSUP : 0;
 }
 
-/* We have no keys. */
-static void secured_refuse(struct sdp *sdp)
+static bool passes_srtp(const struct media_side *side)
 {
+	return side->policy != NULL && side->policy->srtp == SRTP_PASS;
+}
+
+/* What either side's policy refuses is as good as not understood. */
+static void police(const struct media_session *s, unsigned int side, struct sdp *sdp)
+{
+	bool srtp = passes_srtp(&s->side[0]) && passes_srtp(&s->side[1]);
+
 	for (unsigned int i = 0; i < sdp->n_media; i++)
-		if (sdp->media[i].security != SDP_SECURITY_NONE)
+		if (sdp->media[i].security != SDP_SECURITY_NONE && !srtp)
 			sdp->media[i].kind = SDP_KIND_REFUSED;
+	sdp_policy_filter(sdp, s->side[side].policy);
+	sdp_policy_filter(sdp, s->side[!side].policy);
 }
 
 /* The family of our end of a line towards `side`. An answer keeps what was offered, an offer may
@@ -182,7 +192,7 @@ static int read_sdp(const struct media_session *s, unsigned int side, bool offer
 
 	if (rc != 0)
 		return rc;
-	secured_refuse(sdp);
+	police(s, side, sdp);
 	for (unsigned int i = 0; i < sdp->n_media; i++) {
 		const struct sdp_media *m = &sdp->media[i];
 
@@ -242,6 +252,7 @@ int media_session_offer(struct media_session *s, unsigned int side, struct str_v
 		goto undo;
 	for (unsigned int i = 0; i < sdp.n_media; i++)
 		rewrite_line(&rw.line[i], &s->line[i]->own[!side], &remote[i], remote[i].wanted);
+	sdp_policy_order(&sdp, s->side[!side].policy);
 	rc = len = describe(s, !side, &sdp, &rw, out, cap);
 	if (len < 0)
 		goto undo;
@@ -261,7 +272,8 @@ static void line_agree(const struct media_line *line, struct media_remote *answe
 {
 	const struct media_remote *offer = &line->offered;
 
-	answer->wanted = answer->wanted && offer->wanted && answer->kind == offer->kind;
+	answer->wanted = answer->wanted && offer->wanted && answer->kind == offer->kind &&
+			 answer->codecs.security == offer->codecs.security;
 	answer->direction = sdp_direction_answer(offer->direction, answer->direction);
 	answer->rtcp_mux = answer->rtcp_mux && offer->rtcp_mux;
 }

@@ -133,6 +133,7 @@ void sdp_codecs_read(const struct sdp *sdp, const struct sdp_media *m, struct sd
 	attributes_read(sdp, m, of_fmtp, out);
 	if (m->kind != SDP_KIND_RTP)
 		return;
+	out->security = m->security;
 	for (unsigned int i = 0; i < m->n_formats; i++) {
 		const struct sdp_format *f = &sdp->format[m->first_format + i];
 		struct codec_format cf = sdp_format_codec(f);

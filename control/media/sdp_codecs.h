@@ -8,13 +8,14 @@
 #include "sdp.h"
 
 struct sdp_codecs {
-	char codec[16];	       /* the first that is speech, or the first; "" when it has no name */
-	uint32_t clock_hz;     /* of that one; 0: not known */
-	uint32_t bit_rate;     /* payload of the fastest listed; 0: of one it is not known */
-	uint32_t bit_rate_to;  /* the same of what is sent to the one who wrote this (a=fmtp) */
-	uint16_t frame_ms;     /* the shortest packet of any listed */
-	uint16_t ptime_ms;     /* of a=ptime, at most a=maxptime; 0: not given */
-	bool events;	       /* telephone-event is listed */
+	char codec[16];	      /* the first that is speech, or the first; "" when it has no name */
+	uint32_t clock_hz;    /* of that one; 0: not known */
+	uint32_t bit_rate;    /* payload of the fastest listed; 0: of one it is not known */
+	uint32_t bit_rate_to; /* the same of what is sent to the one who wrote this (a=fmtp) */
+	uint16_t frame_ms;    /* the shortest packet of any listed */
+	uint16_t ptime_ms;    /* of a=ptime, at most a=maxptime; 0: not given */
+	bool events;	      /* telephone-event is listed */
+	enum sdp_security security; /* its packets carry what SRTP adds */
 	uint32_t bandwidth;    /* bit/s of b=TIAS or b=AS, what may be sent to it; 0: not given */
 	uint16_t max_datagram; /* of T.38; 0: not given */
 };

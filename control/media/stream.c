@@ -15,6 +15,11 @@ static struct media *stream_media(const struct media_stream *st)
 	return st->line->session->media;
 }
 
+static bool is_rtcp(const struct media_stream *st)
+{
+	return st == &st->line->stream[1];
+}
+
 /* The dataplane has it no more. */
 static void stream_finish(struct media_stream *st)
 {
@@ -163,6 +168,8 @@ void media_stream_silent(struct media_stream *st, unsigned int side)
 	struct media_session *s = st->line->session;
 	struct media *m = s->media;
 
+	if (is_rtcp(st)) /* which many never send */
+		return;
 	st->silences[side]++;
 	if (m->user.on_silent != NULL && !s->ending)
 		m->user.on_silent(m->user.ctx, s->call_id, side, st->line->type);
@@ -180,7 +187,7 @@ void media_stream_gone(struct media_stream *st, const struct rec_stream_event *e
 		return;
 	/* What we said and is not answered reached it later: then it has the stream again. */
 	st->known = st->unanswered > 0;
-	if (st->said.kind != STREAM_RTCP && s->watched && !line_is_held(st->line)) {
+	if (!is_rtcp(st) && s->watched && !line_is_held(st->line)) {
 		if (m->user.on_stream_gone != NULL)
 			m->user.on_stream_gone(m->user.ctx, s->call_id, false);
 		return;

@@ -77,5 +77,6 @@ void config_free(struct config *c)
 	free(c->realms);
 	free(c->peers);
 	free(c->routes);
+	free(c->policies);
 	free(l);
 }

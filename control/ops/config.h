@@ -15,6 +15,9 @@
 #define CONFIG_MEDIA_MAX 16	 /* media ranges of a realm */
 #define CONFIG_GATEWAYS_MAX 2	 /* one a family */
 #define CONFIG_PREFIXES_MAX 1024 /* on a permit or deny list of a realm */
+#define CONFIG_POLICIES_MAX 256
+#define CONFIG_CODECS_MAX 32	 /* on a list of a policy */
+#define CONFIG_CODEC_NAME_MAX 32 /* its NUL included */
 #define CONFIG_CONTROL_SOCKET_DEFAULT "/run/sallyport/control.sock"
 
 enum config_trust { TRUST_UNTRUSTED, TRUST_TRUSTED };
@@ -39,6 +42,28 @@ struct config_media {
 	struct net_addr addr;
 	uint16_t port_min; /* even */
 	uint16_t port_max; /* odd */
+};
+
+struct config_codec {
+	char name[CONFIG_CODEC_NAME_MAX]; /* encoding name, any case */
+	uint32_t clock_hz;		  /* 0: any */
+};
+
+struct config_codecs {
+	struct config_codec codec[CONFIG_CODECS_MAX];
+	unsigned int n;
+};
+
+/** RTP whose keys only the two ends have. */
+enum config_srtp { SRTP_REFUSE, SRTP_PASS };
+
+/** What may be agreed on with a realm or a peer. */
+struct config_policy {
+	char name[API_NAME_MAX];
+	struct config_codecs allow; /* n 0: all */
+	struct config_codecs deny;
+	struct config_codecs order; /* of offers to it; what is not listed follows */
+	enum config_srtp srtp;
 };
 
 struct config_realm {
@@ -69,6 +94,7 @@ struct config_realm {
 	uint32_t trusted_s; /* a call that succeeds makes its source trusted for that long */
 	uint32_t max_calls; /* 0: no limit */
 	uint8_t dscp_sip, dscp_media;
+	const struct config_policy *policy; /* NULL: none */
 };
 
 struct config_peer {
@@ -79,6 +105,7 @@ struct config_peer {
 	bool same_address;     /* as an earlier peer's of its realm: that one's limit counts */
 	uint32_t max_calls;    /* 0: no limit */
 	uint32_t no_answer_s;  /* ring time until CANCEL and 408 to the caller; default 180 */
+	const struct config_policy *policy; /* its own, else its realm's; NULL: none */
 };
 
 struct config_route {
@@ -96,6 +123,8 @@ struct config {
 	unsigned int n_peers;
 	struct config_route *routes; /* first match wins */
 	unsigned int n_routes;
+	struct config_policy *policies;
+	unsigned int n_policies;
 	struct {
 		char control_socket[108];
 		char cdr_file[256];	     /* "": no CDRs */

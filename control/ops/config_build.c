@@ -30,8 +30,8 @@ int config_number_build(const struct config_doc *d, const char *at, const struct
 	return number_build(d, at, n, given, out);
 }
 
-/* Names end up in ring records, tables and logs. */
-static int name_build(const struct config_doc *d, const char *path, const char *given, char *out)
+int config_name_build(
+	const struct config_doc *d, const char *path, const char *given, char out[API_NAME_MAX])
 {
 	static const char allowed[] =
 		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
@@ -334,34 +334,22 @@ static int realm_build(const struct config_doc *d, uint16_t id, const struct raw
 	r->nat = raw->nat;
 	snprintf(at, sizeof(at), "realms[%u]", id);
 	PATH(path, "%s.name", at);
-	if ((err = name_build(d, path, raw->name, r->name)) < 0)
+	if ((err = config_name_build(d, path, raw->name, r->name)) < 0)
 		return err;
 	if ((err = realm_find(c, r->name)) >= 0)
 		return fail_name_taken(d, path, r->name, "realms", err);
 	PATH(path, "%s.port", at);
-	if ((err = name_build(d, path, raw->port, r->port)) < 0)
+	if ((err = config_name_build(d, path, raw->port, r->port)) < 0)
 		return err;
 	if ((err = addresses_build(d, at, raw, r)) < 0 ||
 		(err = listeners_build(d, at, raw, r)) < 0 ||
 		(err = gateways_build(d, at, r)) < 0 || (err = media_build(d, at, r)) < 0)
 		return err;
-	if ((err = realm_numbers_build(d, at, raw, r)) < 0)
+	if ((err = realm_numbers_build(d, at, raw, r)) < 0 ||
+		(err = config_policy_ref_build(d, at, c, raw->policy, &r->policy)) < 0)
 		return err;
 	return config_limits_build(d, at, raw, r);
 }
-
-/* "there is access, core", for a name that is none of them. */
-#define FAIL_UNKNOWN(d, path, what, given, array, n) \
-	do { \
-		char names_[160] = ""; \
-		for (unsigned int i_ = 0; i_ < (n); i_++) { \
-			size_t at_ = strlen(names_); \
-			snprintf(names_ + at_, sizeof(names_) - at_, "%s%s", at_ > 0 ? ", " : "", \
-				(array)[i_].name); \
-		} \
-		return config_doc_fail(d, path, "there is no %s \"%.40s\"; there is %s", what, \
-			given, names_[0] != '\0' ? names_ : "none"); \
-	} while (0)
 
 static int realm_ref_build(
 	const struct config_doc *d, const char *path, const struct config *c, const char *name)
@@ -369,7 +357,7 @@ static int realm_ref_build(
 	int i = realm_find(c, name);
 
 	if (i < 0)
-		FAIL_UNKNOWN(d, path, "realm", name, c->realms, c->n_realms);
+		CONFIG_FAIL_UNKNOWN(d, path, "realm", name, c->realms, c->n_realms);
 	return i;
 }
 
@@ -379,7 +367,7 @@ static int peer_ref_build(
 	int i = peer_find(c, name);
 
 	if (i < 0)
-		FAIL_UNKNOWN(d, path, "peer", name, c->peers, c->n_peers);
+		CONFIG_FAIL_UNKNOWN(d, path, "peer", name, c->peers, c->n_peers);
 	return i;
 }
 
@@ -395,7 +383,7 @@ static int peer_build(const struct config_doc *d, unsigned int i, const struct r
 
 	snprintf(at, sizeof(at), "peers[%u]", i);
 	PATH(path, "%s.name", at);
-	if ((err = name_build(d, path, raw->name, p->name)) < 0)
+	if ((err = config_name_build(d, path, raw->name, p->name)) < 0)
 		return err;
 	if ((err = peer_find(c, p->name)) >= 0)
 		return fail_name_taken(d, path, p->name, "peers", err);
@@ -412,6 +400,10 @@ static int peer_build(const struct config_doc *d, unsigned int i, const struct r
 		(err = number_build(d, at, &calls, raw->limits.calls, &p->max_calls)) < 0)
 		return err;
 	p->remote.port = (uint16_t)port_value;
+	p->policy = c->realms[p->realm].policy;
+	if (raw->policy != NULL &&
+		(err = config_policy_ref_build(d, at, c, raw->policy, &p->policy)) < 0)
+		return err;
 	return config_peer_limits_build(d, at, &raw->limits, c, p);
 }
 
@@ -469,8 +461,12 @@ int config_build(const struct config_doc *d, const struct raw_config *raw, struc
 	c->realms = calloc(raw->realms_count + 1, sizeof(*c->realms));
 	c->peers = calloc(raw->peers_count + 1, sizeof(*c->peers));
 	c->routes = calloc(raw->routes_count + 1, sizeof(*c->routes));
-	if (c->realms == NULL || c->peers == NULL || c->routes == NULL)
+	c->policies = calloc(raw->policies_count + 1, sizeof(*c->policies));
+	if (c->realms == NULL || c->peers == NULL || c->routes == NULL || c->policies == NULL)
 		return config_doc_fail(d, "", "out of memory; free some");
+	for (unsigned int i = 0; i < raw->policies_count; i++, c->n_policies++)
+		if ((err = config_policy_build(d, i, &raw->policies[i], c, &c->policies[i])) < 0)
+			return err;
 	for (unsigned int i = 0; i < raw->realms_count; i++, c->n_realms++)
 		if ((err = realm_build(d, (uint16_t)i, &raw->realms[i], c, &c->realms[i])) < 0)
 			return err;

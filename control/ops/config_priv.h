@@ -66,6 +66,7 @@ struct raw_realm {
 	char **deny;
 	unsigned int deny_count;
 	struct raw_dscp dscp;
+	char *policy;
 };
 
 struct raw_peer {
@@ -75,6 +76,7 @@ struct raw_peer {
 	uint32_t *port;
 	uint32_t *no_answer_s;
 	struct raw_limits limits;
+	char *policy;
 };
 
 struct raw_route {
@@ -82,6 +84,21 @@ struct raw_route {
 	char *from_peer;
 	char *user_prefix;
 	char *to;
+};
+
+struct raw_codecs {
+	char **allow;
+	unsigned int allow_count;
+	char **deny;
+	unsigned int deny_count;
+	char **order;
+	unsigned int order_count;
+};
+
+struct raw_policy {
+	char *name;
+	struct raw_codecs codecs;
+	enum config_srtp srtp;
 };
 
 struct raw_ops {
@@ -100,6 +117,8 @@ struct raw_config {
 	unsigned int peers_count;
 	struct raw_route *routes;
 	unsigned int routes_count;
+	struct raw_policy *policies;
+	unsigned int policies_count;
 	struct raw_ops ops;
 };
 
@@ -118,6 +137,9 @@ struct number {
 /** @param given  NULL: the default. @return 0, or what config_doc_fail() gave. */
 int config_number_build(const struct config_doc *d, const char *at, const struct number *n,
 	const uint32_t *given, uint32_t *out);
+/** @return 0, or what config_doc_fail() gave: names end up in ring records, tables and logs. */
+int config_name_build(
+	const struct config_doc *d, const char *path, const char *given, char out[API_NAME_MAX]);
 /** An IPv4 address written as IPv6 is refused: two writings of one would not compare equal. */
 int config_mapped_check(const struct config_doc *d, const char *path, const struct net_addr *a);
 
@@ -131,7 +153,28 @@ int config_peer_limits_build(const struct config_doc *d, const char *at,
 int config_lists_check(
 	const struct config_doc *d, const struct config *c, const struct config_realm *r);
 
-/** Make the configuration's realms, peers, routes and ops from what was written, checking each. */
+/** One policy (config_policy.c); c holds the ones before it. */
+int config_policy_build(const struct config_doc *d, unsigned int i, const struct raw_policy *raw,
+	const struct config *c, struct config_policy *p);
+/** The policy of this name. @return 0 with *out set, NULL for no name; or as above. */
+int config_policy_ref_build(const struct config_doc *d, const char *at, const struct config *c,
+	const char *name, const struct config_policy **out);
+
+/* "there is access, core", for a name that is none of them. */
+#define CONFIG_FAIL_UNKNOWN(d, path, what, given, array, n) \
+	do { \
+		char names_[160] = ""; \
+		for (unsigned int i_ = 0; i_ < (n); i_++) { \
+			size_t at_ = strlen(names_); \
+			snprintf(names_ + at_, sizeof(names_) - at_, "%s%s", at_ > 0 ? ", " : "", \
+				(array)[i_].name); \
+		} \
+		return config_doc_fail(d, path, "there is no %s \"%.40s\"; there is %s", what, \
+			given, names_[0] != '\0' ? names_ : "none"); \
+	} while (0)
+
+/** Make the configuration's realms, peers, routes, policies and ops from what was written, checking
+ * each. */
 int config_build(const struct config_doc *d, const struct raw_config *raw, struct config *c);
 /** Checks that need more than one section (config_check.c). */
 int config_check(const struct config_doc *d, const struct config *c);

@@ -22,6 +22,11 @@ static const cyaml_strval_t nat_names[] = {
 	{"never", NAT_NEVER},
 };
 
+static const cyaml_strval_t srtp_names[] = {
+	{"refuse", SRTP_REFUSE},
+	{"pass", SRTP_PASS},
+};
+
 static const cyaml_strval_t level_names[] = {
 	{"error", LOG_LEVEL_ERROR},
 	{"warn", LOG_LEVEL_WARN},
@@ -112,6 +117,8 @@ static const cyaml_schema_field_t realm_fields[] = {
 	CYAML_FIELD_SEQUENCE("deny", CYAML_FLAG_POINTER | OPTIONAL, struct raw_realm, deny,
 		&string_entry, 0, CONFIG_PREFIXES_MAX),
 	CYAML_FIELD_MAPPING("dscp", OPTIONAL, struct raw_realm, dscp, dscp_fields),
+	CYAML_FIELD_STRING_PTR(
+		"policy", CYAML_FLAG_POINTER | OPTIONAL, struct raw_realm, policy, 1, STR_MAX),
 	CYAML_FIELD_END,
 };
 
@@ -122,6 +129,8 @@ static const cyaml_schema_field_t peer_fields[] = {
 	CYAML_FIELD_UINT_PTR("port", OPTIONAL, struct raw_peer, port),
 	CYAML_FIELD_UINT_PTR("no_answer_s", OPTIONAL, struct raw_peer, no_answer_s),
 	CYAML_FIELD_MAPPING("limits", OPTIONAL, struct raw_peer, limits, peer_limits_fields),
+	CYAML_FIELD_STRING_PTR(
+		"policy", CYAML_FLAG_POINTER | OPTIONAL, struct raw_peer, policy, 1, STR_MAX),
 	CYAML_FIELD_END,
 };
 
@@ -132,6 +141,25 @@ static const cyaml_schema_field_t route_fields[] = {
 	CYAML_FIELD_STRING_PTR("user_prefix", CYAML_FLAG_POINTER | OPTIONAL, struct raw_route,
 		user_prefix, 0, sizeof(((struct config_route *)NULL)->user_prefix) - 1),
 	CYAML_FIELD_STRING_PTR("to", CYAML_FLAG_POINTER, struct raw_route, to, 1, STR_MAX),
+	CYAML_FIELD_END,
+};
+
+#define CODEC_LIST(key) \
+	CYAML_FIELD_SEQUENCE(#key, CYAML_FLAG_POINTER | OPTIONAL, struct raw_codecs, key, \
+		&string_entry, 1, CONFIG_CODECS_MAX)
+
+static const cyaml_schema_field_t codecs_fields[] = {
+	CODEC_LIST(allow),
+	CODEC_LIST(deny),
+	CODEC_LIST(order),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t policy_fields[] = {
+	CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, struct raw_policy, name, 1, STR_MAX),
+	CYAML_FIELD_MAPPING("codecs", OPTIONAL, struct raw_policy, codecs, codecs_fields),
+	CYAML_FIELD_ENUM(
+		"srtp", STRICT, struct raw_policy, srtp, srtp_names, ARRAY_LEN(srtp_names)),
 	CYAML_FIELD_END,
 };
 
@@ -157,6 +185,10 @@ static const cyaml_schema_value_t route_entry = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_route, route_fields),
 };
 
+static const cyaml_schema_value_t policy_entry = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_policy, policy_fields),
+};
+
 static const cyaml_schema_field_t file_fields[] = {
 	CYAML_FIELD_MAPPING("dataplane", CYAML_FLAG_DEFAULT, struct raw_config, dataplane,
 		dataplane_config_fields),
@@ -166,6 +198,8 @@ static const cyaml_schema_field_t file_fields[] = {
 		&peer_entry, 0, CONFIG_PEERS_MAX),
 	CYAML_FIELD_SEQUENCE("routes", CYAML_FLAG_POINTER | OPTIONAL, struct raw_config, routes,
 		&route_entry, 0, CONFIG_ROUTES_MAX),
+	CYAML_FIELD_SEQUENCE("policies", CYAML_FLAG_POINTER | OPTIONAL, struct raw_config, policies,
+		&policy_entry, 0, CONFIG_POLICIES_MAX),
 	CYAML_FIELD_MAPPING("ops", OPTIONAL, struct raw_config, ops, ops_fields),
 	CYAML_FIELD_END,
 };

@@ -1,11 +1,12 @@
 /*
- * Fuzz target: an SDP is parsed, written with our addresses, and parsed again. What must
- * hold for any input is asserted. A SIP message as input stands for its body.
+ * Fuzz target: an SDP is parsed, written with our addresses, and parsed again; and once more under
+ * a codec policy. What must hold for any input is asserted. A SIP message as input stands for
+ * its body.
  */
 #include <errno.h>
 
 #include "media_rate.h"
-#include "sdp.h"
+#include "sdp_policy.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -57,7 +58,7 @@ static void check_codecs(const struct sdp *sdp)
 			MUST(*p > ' ' && *p <= '~');
 		r = media_rate_rtp(&c, &c, &c, sdp->media[i].rtcp_mux);
 		MUST(r.packets.rate > 0 && r.bytes.rate > 0);
-		r = media_rate_rtcp(&r);
+		r = media_rate_rtcp(&r, c.security);
 		MUST(r.packets.rate > 0 && r.bytes.rate > 0);
 		r = media_rate_udptl(&c);
 		MUST(r.packets.rate > 0 && r.bytes.rate > 0);
@@ -79,6 +80,30 @@ static void check_written(struct str_view text)
 			begins(p + 3, end, SV("IN IP6 2001:db8::7\r\n")));
 	for (const char *p = text.p; p < end; p++)
 		MUST((*p >= ' ' && *p <= '~') || *p == '\r' || *p == '\n');
+}
+
+static void check_policy(const struct sdp *sdp, struct sdp *filtered)
+{
+	static const struct config_policy policy = {
+		.allow = {{{"PCMA", 0}, {"PCMU", 0}, {"opus", 48000}, {"H264", 0}}, 4},
+		.deny = {{{"CN", 0}, {"PCMU", 16000}}, 2},
+		.order = {{{"opus", 0}, {"telephone-event", 0}, {"PCMA", 0}}, 3},
+	};
+
+	*filtered = *sdp;
+	sdp_policy_filter(filtered, &policy);
+	sdp_policy_order(filtered, &policy);
+	for (unsigned int i = 0; i < sdp->n_media; i++) {
+		const struct sdp_media *m = &filtered->media[i];
+
+		MUST(m->n_formats > 0 && m->n_formats <= sdp->media[i].n_formats);
+		for (unsigned int k = 0; m->kind == SDP_KIND_RTP && k < m->n_formats; k++) {
+			struct codec_format f =
+				sdp_format_codec(&filtered->format[m->first_format + k]);
+
+			MUST(!sv_eq_nocase(f.name, SV("CN")) && !sv_eq_nocase(f.name, SV("GSM")));
+		}
+	}
 }
 
 static void write_again(const struct sdp *sdp)
@@ -119,13 +144,15 @@ static void write_again(const struct sdp *sdp)
 
 static void round_trip(struct str_view text)
 {
-	static struct sdp sdp;
+	static struct sdp sdp, filtered;
 
 	if (sdp_parse(text, &sdp) != 0)
 		return;
 	check(&sdp, text);
 	check_codecs(&sdp);
 	write_again(&sdp);
+	check_policy(&sdp, &filtered);
+	write_again(&filtered);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

@@ -145,11 +145,11 @@ static void test_rates_of_the_rest(void **state)
 
 	assert_true(mux.bytes.rate > rtp.bytes.rate && mux.packets.rate > rtp.packets.rate);
 	assert_true(10 * mux.bytes.rate + mux.bytes.burst < 11 * 8600);
-	r = media_rate_rtcp(&rtp);
+	r = media_rate_rtcp(&rtp, SDP_SECURITY_NONE);
 	assert_true(r.packets.rate >= 25 && r.bytes.rate >= 2000 && r.bytes.burst >= 2000);
 	rtp.bytes.rate = 1000000;
 	rtp.packets.rate = 10000;
-	r = media_rate_rtcp(&rtp);
+	r = media_rate_rtcp(&rtp, SDP_SECURITY_NONE);
 	assert_int_equal(r.bytes.rate, 50000);
 	assert_int_equal(r.packets.rate, 500);
 	assert_int_equal(media_rate_udptl(&t38).bytes.rate, 150000);

@@ -67,6 +67,9 @@ struct wrong {
 	const char *says; /* a part of the sentence */
 };
 
+/* In front of the last section, from line 42 on. */
+#define POLICY(lines) "policies:\n  - " lines "\nops:\n"
+
 static const struct wrong wrongs[] = {
 	{"not YAML", "  cores: \"1\"", "  cores: \"1", 5, "yaml", "check indentation"},
 	{"tab", "    port: access", "\tport: access", 9, "yaml", ""},
@@ -232,6 +235,41 @@ static const struct wrong wrongs[] = {
 	{"long user prefix", "user_prefix: \"1\"",
 		"user_prefix: \"00000000000000000000000000000000\"", 40, "routes[1].user_prefix",
 		"at most 31"},
+	{"policy of a realm", "    trust: trusted", "    policy: fines", 19, "realms[1].policy",
+		"there is no policy \"fines\"; there is none"},
+	{"policy of a peer", "    port: 5080\n", "    policy: fines\npolicies: [{name: fine}]\n",
+		35, "peers[1].policy", "there is fine"},
+	{"policy without a name", "ops:\n", POLICY("srtp: pass"), 43, "policies[0].name",
+		"missing"},
+	{"policy named twice", "ops:\n", "policies:\n  - name: a\n  - name: a\nops:\n", 44,
+		"policies[1].name", "names policies[0] already"},
+	{"srtp", "ops:\n", POLICY("name: a\n    srtp: maybe"), 44, "policies[0].srtp",
+		"refuse, pass"},
+	{"codec list", "ops:\n", POLICY("name: a\n    codecs: {allows: [PCMA]}"), 44,
+		"policies[0].codecs.allows", "did you mean \"allow\""},
+	{"empty list", "ops:\n", POLICY("name: a\n    codecs: {allow: []}"), 44,
+		"policies[0].codecs.allow", ""},
+	{"codec name", "ops:\n", POLICY("name: a\n    codecs: {deny: [PCMA, \"PC MU\"]}"), 44,
+		"policies[0].codecs.deny[1]", "\"PC MU\" is no codec"},
+	{"codec by its number", "ops:\n", POLICY("name: a\n    codecs: {deny: [\"/8000\"]}"), 44,
+		"policies[0].codecs.deny[0]", "is no codec"},
+	{"long codec name", "ops:\n",
+		POLICY("name: a\n    codecs: {order: [abcdefghijklmnopqrstuvwxyz012345]}"), 44,
+		"policies[0].codecs.order[0]", "at most 31"},
+	{"clock rate", "ops:\n", POLICY("name: a\n    codecs: {order: [L16/16k]}"), 44,
+		"policies[0].codecs.order[0]", "\"16k\" is no clock rate"},
+	{"clock rate out of range", "ops:\n",
+		POLICY("name: a\n    codecs: {order: [L16/99999999999999999999]}"), 44,
+		"policies[0].codecs.order[0]", "1000 to 1000000 Hz"},
+	{"codec twice", "ops:\n",
+		POLICY("name: a\n    codecs:\n      allow:\n        - L16\n        - l16/8000"), 47,
+		"policies[0].codecs.allow[1]", "on this list already"},
+	{"allowed and denied", "ops:\n",
+		POLICY("name: a\n    codecs:\n      allow: [GSM]\n      deny: [gsm]"), 45,
+		"policies[0].codecs.allow[0]", "denied too"},
+	{"ordered and denied", "ops:\n",
+		POLICY("name: a\n    codecs:\n      deny: [L16]\n      order: [PCMA, L16/16000]"),
+		46, "policies[0].codecs.order[1]", "denied too"},
 };
 
 /* The good text with one part replaced. Caller frees. */
@@ -361,6 +399,47 @@ static struct config *realm_load(const char *lines)
 	if (c == NULL)
 		fail_msg("%s", error);
 	return c;
+}
+
+/* Names, clocks and who has which policy. */
+static void test_policies(void **state)
+{
+	static const char text[] =
+		"dataplane: {ports: [{name: a, device: net_null0}]}\n"
+		"realms:\n"
+		"  - {name: one, port: a, addresses: [192.0.2.1/24], sip: [\"192.0.2.1:5060\"],\n"
+		"     media: {address: 192.0.2.1, ports: 20000-20099}, policy: second}\n"
+		"peers:\n"
+		"  - {name: own, realm: one, address: 192.0.2.9, policy: first}\n"
+		"  - {name: realms, realm: one, address: 192.0.2.10}\n"
+		"policies:\n"
+		"  - {name: first, srtp: pass}\n"
+		"  - name: second\n"
+		"    codecs: {allow: [PCMA, L16/16000], deny: [telephone-event], order: "
+		"[AMR-WB]}\n";
+	char error[CONFIG_ERROR_LEN];
+	struct config *c = config_load_data("t.yaml", text, sizeof(text) - 1, error);
+	const struct config_policy *p;
+
+	if (c == NULL)
+		fail_msg("%s", error);
+	assert_int_equal(c->n_policies, 2);
+	assert_ptr_equal(c->realms[0].policy, &c->policies[1]);
+	assert_ptr_equal(c->peers[0].policy, &c->policies[0]);
+	assert_ptr_equal(c->peers[1].policy, &c->policies[1]);
+	p = &c->policies[0];
+	assert_int_equal(p->srtp, SRTP_PASS);
+	assert_int_equal(p->allow.n + p->deny.n + p->order.n, 0);
+	p = &c->policies[1];
+	assert_int_equal(p->srtp, SRTP_REFUSE);
+	assert_int_equal(p->allow.n, 2);
+	assert_string_equal(p->allow.codec[0].name, "PCMA");
+	assert_int_equal(p->allow.codec[0].clock_hz, 0);
+	assert_string_equal(p->allow.codec[1].name, "L16");
+	assert_int_equal(p->allow.codec[1].clock_hz, 16000);
+	assert_string_equal(p->deny.codec[0].name, "telephone-event");
+	assert_string_equal(p->order.codec[0].name, "AMR-WB");
+	config_free(c);
 }
 
 #define BUCKETS(p) \
@@ -521,6 +600,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good_configuration),
 		cmocka_unit_test(test_wrong_configurations),
+		cmocka_unit_test(test_policies),
 		cmocka_unit_test(test_derived_limits),
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_truncated),

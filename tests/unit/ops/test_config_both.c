@@ -91,9 +91,9 @@ static const struct mistake both[] = {
 	/* the top level */
 	{"ops:", "opps:", ":18: opps: unknown key; did you mean \"ops\"?"},
 	{"realms:", "reamls:", ":10: reamls: unknown key; did you mean \"realms\"?"},
-	{"ops:", "policies:",
-		":18: policies: unknown key; the keys here are dataplane, realms, peers, routes, "
-		"ops"},
+	{"ops:", "colours:",
+		":18: colours: unknown key; the keys here are dataplane, realms, peers, routes, "
+		"policies, ops"},
 	{"ops:", "realms:", ":18: realms: key given twice (first on line 10); keep one"},
 	{NULL,
 		"realms: [{name: a, port: a, addresses: [192.0.2.1/24], sip: [\"192.0.2.1:5060\"], "
