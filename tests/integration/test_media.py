@@ -144,9 +144,10 @@ def test_caller_behind_nat(box):
         assert stranger.payloads() == []
 
 
-def hold_and_resume(box, **sides):
-    """sendonly of the caller: its music passes, the callee's voice does not, until resume."""
-    hold = scenario.sdp(PORT, direction="sendonly", version=2)
+def hold_and_resume(box, hold=None, held=None, **sides):
+    """The caller holds, by sendonly if not said: its music passes, the callee's voice does not, until
+    resume. hold, held: the SDP of the caller and the callee. Returns the call's Talk."""
+    hold = hold or scenario.sdp(PORT, direction="sendonly", version=2)
     caller = scenario.build(
         "caller", scenario.invite(scenario.sdp(PORT)), scenario.progress(), scenario.receive(200),
         scenario.ack(), scenario.pause(1500),
@@ -155,7 +156,7 @@ def hold_and_resume(box, **sides):
         scenario.invite(scenario.sdp(PORT, version=3), cseq=3, inside=True),
         scenario.receive(100, optional=True), scenario.receive(200), scenario.ack(cseq=3),
         scenario.pause(2000), scenario.bye(cseq=4), scenario.receive(200))
-    held = scenario.sdp(PORT, direction="recvonly", version=2)
+    held = held or scenario.sdp(PORT, direction="recvonly", version=2)
     callee = scenario.build(
         "callee", scenario.request("INVITE"),
         scenario.answer(200, "OK", scenario.sdp(PORT), final_invite=True), scenario.request("ACK"),
@@ -179,6 +180,7 @@ def hold_and_resume(box, **sides):
         talk.server.wait_received("ACK", 3)
         time.sleep(0.2)
         talk.both_ways(first=20)
+    return talk
 
 
 def test_hold_stops_the_held_direction(box):

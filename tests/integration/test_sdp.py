@@ -1,0 +1,125 @@
+"""What becomes of SDP: hold without an attribute, fax in the place of speech, codec policies."""
+
+import re
+
+from sallyport_lab import Sipp, scenario, wait_until
+from sallyport_lab.net import ACCESS_BOX
+from test_calls import TO_BOX, no_calls_left
+from test_media import CALLER_SSRC, PORT, hold_and_resume, talking
+
+FAX = """v=0
+o=lab 1 2 IN IP[media_ip_type] [media_ip]
+s=-
+c=IN IP[media_ip_type] [media_ip]
+t=0 0
+m=image {port} udptl t38
+a=T38FaxVersion:0
+a=T38MaxBitRate:14400
+a=T38FaxRateManagement:transferredTCF
+a=T38FaxMaxDatagram:400
+a=T38FaxUdpEC:t38UDPRedundancy
+"""
+# An IFP packet with an indicator, and sequence numbers: not RTP at all (ITU-T T.38).
+FAX_PACKETS = [bytes((0, number, 1, 6, 0, 0)) for number in range(20)]
+
+
+def directions(messages):
+    """The a= line that says who may send, of each message with SDP."""
+    found = [re.findall(r"^a=(sendrecv|sendonly|recvonly|inactive)$", message, re.MULTILINE)
+             for message in messages]
+    return [lines[0] for lines in found if lines]
+
+
+def versions(messages):
+    """(session id, version) of the o= line of each message with SDP."""
+    found = [re.search(r"^o=- (\d+) (\d+) ", message, re.MULTILINE) for message in messages]
+    return [(match.group(1), int(match.group(2))) for match in found if match]
+
+
+def test_hold_by_address(box):
+    """A phone of RFC 2543 holds by c=0.0.0.0, and one that knows no directions either answers. Music
+    still passes, the held voice does not, and both are told what holds in words."""
+    hold = scenario.sdp(PORT, version=2).replace("c=IN IP[media_ip_type] [media_ip]",
+                                                 "c=IN IP4 0.0.0.0")
+    hold = hold.replace("a=sendrecv\n", "")
+    held = scenario.sdp(PORT, version=2).replace("a=sendrecv\n", "")
+    talk = hold_and_resume(box, hold, held)
+    offers, answers = talk.server.received("INVITE"), talk.phones.received("SIP/2.0 200")
+    assert directions(offers) == ["sendrecv", "sendonly", "sendrecv"]
+    assert directions(answers) == ["sendrecv", "recvonly", "sendrecv"]
+    assert not any("0.0.0.0" in message for message in offers + answers)
+    for messages in (offers, answers):
+        ids = versions(messages)
+        assert len({number for number, _ in ids}) == 1, ids
+        assert [version for _, version in ids] == [1, 2, 3], ids
+    no_calls_left(box)
+
+
+def test_fax_in_place_of_speech(box):
+    """The callee's machine answered a fax call: the caller changes the m= line to T.38."""
+    caller = scenario.build(
+        "caller", scenario.invite(scenario.sdp(PORT)), scenario.progress(), scenario.receive(200),
+        scenario.ack(), scenario.pause(1000),
+        scenario.invite(FAX.format(port=PORT), cseq=2, inside=True),
+        scenario.receive(100, optional=True), scenario.receive(200), scenario.ack(cseq=2),
+        scenario.pause(2500), scenario.bye(cseq=3), scenario.receive(200))
+    callee = scenario.build(
+        "callee", scenario.request("INVITE"),
+        scenario.answer(200, "OK", scenario.sdp(PORT), final_invite=True), scenario.request("ACK"),
+        scenario.request("INVITE"),
+        scenario.answer(200, "OK", FAX.format(port=PORT), final_invite=True, tag=False),
+        scenario.request("ACK"), scenario.request("BYE"), scenario.answer(200, "OK", tag=False))
+    with talking(box, caller, callee) as talk:
+        talk.both_ways()
+        talk.server.wait_received("ACK", 2)
+        offer, answer = talk.server.received("INVITE")[1], talk.phones.received("SIP/2.0 200")[1]
+        for message in (offer, answer):
+            assert re.search(r"^m=image \d+ udptl t38$", message, re.MULTILINE), message
+            assert "a=T38FaxUdpEC:t38UDPRedundancy" in message
+        access = int(re.search(r"^m=image (\d+)", answer, re.MULTILINE).group(1))
+        core = int(re.search(r"^m=image (\d+)", offer, re.MULTILINE).group(1))
+        for number, packet in enumerate(FAX_PACKETS):
+            talk.caller.send(packet, (talk.access[0], access))
+            talk.callee.send(bytes(reversed(packet)), (talk.core[0], core))
+            wait_until(lambda n=number: len(talk.callee.payloads()) == 11 + n
+                       and len(talk.caller.payloads()) == 11 + n, 3, "the fax packet")
+        assert talk.callee.payloads()[10:] == FAX_PACKETS
+        assert talk.caller.payloads()[10:] == [bytes(reversed(packet)) for packet in FAX_PACKETS]
+    no_calls_left(box)
+
+
+POLICIES = {
+    "trust: trusted": "trust: trusted\n    policy: carrier",
+    "ops:\n": "policies:\n"
+               "  - name: carrier\n"
+               "    codecs: {deny: [G729], order: [PCMA, PCMU]}\n"
+               "ops:\n",
+}
+
+
+def audio(message):
+    """Payload types of the first m= line."""
+    return re.search(r"^m=audio \d+ RTP/AVP (.*)$", message, re.MULTILINE).group(1)
+
+
+def test_codec_policy(make_box):
+    """The carrier is offered what its policy has, in its order; what it refuses is refused."""
+    box = make_box(POLICIES)
+    lab = box.lab
+    offer = scenario.sdp(PORT, codecs="18 0 9 8 101") + "a=fmtp:18 annexb=no\n"
+    caller = scenario.build(
+        "caller", scenario.invite(offer), scenario.progress(), scenario.receive(200),
+        scenario.ack(), scenario.pause(500), scenario.bye(), scenario.receive(200))
+    with talking(box, caller) as talk:
+        invite = talk.server.received("INVITE")[0]
+        assert audio(invite) == "8 0 9 101", invite
+        assert "a=fmtp:18" not in invite and "a=rtpmap:101 telephone-event/8000" in invite
+        assert audio(talk.phones.received("SIP/2.0 200")[0]) == "8 101"
+        talk.both_ways()
+        assert talk.callee.sequences(CALLER_SSRC) == list(range(10))
+        assert talk.access[0] == ACCESS_BOX
+    only = scenario.build("caller", scenario.invite(scenario.sdp(PORT, codecs="18")),
+                          scenario.progress(), scenario.receive(488), scenario.ack_failure())
+    with Sipp(lab, lab.access, only, to=TO_BOX, calls=1) as phones:
+        assert phones.wait(10).succeeded == 1, phones.errors()
+    no_calls_left(box)
