@@ -12,6 +12,30 @@
 
 static const uint8_t v4_mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
+/* Four numbers up to 255 without leading zeros, and nothing else. */
+static bool v4_parse(struct str_view text, uint8_t *bytes)
+{
+	unsigned int n = 0, digits = 0, value = 0;
+
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned int digit = (unsigned char)text.p[i] - (unsigned int)'0';
+
+		if (digit <= 9 && (digits == 0 || value != 0)) {
+			value = value * 10 + digit;
+			digits++;
+		} else if (text.p[i] == '.' && digits > 0 && n < 3) {
+			bytes[n++] = (uint8_t)value;
+			value = digits = 0;
+		} else {
+			return false;
+		}
+		if (value > UINT8_MAX)
+			return false;
+	}
+	bytes[3] = (uint8_t)value;
+	return n == 3 && digits > 0;
+}
+
 int net_addr_parse(struct str_view text, struct net_addr *out)
 {
 	char buf[NET_ADDR_STRLEN];
@@ -22,15 +46,14 @@ int net_addr_parse(struct str_view text, struct net_addr *out)
 		text.p++;
 		text.len -= 2;
 	}
+	if (!bracket && v4_parse(text, bytes)) {
+		*out = net_addr_v4(bytes);
+		return 0;
+	}
 	if (text.len == 0 || text.len >= sizeof(buf) || memchr(text.p, '\0', text.len) != NULL)
 		return -EINVAL;
 	memcpy(buf, text.p, text.len);
 	buf[text.len] = '\0';
-	/* inet_pton and not inet_aton: it refuses "10.1", "010.0.0.1" and zones. */
-	if (!bracket && inet_pton(AF_INET, buf, bytes) == 1) {
-		*out = net_addr_v4(bytes);
-		return 0;
-	}
 	if (inet_pton(AF_INET6, buf, bytes) == 1) {
 		*out = net_addr_v6(bytes);
 		return 0;

@@ -4,35 +4,21 @@
 
 bool sdp_line_next(struct str_view *rest, struct str_view *line)
 {
-	const char *lf;
+	size_t n, len;
 
 	if (rest->len == 0)
 		return false;
-	lf = memchr(rest->p, '\n', rest->len);
+	n = len = sv_find(*rest, '\n');
 	line->p = rest->p;
-	line->len = lf ? (size_t)(lf - rest->p) : rest->len;
-	rest->p += line->len + (lf != NULL);
-	rest->len -= line->len + (lf != NULL);
-	if (line->len > 0 && line->p[line->len - 1] == '\r')
-		line->len--;
-	while (line->len > 0 && (line->p[line->len - 1] == ' ' || line->p[line->len - 1] == '\t'))
-		line->len--;
+	n += n < rest->len;
+	rest->p += n;
+	rest->len -= n;
+	if (len > 0 && line->p[len - 1] == '\r')
+		len--;
+	while (len > 0 && (line->p[len - 1] == ' ' || line->p[len - 1] == '\t'))
+		len--;
+	line->len = len;
 	return true;
-}
-
-struct str_view sdp_cut(struct str_view *rest, char sep)
-{
-	struct str_view word = *rest;
-	const char *at = rest->len ? memchr(rest->p, sep, rest->len) : NULL;
-
-	if (at == NULL) {
-		*rest = (struct str_view){NULL, 0};
-		return word;
-	}
-	word.len = (size_t)(at - word.p);
-	rest->p += word.len + 1;
-	rest->len -= word.len + 1;
-	return word;
 }
 
 bool sdp_number(struct str_view text, uint32_t max, uint32_t *out)

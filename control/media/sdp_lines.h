@@ -4,7 +4,7 @@
 #ifndef SALLYPORT_CONTROL_SDP_LINES_H
 #define SALLYPORT_CONTROL_SDP_LINES_H
 
-#include "base.h"
+#include "find.h"
 
 /**
  * Next line (ends with LF or CRLF; the last one may lack it).
@@ -14,7 +14,19 @@ bool sdp_line_next(struct str_view *rest, struct str_view *line);
 
 /** Cut at the first `sep`. @return what stands before it; rest is what follows, p NULL if there
  * was no `sep`. */
-struct str_view sdp_cut(struct str_view *rest, char sep);
+static inline struct str_view sdp_cut(struct str_view *rest, char sep)
+{
+	struct str_view word = {rest->p, sv_find(*rest, sep)};
+
+	if (word.len == rest->len) {
+		rest->p = NULL;
+		rest->len = 0;
+	} else {
+		rest->p += word.len + 1;
+		rest->len -= word.len + 1;
+	}
+	return word;
+}
 
 /** Digits only, at most max. @return false otherwise. */
 bool sdp_number(struct str_view text, uint32_t max, uint32_t *out);
