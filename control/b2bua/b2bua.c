@@ -71,26 +71,26 @@ void b2bua_reply(struct b2bua *b, struct server_txn *txn, unsigned int status)
 
 /* Section 12.2.2: the dialog must be known, and its requests in order. @return NULL when the
  * request was answered. */
-static struct leg *dialog_of(struct b2bua *b, struct server_txn *txn, const struct sip_msg *req)
+static struct dialog *dialog_of(struct b2bua *b, struct server_txn *txn, const struct sip_msg *req)
 {
-	struct leg *l = leg_find(b, req);
+	struct dialog *d = dialog_find(b, req);
 
-	if (l == NULL) {
+	if (d == NULL) {
 		b2bua_reply(b, txn, 481);
 		return NULL;
 	}
-	if (l->remote_cseq != 0 && req->idx.cseq < l->remote_cseq) {
+	if (d->remote_cseq != 0 && req->idx.cseq < d->remote_cseq) {
 		b2bua_reply(b, txn, 500);
 		return NULL;
 	}
-	l->remote_cseq = req->idx.cseq;
-	return l;
+	d->remote_cseq = req->idx.cseq;
+	return d;
 }
 
 static void on_request(void *ctx, struct server_txn *txn, struct sip_msg *req)
 {
 	struct b2bua *b = ctx;
-	struct leg *l = NULL;
+	struct dialog *d = NULL;
 
 	if (req->path.realm >= b->env.config->n_realms) {
 		b2bua_reply(b, txn, 500);
@@ -110,28 +110,28 @@ static void on_request(void *ctx, struct server_txn *txn, struct sip_msg *req)
 		return;
 	}
 	if (req->idx.has_to_tag) {
-		l = dialog_of(b, txn, req);
-		if (l == NULL)
+		d = dialog_of(b, txn, req);
+		if (d == NULL)
 			return;
 	}
 	if (req->idx.method == SIP_OPTIONS)
 		b2bua_reply(b, txn, 200);
-	else if (req->idx.method == SIP_INVITE && l == NULL)
+	else if (req->idx.method == SIP_INVITE && d == NULL)
 		invite_on_request(b, txn, req);
 	else if (req->idx.method == SIP_INVITE)
-		reinvite_on_request(l, txn, req);
-	else if (l == NULL)
+		reinvite_on_request(d->leg, txn, req);
+	else if (d == NULL)
 		b2bua_reply(b, txn, 481); /* BYE belongs to a dialog */
 	else
-		bye_on_request(l, txn, req);
+		bye_on_request(d->leg, txn, req);
 }
 
 static void on_ack(void *ctx, struct sip_msg *ack)
 {
-	struct leg *l = leg_find(ctx, ack);
+	struct dialog *d = dialog_find(ctx, ack);
 
-	if (l != NULL)
-		exchange_on_ack(l, ack);
+	if (d != NULL)
+		exchange_on_ack(d->leg, ack);
 }
 
 static void on_cancel(void *ctx, struct server_txn *invite, struct sip_msg *cancel)
@@ -153,13 +153,13 @@ static void on_server_end(void *ctx, struct server_txn *txn, int error)
 /* A 2xx to INVITE may come when its transaction is long over. */
 static void on_stray_response(void *ctx, struct sip_msg *resp)
 {
-	struct leg *l;
+	struct dialog *d;
 
 	if (resp->idx.method != SIP_INVITE || resp->idx.status < 200 || resp->idx.status > 299)
 		return;
-	l = leg_find_tag(ctx, sip_msg_view(resp, resp->idx.from_tag));
-	if (l != NULL && l->realm == resp->path.realm)
-		invite_on_response(l, NULL, resp);
+	d = dialog_find_tag(ctx, sip_msg_view(resp, resp->idx.from_tag));
+	if (d != NULL && d->realm == resp->path.realm)
+		invite_on_stray(d->leg, resp);
 }
 
 /* --- what sources are thought of --- */

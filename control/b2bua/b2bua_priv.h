@@ -6,18 +6,10 @@
 #ifndef SALLYPORT_B2BUA_PRIV_H
 #define SALLYPORT_B2BUA_PRIV_H
 
-/* uthash leaves what could not be added with hh.tbl NULL instead of ending the program. */
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
-
 #include "b2bua.h"
+#include "dialog.h"
 #include "media_session.h"
-#include "sip_build.h"
 
-#define LEG_TAG_LEN LANE_TOKEN_LEN /* a token of the lane for who gets it */
-#define LEG_ROUTES_MAX 16	   /* Record-Route entries of a dialog */
-#define LEG_TEXT_MAX 1024	   /* a URI or a name-addr that we keep */
-#define LEG_TXNS_MAX 32		   /* INVITE transactions of one leg that still linger */
 #define CALL_NAME_LEN 48
 #define CALL_REASON_LEN 48
 #define CALL_MEDIA_WAIT_MS 100	 /* answer goes on without the dataplane's word after that */
@@ -25,19 +17,8 @@
 #define RETRY_AFTER_S 10
 
 struct call;
-struct leg;
 
-/* --- one client transaction of a leg --- */
-
-struct leg_txn {
-	struct leg *leg;
-	struct client_txn *client;
-	enum sip_method method;
-	bool open; /* without its final answer; counted */
-	struct leg_txn *prev, *next;
-};
-
-/* --- leg: one dialog (RFC 3261 section 12) --- */
+/* --- leg: one side of a call, its dialog and how far the INVITE has come in it --- */
 
 enum leg_state {
 	LEG_EARLY,     /* INVITE without its final answer */
@@ -52,27 +33,12 @@ struct leg {
 	struct call *call;
 	enum leg_side side;
 	enum leg_state state;
-	uint16_t realm; /* index */
-	int peer;	/* index, or ROUTE_PEER_NONE */
-	char local_tag[LEG_TAG_LEN + 1];
-	char *call_id;
-	char *remote_tag;    /* NULL: not known yet */
-	char *local_name;    /* name-addr without tag: From of what we send */
-	char *remote_name;   /* To of what we send */
-	char *remote_target; /* URI: Contact of the far side */
-	char *route[LEG_ROUTES_MAX];
-	unsigned int n_routes;
-	struct net_endpoint source; /* of the last message that made or refreshed the dialog */
-	struct sip_path path;	    /* where our requests in the dialog go */
-	uint32_t local_cseq;
-	uint32_t remote_cseq; /* 0: none seen */
-	bool ack_due;	      /* a 2xx came, its ACK has not been sent */
-	bool bye_wanted;      /* BYE as soon as the ACK for our 2xx is here (section 15) */
-	char *ack;	      /* last ACK sent, for repeated 2xx */
+	struct dialog *dialog; /* NULL only before leg_init() */
+	bool ack_due;	       /* a 2xx came, its ACK has not been sent */
+	bool bye_wanted;       /* BYE as soon as the ACK for our 2xx is here (section 15) */
+	char *ack;	       /* last ACK sent, for repeated 2xx */
 	size_t ack_len;
 	uint32_t ack_cseq;
-	struct leg_txn *txns;
-	UT_hash_handle hh; /* b2bua.legs, by local_tag */
 };
 
 /* --- exchange: one INVITE or re-INVITE on its way through --- */
@@ -85,7 +51,7 @@ struct exchange {
 	bool answered;	    /* 2xx sent to `from`; waiting for its ACK */
 	struct leg *from, *to;
 	struct server_txn *server; /* NULL when over */
-	struct client_txn *client; /* NULL when over */
+	struct dialog_txn *client; /* NULL when over */
 	uint32_t server_cseq;
 	uint32_t client_cseq;
 	struct sip_msg *final; /* the 2xx of `to`, until it is passed on */
@@ -164,7 +130,7 @@ struct b2bua {
 	struct txn_layer *txns;
 	struct b2bua_stats stats;
 	struct call *calls;
-	struct leg *legs;
+	struct dialog *dialogs;
 	struct call *dead; /* freed by the reaper */
 	struct timer reaper;
 	uint64_t last_id;
@@ -217,34 +183,13 @@ bool call_admit(struct call *c);
 void call_dismiss(struct call *c);
 
 /* leg.c */
-/**
- * Fresh tag, into the table.
- * @param to  where the tag goes: what comes from there with it is in the lane.
- * @return 0 or -ENOMEM.
- */
+/** With a dialog, see dialog_new(). @return 0 or -ENOMEM. */
 int leg_init(struct leg *l, struct call *c, enum leg_side side, uint16_t realm, int peer,
 	const struct net_addr *to);
-/** Detach transactions, out of the table, release all. */
+/** Releases its dialog. */
 void leg_fini(struct leg *l);
 struct leg *leg_other(const struct leg *l);
 void leg_set_state(struct leg *l, enum leg_state state);
-/** The leg whose dialog this request belongs to; NULL: none. */
-struct leg *leg_find(const struct b2bua *b, const struct sip_msg *req);
-struct leg *leg_find_tag(const struct b2bua *b, struct str_view local_tag);
-/** Caller's leg from its INVITE. @return 0, -ENOMEM or -EBADMSG. */
-int leg_from_invite(struct leg *l, const struct sip_msg *req);
-/** Take tag, routes and target from the 2xx to our INVITE. @return 0 or -ENOMEM. */
-int leg_confirm(struct leg *l, const struct sip_msg *resp);
-/** Contact and source of a target refresh (section 12.2). Bad ones change nothing. */
-void leg_refresh(struct leg *l, const struct sip_msg *msg);
-
-/* request.c */
-/** Request line to CSeq, and Contact of INVITE; with a fresh branch. */
-void leg_request_start(struct leg *l, struct sip_writer *w, enum sip_method method, uint32_t cseq);
-/** Send what the writer holds in a client transaction of this leg. @return NULL on failure. */
-struct client_txn *leg_request_send(struct leg *l, struct sip_writer *w, enum sip_method method);
-/** Out of its leg and freed; its transaction is over or detached. */
-void leg_txn_free(struct leg_txn *t);
 /** ACK for the 2xx to our INVITE with this CSeq; kept for repetitions. */
 void leg_send_ack(struct leg *l, uint32_t cseq, struct str_view sdp);
 void leg_repeat_ack(struct leg *l);
@@ -264,9 +209,9 @@ int identity_name_map(
 	char **dst, struct str_view header, const struct net_endpoint *host, bool uri_only);
 
 /* headers.c */
-/** Headers that may cross, from `in` on leg `from` towards leg `to`. */
-void headers_cross(struct sip_writer *w, const struct sip_msg *in, const struct leg *from,
-	const struct leg *to);
+/** Headers that may cross, from `in` in dialog `from` towards dialog `to`. */
+void headers_cross(struct sip_writer *w, const struct sip_msg *in, const struct dialog *from,
+	const struct dialog *to);
 /** Reason of a BYE or CANCEL without its text: "Q.850;cause=16"; "" if none. */
 void headers_reason(const struct sip_msg *msg, char out[CALL_REASON_LEN]);
 /** Max-Forwards of a request that goes on: one less; 70 if there was none. */
@@ -299,9 +244,10 @@ unsigned int exchange_sdp_status(int error);
 
 /* invite.c */
 void invite_on_request(struct b2bua *b, struct server_txn *txn, struct sip_msg *req);
-void invite_on_response(struct leg *l, struct client_txn *txn, struct sip_msg *resp);
-/** @param txn  NULL is none; `error` as of client_txn_user.on_end. */
-void invite_on_end(struct leg *l, struct client_txn *txn, int error);
+/** For INVITE and re-INVITE. */
+extern const struct dialog_txn_user invite_txn_user;
+/** A 2xx to an INVITE of this leg whose transaction is over. */
+void invite_on_stray(struct leg *l, const struct sip_msg *resp);
 /** Streams are set, or it takes too long: on with the answer. */
 void invite_answer(struct call *c);
 void invite_on_cancel(struct call *c, struct server_txn *invite, const struct sip_msg *cancel);

@@ -68,7 +68,7 @@ static void note_caller(struct call *c, enum reputation_event event)
 {
 	struct b2bua *b = c->b;
 
-	reputation_note(b->env.reputation, b->env.timers->now_ms, c->leg[SIDE_CALLER].realm,
+	reputation_note(b->env.reputation, b->env.timers->now_ms, c->leg[SIDE_CALLER].dialog->realm,
 		&c->credited, event, (struct str_view){NULL, 0});
 }
 
@@ -79,7 +79,7 @@ static void on_goes_on(void *ctx)
 
 	note_caller(c, REPUTATION_IN_CALL);
 	(void)timer_arm(b->env.timers, &c->goes_on,
-		reputation_in_call_ms(b->env.reputation, c->leg[SIDE_CALLER].realm), on_goes_on, c);
+		reputation_in_call_ms(b->env.reputation, c->leg[SIDE_CALLER].dialog->realm), on_goes_on, c);
 }
 
 void call_credit(struct call *c, const struct net_endpoint *caller)
@@ -158,14 +158,6 @@ void call_end(struct call *c, enum call_cause cause, unsigned int status, enum c
 	call_check(c);
 }
 
-static bool has_bye(const struct leg *l)
-{
-	for (const struct leg_txn *t = l->txns; t != NULL; t = t->next)
-		if (t->method == SIP_BYE)
-			return true;
-	return false;
-}
-
 void call_check(struct call *c)
 {
 	struct b2bua *b = c->b;
@@ -182,7 +174,8 @@ void call_check(struct call *c)
 		return;
 	call_dismiss(c);
 	/* A BYE that crosses ours finds its dialog and gets 200. */
-	if (has_bye(&c->leg[SIDE_CALLER]) || has_bye(&c->leg[SIDE_CALLEE]) || c->dead)
+	if (dialog_has_txn(c->leg[SIDE_CALLER].dialog, SIP_BYE) ||
+		dialog_has_txn(c->leg[SIDE_CALLEE].dialog, SIP_BYE) || c->dead)
 		return;
 	c->dead = true;
 	c->dead_next = b->dead;

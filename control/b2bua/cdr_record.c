@@ -63,15 +63,14 @@ static json_t *text_json(const char *text)
 	return out;
 }
 
-static json_t *peer_json(const struct leg *l)
+static json_t *peer_json(const struct dialog *d)
 {
-	return l->peer >= 0 ? json_string(l->call->b->env.config->peers[l->peer].name)
-			    : json_null();
+	return d->peer >= 0 ? json_string(d->b->env.config->peers[d->peer].name) : json_null();
 }
 
-static json_t *realm_json(const struct leg *l)
+static json_t *realm_json(const struct dialog *d)
 {
-	return json_string(b2bua_realm(l->call->b, l->realm)->name);
+	return json_string(b2bua_realm(d->b, d->realm)->name);
 }
 
 static json_t *media_json(const struct call *c)
@@ -91,7 +90,8 @@ static uint64_t duration_ms(const struct call *c)
 /* What CDR and `show` have in common. */
 static json_t *base_json(const struct call *c)
 {
-	const struct leg *caller = &c->leg[SIDE_CALLER], *callee = &c->leg[SIDE_CALLEE];
+	const struct dialog *caller = c->leg[SIDE_CALLER].dialog;
+	const struct dialog *callee = c->leg[SIDE_CALLEE].dialog;
 
 	return json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:I}", "id", c->name, "from",
 		text_json(c->from), "to", text_json(c->to), "from_realm", realm_json(caller),
@@ -112,8 +112,8 @@ void cdr_write(struct call *c)
 		return;
 	json_object_set_new(record, "answer", time_json(c->answer_ms));
 	json_object_set_new(record, "end", time_json(c->end_ms));
-	json_object_set_new(record, "a_call_id", text_json(c->leg[SIDE_CALLER].call_id));
-	json_object_set_new(record, "b_call_id", text_json(c->leg[SIDE_CALLEE].call_id));
+	json_object_set_new(record, "a_call_id", text_json(c->leg[SIDE_CALLER].dialog->call_id));
+	json_object_set_new(record, "b_call_id", text_json(c->leg[SIDE_CALLEE].dialog->call_id));
 	json_object_set_new(record, "cause", json_string(cause_names[c->cause]));
 	json_object_set_new(record, "sip_status", json_integer(c->sip_status));
 	json_object_set_new(record, "ended_by", json_string(ended_by_names[c->ended_by]));
@@ -156,15 +156,16 @@ json_t *b2bua_calls_json(const struct b2bua *b, unsigned int max, bool media)
 
 static json_t *leg_json(const struct leg *l)
 {
+	const struct dialog *d = l->dialog;
 	char local[NET_ENDPOINT_STRLEN], remote[NET_ENDPOINT_STRLEN];
 
 	return json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:s,s:s,s:I,s:I}", "state",
-		leg_state_names[l->state], "realm", realm_json(l), "peer", peer_json(l), "call_id",
-		text_json(l->call_id), "local_tag", text_json(l->local_tag), "remote_tag",
-		text_json(l->remote_tag), "remote_target", text_json(l->remote_target), "local",
-		net_endpoint_format(&l->path.local, local), "remote",
-		net_endpoint_format(&l->path.remote, remote), "local_cseq",
-		(json_int_t)l->local_cseq, "remote_cseq", (json_int_t)l->remote_cseq);
+		leg_state_names[l->state], "realm", realm_json(d), "peer", peer_json(d), "call_id",
+		text_json(d->call_id), "local_tag", text_json(d->local_tag), "remote_tag",
+		text_json(d->remote_tag), "remote_target", text_json(d->remote_target), "local",
+		net_endpoint_format(&d->path.local, local), "remote",
+		net_endpoint_format(&d->path.remote, remote), "local_cseq",
+		(json_int_t)d->local_cseq, "remote_cseq", (json_int_t)d->remote_cseq);
 }
 
 json_t *b2bua_call_json(const struct b2bua *b, const char *id)

@@ -75,14 +75,14 @@ unsigned int exchange_send(struct call *c, const struct sip_msg *req)
 			return exchange_sdp_status(len);
 		sdp = (struct str_view){b->sdp, (size_t)len};
 	}
-	ex->client_cseq = ++ex->to->local_cseq;
+	ex->client_cseq = ++ex->to->dialog->local_cseq;
 	sip_writer_init(&w, b->msg, sizeof(b->msg));
-	leg_request_start(ex->to, &w, SIP_INVITE, ex->client_cseq);
+	dialog_request_start(ex->to->dialog, &w, SIP_INVITE, ex->client_cseq);
 	sip_write_fmt(&w, "Max-Forwards: %u\r\n", headers_max_forwards(req));
 	sip_write_fmt(&w, "Allow: %s\r\n", b2bua_allow_value);
-	headers_cross(&w, req, ex->from, ex->to);
+	headers_cross(&w, req, ex->from->dialog, ex->to->dialog);
 	sip_write_body(&w, SV("application/sdp"), sdp);
-	ex->client = leg_request_send(ex->to, &w, SIP_INVITE);
+	ex->client = dialog_request_send(ex->to->dialog, &w, SIP_INVITE, &invite_txn_user, NULL);
 	if (ex->client == NULL)
 		return 500;
 	server_txn_passed_on(ex->server);
@@ -131,20 +131,20 @@ static int build_response(struct call *c, struct sip_writer *w, unsigned int sta
 {
 	struct exchange *ex = &c->ex;
 	const struct sip_msg *req = server_txn_request(ex->server);
-	struct leg *l = ex->from;
+	struct dialog *d = ex->from->dialog;
 	char here[NET_ENDPOINT_STRLEN];
 
 	sip_writer_init(w, c->b->msg, sizeof(c->b->msg));
-	sip_response_start(w, req, status, NULL, (struct str_view){l->local_tag, LEG_TAG_LEN});
+	sip_response_start(w, req, status, NULL, (struct str_view){d->local_tag, DIALOG_TAG_LEN});
 	if (status < 300) {
 		write_record_route(w, req);
 		sip_write_fmt(
-			w, "Contact: <sip:%s>\r\n", net_endpoint_format(&l->path.local, here));
+			w, "Contact: <sip:%s>\r\n", net_endpoint_format(&d->path.local, here));
 		sip_write_fmt(w, "Allow: %s\r\n", b2bua_allow_value);
 	}
 	sip_write_fmt(w, "Server: %s\r\n", b2bua_product);
 	if (in != NULL)
-		headers_cross(w, in, ex->to, l);
+		headers_cross(w, in, ex->to->dialog, d);
 	else if (status == 503)
 		sip_write_fmt(w, "Retry-After: %d\r\n", RETRY_AFTER_S);
 	sip_write_body(w, SV("application/sdp"), sdp);
@@ -251,7 +251,7 @@ void exchange_on_ack(struct leg *l, const struct sip_msg *ack)
 	if (ex->delayed_offer)
 		good = pass_answer(c, ack);
 	/* Our tag came back, so that it went there: no forged source can do this. */
-	if (ex->initial && good && net_addr_eq(&ack->path.remote.addr, &l->source.addr))
+	if (ex->initial && good && net_addr_eq(&ack->path.remote.addr, &l->dialog->source.addr))
 		call_credit(c, &ack->path.remote);
 	exchange_over(c);
 	if (c->state == CALL_ANSWERED)
@@ -287,7 +287,7 @@ void exchange_abort(struct call *c, unsigned int status)
 	}
 	/* The exchange waits for the callee's final answer: 487, or a 2xx that crossed the CANCEL.
 	 */
-	if (ex->initial && client_txn_cancel(ex->client) != 0)
+	if (ex->initial && client_txn_cancel(ex->client->client) != 0)
 		exchange_over(c);
 	else if (!ex->initial)
 		exchange_over(c);

@@ -97,9 +97,9 @@ void headers_reason(const struct sip_msg *msg, char out[CALL_REASON_LEN])
 }
 
 static void cross_one(struct sip_writer *w, size_t row, struct str_view value,
-	const struct leg *from, const struct leg *to)
+	const struct dialog *from, const struct dialog *to)
 {
-	const struct b2bua *b = from->call->b;
+	const struct b2bua *b = from->b;
 	const char *name = allowed[row].name.p;
 	char reason[CALL_REASON_LEN];
 
@@ -126,8 +126,8 @@ static void cross_one(struct sip_writer *w, size_t row, struct str_view value,
 	}
 }
 
-void headers_cross(struct sip_writer *w, const struct sip_msg *in, const struct leg *from,
-	const struct leg *to)
+void headers_cross(struct sip_writer *w, const struct sip_msg *in, const struct dialog *from,
+	const struct dialog *to)
 {
 	for (size_t row = 0; row < ARRAY_LEN(allowed); row++) {
 		for (unsigned int n = 0; n < HEADER_LINES_MAX; n++) {

@@ -34,7 +34,7 @@ static bool display_is_sane(struct str_view d)
 
 static int name_parse(struct str_view header, struct sip_name_addr *na, struct sip_uri *uri)
 {
-	if (sip_name_addr_parse(header, na) != 0 || na->star || na->uri.len > LEG_TEXT_MAX ||
+	if (sip_name_addr_parse(header, na) != 0 || na->star || na->uri.len > DIALOG_TEXT_MAX ||
 		sip_uri_parse(na->uri, uri) != 0)
 		return -EBADMSG;
 	return 0;
@@ -42,7 +42,7 @@ static int name_parse(struct str_view header, struct sip_name_addr *na, struct s
 
 static int name_write(char **dst, struct str_view display, const char *uri)
 {
-	char text[LEG_TEXT_MAX + 512];
+	char text[DIALOG_TEXT_MAX + 512];
 	int n;
 
 	if (display_is_sane(display))
@@ -56,7 +56,7 @@ static int name_write(char **dst, struct str_view display, const char *uri)
 
 int identity_name_set(char **dst, struct str_view header)
 {
-	char uri_text[LEG_TEXT_MAX + 1];
+	char uri_text[DIALOG_TEXT_MAX + 1];
 	struct sip_name_addr na;
 	struct sip_uri uri;
 
@@ -69,7 +69,7 @@ int identity_name_set(char **dst, struct str_view header)
 int identity_name_map(
 	char **dst, struct str_view header, const struct net_endpoint *host, bool uri_only)
 {
-	char uri_text[LEG_TEXT_MAX + 1], where[NET_ENDPOINT_STRLEN];
+	char uri_text[DIALOG_TEXT_MAX + 1], where[NET_ENDPOINT_STRLEN];
 	bool plain = host->port == 5060 && !uri_only; /* the default needs no saying in a name */
 	struct sip_name_addr na = {.uri = header};
 	struct sip_uri uri;
@@ -78,7 +78,7 @@ int identity_name_map(
 	/* A Request-URI stands alone: there is no name-addr whose parameters its ";" could begin,
 	 * as in sip:+4989;rn=+4930@host. */
 	n = uri_only ? sip_uri_parse(header, &uri) : name_parse(header, &na, &uri);
-	if (n != 0 || na.uri.len > LEG_TEXT_MAX || !user_is_sane(uri.user))
+	if (n != 0 || na.uri.len > DIALOG_TEXT_MAX || !user_is_sane(uri.user))
 		return -EBADMSG;
 	net_endpoint_format(host, where);
 	if (plain)
@@ -95,7 +95,7 @@ int identity_name_map(
 unsigned int identity_map(struct call *c, const struct sip_msg *req)
 {
 	struct str_view ruri = sip_msg_view(req, req->idx.uri);
-	struct leg *callee = &c->leg[SIDE_CALLEE];
+	struct dialog *callee = c->leg[SIDE_CALLEE].dialog;
 	struct sip_name_addr na;
 	struct sip_uri uri;
 	int rc;

@@ -22,7 +22,7 @@ static unsigned int make_caller(struct call *c, const struct sip_msg *req)
 	if (leg_init(&c->leg[SIDE_CALLER], c, SIDE_CALLER, realm, peer, &req->path.remote.addr) !=
 		0)
 		return 500;
-	rc = leg_from_invite(&c->leg[SIDE_CALLER], req);
+	rc = dialog_from_request(c->leg[SIDE_CALLER].dialog, req);
 	return rc == 0 ? 0 : rc == -ENOMEM ? 500 : 400;
 }
 
@@ -49,30 +49,33 @@ static unsigned int make_callee(struct call *c, const struct config_route *route
 
 	if (local == NULL ||
 		leg_init(l, c, SIDE_CALLEE, peer->realm, route->to_peer, &peer->remote.addr) != 0 ||
-		draw_call_id(b, &l->call_id) != 0)
+		draw_call_id(b, &l->dialog->call_id) != 0)
 		return 500;
-	l->path.local = *local;
-	l->path.remote = l->source = peer->remote;
+	l->dialog->path.local = *local;
+	l->dialog->path.remote = l->dialog->source = peer->remote;
 	return 0;
 }
 
 /* A peer's policy is its realm's where it has none of its own. */
-static const struct config_policy *policy_of(const struct config *config, const struct leg *l)
+static const struct config_policy *policy_of(const struct config *config, const struct dialog *d)
 {
-	return l->peer != ROUTE_PEER_NONE ? config->peers[l->peer].policy
-					  : config->realms[l->realm].policy;
+	return d->peer != ROUTE_PEER_NONE ? config->peers[d->peer].policy
+					  : config->realms[d->realm].policy;
 }
 
 static unsigned int make_media(struct call *c)
 {
 	struct media_side sides[SIDE_COUNT];
 
-	for (unsigned int side = 0; side < SIDE_COUNT; side++)
+	for (unsigned int side = 0; side < SIDE_COUNT; side++) {
+		const struct dialog *d = c->leg[side].dialog;
+
 		sides[side] = (struct media_side){
-			.realm = c->leg[side].realm,
-			.family = c->leg[side].path.local.addr.family,
-			.policy = policy_of(c->b->env.config, &c->leg[side]),
+			.realm = d->realm,
+			.family = d->path.local.addr.family,
+			.policy = policy_of(c->b->env.config, d),
 		};
+	}
 	c->media = media_session_new(c->b->env.media, c->id, sides);
 	return c->media != NULL ? 0 : 500;
 }
@@ -94,12 +97,13 @@ static unsigned int call_setup(struct call *c, struct sip_msg *req)
 		return status;
 	if (sip_uri_parse(sip_msg_view(req, req->idx.uri), &uri) != 0)
 		return 400;
-	if (req->idx.uri.len > LEG_TEXT_MAX)
+	if (req->idx.uri.len > DIALOG_TEXT_MAX)
 		return 414;
 	/* Section 26.2.2: TLS on every hop, or not at all; and all is UDP here. */
 	if (uri.scheme == SIP_SCHEME_SIPS)
 		return 416;
-	route = route_find(b->env.config, req->path.realm, c->leg[SIDE_CALLER].peer, uri.user);
+	route = route_find(
+		b->env.config, req->path.realm, c->leg[SIDE_CALLER].dialog->peer, uri.user);
 	if (route == NULL)
 		return 404;
 	status = make_callee(c, route);
@@ -158,7 +162,7 @@ void invite_on_request(struct b2bua *b, struct server_txn *txn, struct sip_msg *
 		return;
 	}
 	call_count(c);
-	ring_s = b->env.config->peers[c->leg[SIDE_CALLEE].peer].no_answer_s;
+	ring_s = b->env.config->peers[c->leg[SIDE_CALLEE].dialog->peer].no_answer_s;
 	if (ring_s != 0)
 		(void)timer_arm(b->env.timers, &c->timer, (uint64_t)ring_s * 1000, on_no_answer, c);
 }
@@ -174,7 +178,7 @@ void invite_on_cancel(struct call *c, struct server_txn *invite, const struct si
 	}
 	/* A cancelled re-INVITE leaves the session as it is (section 14.1). */
 	if (c->ex.client != NULL)
-		(void)client_txn_cancel(c->ex.client);
+		(void)client_txn_cancel(c->ex.client->client);
 }
 
 /* --- responses to the INVITE that made the call --- */
@@ -225,10 +229,11 @@ static void on_accepted(struct call *c, struct sip_msg *resp)
 	struct timers *timers = c->b->env.timers;
 
 	ex->got_final = true;
-	if (leg_confirm(callee, resp) != 0) {
+	if (dialog_from_response(callee->dialog, resp) != 0) {
 		call_end(c, CAUSE_INTERNAL, 500, ENDED_BY_BOX);
 		return;
 	}
+	leg_set_state(callee, LEG_CONFIRMED);
 	callee->ack_due = true;
 	if (c->state == CALL_ENDED) { /* it crossed our CANCEL */
 		bye_leg(callee);
@@ -283,35 +288,35 @@ static void on_failure(struct call *c, unsigned int status, const struct sip_msg
 	call_check(c);
 }
 
-static bool tag_is_new(const struct leg *l, const struct sip_msg *resp)
+static bool tag_is_new(const struct dialog *d, const struct sip_msg *resp)
 {
-	return l->remote_tag != NULL &&
-	       !sv_eq((struct str_view){l->remote_tag, strlen(l->remote_tag)},
+	return d->remote_tag != NULL &&
+	       !sv_eq((struct str_view){d->remote_tag, strlen(d->remote_tag)},
 		       sip_msg_view(resp, resp->idx.to_tag));
 }
 
 /* A 2xx that is not the first to its INVITE: repeated, or of another fork. */
-static void on_again(struct leg *l, const struct sip_msg *resp)
+void invite_on_stray(struct leg *l, const struct sip_msg *resp)
 {
-	if (tag_is_new(l, resp))
+	if (tag_is_new(l->dialog, resp))
 		leg_refuse_fork(l, resp);
 	else if (l->ack != NULL && resp->idx.cseq == l->ack_cseq)
 		leg_repeat_ack(l);
-	else if (l->call->state == CALL_ENDED && l->remote_tag != NULL)
+	else if (l->call->state == CALL_ENDED && l->dialog->remote_tag != NULL)
 		/* A BYE overtook it: nobody wants this answer, but it must stop coming. */
 		leg_send_ack(l, resp->idx.cseq, nothing);
 }
 
-void invite_on_response(struct leg *l, struct client_txn *txn, struct sip_msg *resp)
+static void on_response(struct dialog_txn *t, struct sip_msg *resp)
 {
+	struct leg *l = t->dialog->leg;
 	struct call *c = l->call;
 	struct exchange *ex = &c->ex;
 	unsigned int status = resp->idx.status;
-	bool ours = ex->active && ex->to == l && txn != NULL && ex->client == txn;
 
-	if (!ours || ex->got_final) {
+	if (!ex->active || ex->client != t || ex->got_final) {
 		if (status >= 200 && status < 300)
-			on_again(l, resp);
+			invite_on_stray(l, resp);
 		return;
 	}
 	if (!ex->initial)
@@ -324,29 +329,37 @@ void invite_on_response(struct leg *l, struct client_txn *txn, struct sip_msg *r
 		on_failure(c, status, resp);
 }
 
-void invite_on_end(struct leg *l, struct client_txn *txn, int error)
+/* No final answer came. */
+static void on_lost(struct leg *l, int error)
 {
 	struct call *c = l->call;
 	struct exchange *ex = &c->ex;
-	bool initial = ex->initial;
+	unsigned int status = error == -ETIMEDOUT ? 408 : 503;
 
-	if (!ex->active || ex->client != txn)
-		return;
-	ex->client = NULL;
-	if (ex->got_final)
-		return;
-	if (!initial) { /* section 12.2.1.2: the dialog is lost */
-		exchange_fail(c, error == -ETIMEDOUT ? 408 : 503, NULL);
+	if (!ex->initial) { /* section 12.2.1.2: the dialog is lost */
+		exchange_fail(c, status, NULL);
 		call_end(c, CAUSE_DIALOG_LOST, 408, ENDED_BY_BOX);
 		return;
 	}
 	l->state = LEG_GONE;
 	if (c->state != CALL_ENDED) {
-		unsigned int status = error == -ETIMEDOUT ? 408 : 503;
-
 		ex->from->state = LEG_GONE;
 		exchange_fail(c, status, NULL);
 		call_end(c, CAUSE_UNREACHABLE, status, ENDED_BY_BOX);
 	}
 	exchange_over(c);
 }
+
+static void on_end(struct dialog_txn *t, int error)
+{
+	struct call *c = t->dialog->leg->call;
+
+	if (c->ex.active && c->ex.client == t) {
+		c->ex.client = NULL;
+		if (!c->ex.got_final)
+			on_lost(t->dialog->leg, error);
+	}
+	call_check(c);
+}
+
+const struct dialog_txn_user invite_txn_user = {.on_response = on_response, .on_end = on_end};

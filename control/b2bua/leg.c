@@ -1,52 +1,28 @@
 #include <errno.h>
-#include <utlist.h>
 
 #include "b2bua_priv.h"
-#include "media_session.h"
+
+static const struct str_view nothing;
 
 int leg_init(struct leg *l, struct call *c, enum leg_side side, uint16_t realm, int peer,
 	const struct net_addr *to)
 {
-	struct b2bua *b = c->b;
-
 	l->call = c;
 	l->side = side;
-	l->realm = realm;
-	l->peer = peer;
+	l->dialog = dialog_new(c->b, l, realm, peer, to);
+	if (l->dialog == NULL)
+		return -ENOMEM;
 	l->state = LEG_EARLY;
-	l->path.realm = b2bua_realm(b, realm)->id;
-	sip_lane_token(b->env.keys.lane, to, l->local_tag);
-	HASH_ADD_KEYPTR(hh, b->legs, l->local_tag, LEG_TAG_LEN, l);
-	return l->hh.tbl != NULL ? 0 : -ENOMEM;
-}
-
-static void clear_routes(struct leg *l)
-{
-	while (l->n_routes > 0)
-		free(l->route[--l->n_routes]);
+	return 0;
 }
 
 void leg_fini(struct leg *l)
 {
-	struct leg_txn *t, *tmp;
-
-	if (l->call == NULL)
+	if (l->dialog == NULL)
 		return;
 	leg_set_state(l, LEG_GONE);
-	DL_FOREACH_SAFE(l->txns, t, tmp)
-	{
-		if (l->call->b->txns != NULL)
-			client_txn_detach(t->client);
-		leg_txn_free(t);
-	}
-	if (l->hh.tbl != NULL)
-		HASH_DELETE(hh, l->call->b->legs, l);
-	clear_routes(l);
-	free(l->call_id);
-	free(l->remote_tag);
-	free(l->local_name);
-	free(l->remote_name);
-	free(l->remote_target);
+	dialog_free(l->dialog);
+	l->dialog = NULL;
 	free(l->ack);
 }
 
@@ -66,156 +42,100 @@ void leg_set_state(struct leg *l, enum leg_state state)
 	l->state = state;
 }
 
-struct leg *leg_find_tag(const struct b2bua *b, struct str_view local_tag)
-{
-	struct leg *l = NULL;
+/* --- ACK and BYE --- */
 
-	if (local_tag.len == LEG_TAG_LEN)
-		HASH_FIND(hh, b->legs, local_tag.p, LEG_TAG_LEN, l);
-	return l;
+/* @return the ACK in b->msg; p NULL when it does not fit. */
+static struct str_view build_ack(struct dialog *d, uint32_t cseq, struct str_view sdp)
+{
+	struct b2bua *b = d->b;
+	struct sip_writer w;
+	int len;
+
+	sip_writer_init(&w, b->msg, sizeof(b->msg));
+	dialog_request_start(d, &w, SIP_ACK, cseq);
+	sip_write_fmt(&w, "Max-Forwards: 70\r\n");
+	sip_write_body(&w, SV("application/sdp"), sdp);
+	len = sip_writer_finish(&w);
+	return (struct str_view){len < 0 ? NULL : b->msg, len < 0 ? 0 : (size_t)len};
 }
 
-static bool text_is(const char *text, struct str_view v)
+static void send_bye(struct dialog *d, const char *reason, const struct dialog_txn_user *user)
 {
-	return text != NULL && sv_eq((struct str_view){text, strlen(text)}, v);
+	struct sip_writer w;
+
+	sip_writer_init(&w, d->b->msg, sizeof(d->b->msg));
+	dialog_request_start(d, &w, SIP_BYE, ++d->local_cseq);
+	sip_write_fmt(&w, "Max-Forwards: 70\r\n");
+	if (reason[0] != '\0')
+		sip_write_fmt(&w, "Reason: %s\r\n", reason);
+	sip_write_body(&w, nothing, nothing);
+	(void)dialog_request_send(d, &w, SIP_BYE, user, NULL);
 }
 
-struct leg *leg_find(const struct b2bua *b, const struct sip_msg *req)
+void leg_repeat_ack(struct leg *l)
 {
-	struct leg *l = leg_find_tag(b, sip_msg_view(req, req->idx.to_tag));
+	struct b2bua *b = l->call->b;
 
-	if (l == NULL || l->path.realm != req->path.realm ||
-		!text_is(l->call_id, sip_msg_view(req, req->idx.call_id)))
-		return NULL;
-	/* An early dialog of the callee's side may be one of several. */
-	if (l->remote_tag != NULL && !text_is(l->remote_tag, sip_msg_view(req, req->idx.from_tag)))
-		return NULL;
-	return l;
+	if (l->ack != NULL)
+		(void)b->env.send(
+			b->env.send_ctx, &l->dialog->path, (struct str_view){l->ack, l->ack_len});
 }
 
-/* --- where our requests go (section 12.2.1.1) --- */
-
-/* The endpoint that a URI names by address; false if it names none that we may send to. */
-static bool uri_endpoint(const struct leg *l, const char *text, struct net_endpoint *out)
+void leg_send_ack(struct leg *l, uint32_t cseq, struct str_view sdp)
 {
-	const struct config *c = l->call->b->env.config;
-	struct sip_uri uri;
+	struct str_view ack = build_ack(l->dialog, cseq, sdp);
 
-	if (text == NULL || sip_uri_parse((struct str_view){text, strlen(text)}, &uri) != 0 ||
-		uri.scheme != SIP_SCHEME_SIP || net_addr_parse(uri.host, &out->addr) != 0)
-		return false;
-	out->addr = net_addr_normalise(&out->addr);
-	out->port = uri.port ? uri.port : 5060; /* RFC 3261 section 19.1.2 */
-	out->pad = 0;
-	return out->addr.family == l->path.local.addr.family &&
-	       net_addr_is_unicast_peer(&out->addr) && !media_addr_is_own(c, &out->addr);
-}
-
-/*
- * The first route or the remote target, where it is an address. Behind NAT it is not one that can
- * be reached: then, and for names (no DNS here), the source of the last message that made or
- * refreshed the dialog.
- */
-static void leg_aim(struct leg *l)
-{
-	const struct config_realm *realm = b2bua_realm(l->call->b, l->realm);
-	struct net_endpoint e;
-
-	l->path.remote = l->source;
-	if (!uri_endpoint(l, l->n_routes > 0 ? l->route[0] : l->remote_target, &e))
+	l->ack_due = false;
+	if (ack.p == NULL || b2bua_str_set(&l->ack, ack) != 0)
 		return;
-	if (realm->nat == NAT_AUTO && !net_addr_eq(&e.addr, &l->source.addr))
-		return;
-	l->path.remote = e;
+	l->ack_len = ack.len;
+	l->ack_cseq = cseq;
+	leg_repeat_ack(l);
 }
 
-/* --- dialog state from messages --- */
-
-/* Contact URI without its headers part, which may not stand in a Request-URI (section 19.1.1). */
-static int set_target(struct leg *l, const struct sip_msg *msg)
+/* An ended call waits for the answer to its BYE. */
+static void on_bye_end(struct dialog_txn *t, int error)
 {
-	struct str_view line = sip_msg_header(msg, SIP_HDR_CONTACT, 0), item;
-	struct sip_name_addr contact;
-	struct sip_uri uri;
-
-	if (line.p == NULL || !sip_list_next(&line, &item) ||
-		sip_name_addr_parse(item, &contact) != 0 || contact.star ||
-		sip_uri_parse(contact.uri, &uri) != 0 || contact.uri.len > LEG_TEXT_MAX ||
-		(uri.scheme != SIP_SCHEME_SIP && uri.scheme != SIP_SCHEME_SIPS))
-		return -EBADMSG;
-	if (uri.headers.len > 0)
-		contact.uri.len = (size_t)(uri.headers.p - contact.uri.p) - 1;
-	return b2bua_str_set(&l->remote_target, contact.uri);
+	call_check(t->dialog->leg->call);
 }
 
-/* Record-Route entries in order (we are the UAS) or reversed (UAC), section 12.1. */
-static int set_routes(struct leg *l, const struct sip_msg *msg, bool reverse)
+void leg_send_bye(struct leg *l)
 {
-	struct str_view line, item;
-	struct sip_name_addr na;
+	static const struct dialog_txn_user user = {.on_end = on_bye_end};
 
-	clear_routes(l);
-	for (unsigned int h = 0; (line = sip_msg_header(msg, SIP_HDR_RECORD_ROUTE, h)).p; h++) {
-		while (sip_list_next(&line, &item)) {
-			char *text = NULL;
+	send_bye(l->dialog, l->call->reason, &user);
+}
 
-			if (l->n_routes == LEG_ROUTES_MAX || item.len > LEG_TEXT_MAX ||
-				sip_name_addr_parse(item, &na) != 0)
-				return -EBADMSG;
-			if (b2bua_str_set(&text, na.uri) != 0)
-				return -ENOMEM;
-			l->route[l->n_routes++] = text;
-		}
+void leg_refuse_fork(struct leg *l, const struct sip_msg *resp)
+{
+	struct b2bua *b = l->call->b;
+	const struct dialog *d = l->dialog;
+	struct dialog fork = {
+		.b = b,
+		.realm = d->realm,
+		.peer = d->peer,
+		.call_id = d->call_id,
+		.local_name = d->local_name,
+		.remote_name = d->remote_name,
+		.path = d->path,
+		.local_cseq = resp->idx.cseq,
+	};
+	struct str_view ack;
+
+	memcpy(fork.local_tag, d->local_tag, sizeof(fork.local_tag));
+	if (b2bua_str_set(&fork.remote_target,
+		    (struct str_view){d->remote_target, strlen(d->remote_target)}) == 0 &&
+		dialog_from_response(&fork, resp) == 0) {
+		ack = build_ack(&fork, resp->idx.cseq, nothing);
+		if (ack.p != NULL)
+			(void)b->env.send(b->env.send_ctx, &fork.path, ack);
+		send_bye(&fork, l->call->reason, NULL);
 	}
-	for (unsigned int i = 0; reverse && i < l->n_routes / 2; i++) {
-		char *text = l->route[i];
-
-		l->route[i] = l->route[l->n_routes - 1 - i];
-		l->route[l->n_routes - 1 - i] = text;
-	}
-	return 0;
-}
-
-int leg_from_invite(struct leg *l, const struct sip_msg *req)
-{
-	struct str_view from = sip_msg_header(req, SIP_HDR_FROM, 0);
-	struct str_view to = sip_msg_header(req, SIP_HDR_TO, 0);
-	int rc;
-
-	l->path.local = req->path.local;
-	l->source = req->path.remote;
-	l->remote_cseq = req->idx.cseq;
-	if ((rc = identity_name_set(&l->remote_name, from)) != 0 ||
-		(rc = identity_name_set(&l->local_name, to)) != 0 ||
-		(rc = b2bua_str_set(&l->call_id, sip_msg_view(req, req->idx.call_id))) != 0 ||
-		(rc = b2bua_str_set(&l->remote_tag, sip_msg_view(req, req->idx.from_tag))) != 0 ||
-		(rc = set_target(l, req)) != 0 || (rc = set_routes(l, req, false)) != 0)
-		return rc;
-	leg_aim(l);
-	return 0;
-}
-
-int leg_confirm(struct leg *l, const struct sip_msg *resp)
-{
-	int rc = b2bua_str_set(&l->remote_tag, sip_msg_view(resp, resp->idx.to_tag));
-
-	if (rc != 0)
-		return rc;
-	l->source = resp->path.remote;
-	/* A 2xx without a usable Contact: the Request-URI of the INVITE goes on to be the target,
-	 * and a route set that cannot be kept is left to whoever sent this response. */
-	if (set_target(l, resp) == -ENOMEM)
-		return -ENOMEM;
-	if (set_routes(l, resp, true) != 0)
-		clear_routes(l);
-	leg_aim(l);
-	leg_set_state(l, LEG_CONFIRMED);
-	return 0;
-}
-
-void leg_refresh(struct leg *l, const struct sip_msg *msg)
-{
-	l->source = msg->path.remote;
-	(void)set_target(l, msg);
-	leg_aim(l);
+	/* Nobody waits for the answer to this BYE. */
+	while (fork.txns != NULL)
+		dialog_txn_detach(fork.txns);
+	for (unsigned int i = 0; i < fork.n_routes; i++)
+		free(fork.route[i]);
+	free(fork.remote_tag);
+	free(fork.remote_target);
 }

@@ -47,7 +47,7 @@ static bool count(_Atomic uint32_t *n, uint32_t max, bool in)
 /* A call within one realm, or back to its own peer, counts once there. */
 static bool count_call(struct b2bua_limits *l, const struct call *c, bool in)
 {
-	const struct leg *x = &c->leg[SIDE_CALLER], *y = &c->leg[SIDE_CALLEE];
+	const struct dialog *x = c->leg[SIDE_CALLER].dialog, *y = c->leg[SIDE_CALLEE].dialog;
 	const struct config_realm *realms = l->config->realms;
 	const struct config_peer *peers = l->config->peers;
 	bool fits = count(&l->realm[x->realm], realms[x->realm].max_calls, in);

@@ -26,7 +26,7 @@ void reinvite_on_request(struct leg *l, struct server_txn *txn, struct sip_msg *
 		b2bua_reply(c->b, txn, status);
 		return;
 	}
-	leg_refresh(l, req);
+	dialog_refresh(l->dialog, req);
 	exchange_start(c, l, txn, req);
 	status = exchange_send(c, req);
 	if (status != 0)
@@ -50,7 +50,7 @@ static void on_accepted(struct call *c, struct sip_msg *resp)
 
 	ex->got_final = true;
 	ex->to->ack_due = true;
-	leg_refresh(ex->to, resp);
+	dialog_refresh(ex->to->dialog, resp);
 	if (exchange_take_sdp(c, resp) != 0) {
 		call_end(c, CAUSE_BAD_SDP, 488, ENDED_BY_BOX);
 		return;

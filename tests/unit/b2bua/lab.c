@@ -407,7 +407,7 @@ void lab_fini(struct lab *l)
 	assert_int_equal(s->calls_answered_active, 0);
 	assert_int_equal(s->dialogs, 0);
 	assert_null(l->b2bua->calls);
-	assert_null(l->b2bua->legs);
+	assert_null(l->b2bua->dialogs);
 	assert_int_equal(s->requests_open, 0);
 	assert_int_equal(t->servers, 0);
 	assert_int_equal(t->clients, 0);
