@@ -366,6 +366,7 @@ json_t *shard_counters(struct shard *s)
 		{"calls_answered", b->calls_answered},
 		{"calls_failed", b->calls_failed},
 		{"calls_refused", b->calls_refused},
+		{"forks_ignored", b->forks_ignored},
 		{"dialogs", b->dialogs},
 		{"requests_open", b->requests_open},
 		{"transactions_server", t->servers},

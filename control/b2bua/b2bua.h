@@ -40,6 +40,7 @@ struct b2bua_stats {
 	uint64_t calls_answered;
 	uint64_t calls_failed;	/* final answer 3xx-6xx or timeout before an answer */
 	uint64_t calls_refused; /* no route, no media port, limit, draining */
+	uint64_t forks_ignored; /* 18x of one early dialog too many */
 	uint64_t dialogs;	/* alive now */
 	uint64_t requests_open; /* ours without a final answer: INVITE and BYE */
 };

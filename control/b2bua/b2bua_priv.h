@@ -17,6 +17,7 @@
 #define RETRY_AFTER_S 10
 
 struct call;
+struct fork;
 
 /* --- leg: one side of a call, its dialog and how far the INVITE has come in it --- */
 
@@ -33,7 +34,7 @@ struct leg {
 	struct call *call;
 	enum leg_side side;
 	enum leg_state state;
-	struct dialog *dialog; /* NULL only before leg_init() */
+	struct dialog *dialog; /* of call.fork; NULL only before leg_init() */
 	bool ack_due;	       /* a 2xx came, its ACK has not been sent */
 	bool bye_wanted;       /* BYE as soon as the ACK for our 2xx is here (section 15) */
 	char *ack;	       /* last ACK sent, for repeated 2xx */
@@ -55,12 +56,28 @@ struct exchange {
 	uint32_t server_cseq;
 	uint32_t client_cseq;
 	struct sip_msg *final; /* the 2xx of `to`, until it is passed on */
-	char *body;	       /* SDP for `from`: last early or final answer */
 	char *ok;	       /* the 2xx that we repeat until the ACK */
 	size_t ok_len;
 	struct timer timer; /* repetition of it */
 	uint64_t ok_since_ms;
 	uint32_t interval_ms;
+};
+
+/* --- fork: an early dialog of the callee, and the one that stands for it to the caller --- */
+
+#define FORKS_MAX 8 /* that ring at a time */
+
+struct fork {
+	struct call *call;
+	struct dialog *dialog[SIDE_COUNT];
+	enum leg_side offerer;	  /* whose offer waits for its answer; SIDE_COUNT: nobody's */
+	enum leg_side offer_side; /* whose `offer` was */
+	bool agreed;		  /* an offer has been answered for good */
+	bool told;		  /* and the caller has got that before its 2xx */
+	char *body;		  /* SDP of `to` for `from`: last answer, or late offer */
+	/* While the INVITE is open: what was agreed last, and an offer on top of it. */
+	struct sip_msg *offer, *answer, *pending;
+	struct fork *next;
 };
 
 /* --- call --- */
@@ -104,6 +121,9 @@ struct call {
 	enum call_state state;
 	struct leg leg[SIDE_COUNT];
 	struct exchange ex;
+	struct fork *forks;	 /* all; one of them is what the legs are */
+	struct fork *fork;	 /* that one */
+	struct fork *media_fork; /* whose descriptions the media session has; NULL: a lost one's */
 	struct media_session *media; /* NULL: closed (or never there) */
 	bool media_ending;
 	bool admitted; /* in the limits, until both legs are gone */
@@ -148,7 +168,12 @@ const struct net_endpoint *b2bua_listener(
 	const struct b2bua *b, uint16_t realm, unsigned int family);
 /** Final answer without a body, with Allow or Retry-After where the status wants it. */
 void b2bua_reply(struct b2bua *b, struct server_txn *txn, unsigned int status);
-/** The ACK to the 2xx of a call came from where its INVITE came from: the address is real. */
+/** Is it this text? */
+static inline bool sv_is(struct str_view v, const char *text)
+{
+	return sv_eq(v, (struct str_view){text, strlen(text)});
+}
+
 /** UTC milliseconds. */
 int64_t b2bua_utc_ms(void);
 /** Replace an owned string. @return 0 or -ENOMEM (the old one stays). */
@@ -197,6 +222,36 @@ void leg_send_bye(struct leg *l);
 /** A 2xx of another fork: ACK and BYE it (section 13.2.2.4). */
 void leg_refuse_fork(struct leg *l, const struct sip_msg *resp);
 
+/* fork.c */
+/** Both sides of a new fork of this call; takes the dialogs over. @return NULL: out of memory. */
+struct fork *fork_new(struct call *c, struct dialog *caller, struct dialog *callee);
+void fork_free(struct fork *f);
+/** The fork that a response to the INVITE is of; a new one if need be. @return NULL: none. */
+struct fork *fork_of_response(struct call *c, const struct sip_msg *resp);
+/** It was answered: it is the call's from now on, all others are gone. */
+void fork_win(struct fork *f);
+/** The dialog on the other side of a call's dialog. */
+struct dialog *dialog_far(const struct dialog *d);
+
+/* offer.c */
+/** The INVITE's offer went to this fork, too. */
+void offer_share(struct fork *f, struct sip_msg *invite);
+/**
+ * The offer in `msg` of this side, made one for the other side, in b->sdp.
+ * @return its length, or negative errno of media_session_offer().
+ */
+int offer_pass(struct fork *f, enum leg_side side, struct sip_msg *msg);
+/** The answer of this side likewise. @param final  no other one may follow. */
+int answer_pass(struct fork *f, enum leg_side side, struct sip_msg *msg, bool final);
+/** The last answer was the final one, and media follows it. @return 0 or negative errno. */
+int offer_settle(struct fork *f);
+/** The offer was refused: all is as it was. */
+void offer_reject(struct fork *f);
+/** Release the messages: no other fork is left. */
+void offer_forget(struct fork *f);
+/** What an error of media/ means to the peer that sent the SDP. */
+unsigned int offer_status(int error);
+
 /* identity.c */
 /** Caller's name and numbers as the callee's side shall see them; sets names, Request-URI and
  * addresses of both legs. @return 0, or the status that we owe. */
@@ -225,10 +280,10 @@ enum body_kind headers_body(const struct sip_msg *m, struct str_view *sdp);
 void exchange_start(
 	struct call *c, struct leg *from, struct server_txn *server, const struct sip_msg *req);
 /** Offer or its absence to `to`. @return 0, or the status that we owe `from`. */
-unsigned int exchange_send(struct call *c, const struct sip_msg *req);
+unsigned int exchange_send(struct call *c, struct sip_msg *req);
 /** Response to `from`, with Contact, crossing headers of `in` (NULL: none) and SDP. */
 void exchange_respond(
-	struct call *c, unsigned int status, const struct sip_msg *in, struct str_view sdp);
+	struct fork *f, unsigned int status, const struct sip_msg *in, struct str_view sdp);
 /** The 2xx of `to` goes on to `from`; repeated until the ACK. */
 void exchange_accept(struct call *c);
 /** Final failure to `from`; the exchange is over. */
@@ -236,11 +291,10 @@ void exchange_fail(struct call *c, unsigned int status, const struct sip_msg *in
 /** The call ends in the middle of it. */
 void exchange_abort(struct call *c, unsigned int status);
 void exchange_over(struct call *c);
-void exchange_on_ack(struct leg *l, const struct sip_msg *ack);
-/** SDP of `to`'s answer or late offer becomes ex->body. @return 0 or negative errno. */
-int exchange_take_sdp(struct call *c, const struct sip_msg *resp);
-/** What a media error means to the peer that sent the SDP. */
-unsigned int exchange_sdp_status(int error);
+void exchange_on_ack(struct leg *l, struct sip_msg *ack);
+/** SDP of `to`'s 2xx, an answer or a late offer, becomes body of the call's fork.
+ * @return 0 or negative errno. */
+int exchange_take_sdp(struct call *c, struct sip_msg *resp);
 
 /* invite.c */
 void invite_on_request(struct b2bua *b, struct server_txn *txn, struct sip_msg *req);

@@ -39,6 +39,8 @@ void call_free(struct call *c)
 	timer_release(b->env.timers, &c->ex.timer);
 	leg_fini(&c->leg[SIDE_CALLER]);
 	leg_fini(&c->leg[SIDE_CALLEE]);
+	while (c->forks != NULL)
+		fork_free(c->forks);
 	json_decref(c->media_report);
 	free(c->from);
 	free(c->to);

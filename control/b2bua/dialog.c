@@ -24,6 +24,47 @@ struct dialog *dialog_new(
 	return NULL;
 }
 
+static int copy(char **dst, const char *text)
+{
+	return text == NULL ? 0 : b2bua_str_set(dst, (struct str_view){text, strlen(text)});
+}
+
+struct dialog *dialog_clone(const struct dialog *d, bool fresh)
+{
+	struct dialog *new = calloc(1, sizeof(*new));
+
+	if (new == NULL)
+		return NULL;
+	new->b = d->b;
+	new->leg = d->leg;
+	new->realm = d->realm;
+	new->peer = d->peer;
+	new->source = d->source;
+	new->path = d->path;
+	new->local_cseq = d->local_cseq;
+	new->remote_cseq = d->remote_cseq;
+	memcpy(new->local_tag, d->local_tag, sizeof(new->local_tag));
+	if (fresh)
+		sip_lane_token(d->b->env.keys.lane, &d->path.remote.addr, new->local_tag);
+	HASH_ADD_KEYPTR(hh, d->b->dialogs, new->local_tag, DIALOG_TAG_LEN, new);
+	if (new->hh.tbl == NULL) {
+		free(new);
+		return NULL;
+	}
+	if (copy(&new->call_id, d->call_id) != 0 || copy(&new->local_name, d->local_name) != 0 ||
+		copy(&new->remote_name, d->remote_name) != 0 ||
+		copy(&new->remote_target, d->remote_target) != 0 ||
+		(fresh && copy(&new->remote_tag, d->remote_tag) != 0))
+		goto fail;
+	for (; new->n_routes < d->n_routes; new->n_routes++)
+		if (copy(&new->route[new->n_routes], d->route[new->n_routes]) != 0)
+			goto fail;
+	return new;
+fail:
+	dialog_free(new);
+	return NULL;
+}
+
 static void clear_routes(struct dialog *d)
 {
 	while (d->n_routes > 0)
@@ -55,22 +96,26 @@ struct dialog *dialog_find_tag(const struct b2bua *b, struct str_view local_tag)
 	return d;
 }
 
-static bool text_is(const char *text, struct str_view v)
-{
-	return text != NULL && sv_eq((struct str_view){text, strlen(text)}, v);
-}
-
 struct dialog *dialog_find(const struct b2bua *b, const struct sip_msg *req)
 {
-	struct dialog *d = dialog_find_tag(b, sip_msg_view(req, req->idx.to_tag));
+	struct str_view local = sip_msg_view(req, req->idx.to_tag);
+	struct str_view remote = sip_msg_view(req, req->idx.from_tag);
+	struct dialog *d = dialog_find_tag(b, local);
 
 	if (d == NULL || d->path.realm != req->path.realm ||
-		!text_is(d->call_id, sip_msg_view(req, req->idx.call_id)))
+		!sv_is(sip_msg_view(req, req->idx.call_id), d->call_id))
 		return NULL;
-	/* An early dialog of the callee's side may be one of several. */
-	if (d->remote_tag != NULL && !text_is(d->remote_tag, sip_msg_view(req, req->idx.from_tag)))
-		return NULL;
-	return d;
+	if (d->remote_tag == NULL || sv_is(remote, d->remote_tag))
+		return d;
+	/* Early dialogs of a callee share our tag, so that they are behind each other in the table.
+	 */
+	for (const UT_hash_handle *h = d->hh.hh_next; h != NULL; h = h->hh_next) {
+		d = ELMT_FROM_HH(b->dialogs->hh.tbl, h);
+		if (memcmp(d->local_tag, local.p, DIALOG_TAG_LEN) == 0 && d->remote_tag != NULL &&
+			sv_is(remote, d->remote_tag))
+			return d;
+	}
+	return NULL;
 }
 
 /* --- where our requests go (section 12.2.1.1) --- */

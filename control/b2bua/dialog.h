@@ -19,6 +19,7 @@
 #define DIALOG_INVITES_MAX 32	      /* INVITE transactions that still linger */
 
 struct b2bua;
+struct fork;
 struct leg;
 struct dialog;
 struct dialog_txn;
@@ -45,9 +46,10 @@ struct dialog_txn {
 
 struct dialog {
 	struct b2bua *b;
-	struct leg *leg; /* the call's leg that it belongs to; NULL: it is no call's */
-	uint16_t realm;	 /* index */
-	int peer;	 /* index, or ROUTE_PEER_NONE */
+	struct leg *leg;   /* the call's leg that it belongs to; NULL: it is no call's */
+	struct fork *fork; /* of that call, that it is one side of; NULL likewise */
+	uint16_t realm;	   /* index */
+	int peer;	   /* index, or ROUTE_PEER_NONE */
 	char local_tag[DIALOG_TAG_LEN + 1];
 	char *call_id;
 	char *remote_tag;    /* NULL: not known yet */
@@ -75,11 +77,17 @@ struct dialog {
  */
 struct dialog *dialog_new(
 	struct b2bua *b, struct leg *leg, uint16_t realm, int peer, const struct net_addr *to);
+/**
+ * The same before any answer came: another early dialog.
+ * @param fresh  with a local tag of its own. @return NULL: out of memory.
+ */
+struct dialog *dialog_clone(const struct dialog *d, bool fresh);
 /** Detaches its transactions. NULL is fine. */
 void dialog_free(struct dialog *d);
 
 /** The dialog that this request belongs to, by both tags, Call-ID and realm; NULL: none. */
 struct dialog *dialog_find(const struct b2bua *b, const struct sip_msg *req);
+/** One that has this local tag; early dialogs of the callee's side may share it. */
 struct dialog *dialog_find_tag(const struct b2bua *b, struct str_view local_tag);
 
 /** We are the UAS of the request that makes it (section 12.1.1). @return 0, -ENOMEM or -EBADMSG. */
@@ -103,6 +111,8 @@ struct dialog_txn *dialog_request_send(struct dialog *d, struct sip_writer *w,
 	enum sip_method method, const struct dialog_txn_user *user, void *ctx);
 /** Out of its dialog and freed; its transaction goes on by itself. */
 void dialog_txn_detach(struct dialog_txn *t);
+/** Transactions of this method hang on `to` from now on. */
+void dialog_move_txns(struct dialog *to, struct dialog *from, enum sip_method method);
 /** Is a request of this method under way, or lingering? */
 bool dialog_has_txn(const struct dialog *d, enum sip_method method);
 

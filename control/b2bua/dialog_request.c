@@ -137,6 +137,20 @@ struct dialog_txn *dialog_request_send(struct dialog *d, struct sip_writer *w,
 	return t;
 }
 
+void dialog_move_txns(struct dialog *to, struct dialog *from, enum sip_method method)
+{
+	struct dialog_txn *t, *tmp;
+
+	DL_FOREACH_SAFE(from->txns, t, tmp)
+	{
+		if (t->method != method)
+			continue;
+		DL_DELETE(from->txns, t);
+		DL_APPEND(to->txns, t);
+		t->dialog = to;
+	}
+}
+
 bool dialog_has_txn(const struct dialog *d, enum sip_method method)
 {
 	for (const struct dialog_txn *t = d->txns; t != NULL; t = t->next)

@@ -32,35 +32,23 @@ void exchange_over(struct call *c)
 	if (ex->server != NULL && c->b->txns != NULL)
 		server_txn_detach(ex->server);
 	sip_msg_put(ex->final);
-	free(ex->body);
 	free(ex->ok);
 	ex->active = ex->initial = ex->delayed_offer = ex->got_final = ex->answered = false;
 	ex->from = ex->to = NULL;
 	ex->server = NULL;
 	ex->client = NULL;
 	ex->final = NULL;
-	ex->body = ex->ok = NULL;
-}
-
-unsigned int exchange_sdp_status(int error)
-{
-	switch (error) {
-	case -EBADMSG:
-		return 400;
-	case -ENOSPC:
-		return 503;
-	case -ENOMEM:
-	case -EMSGSIZE:
-	case -EPROTO:
-		return 500;
-	default: /* too much, nothing that we relay, an address that may not be */
-		return 488;
-	}
+	ex->ok = NULL;
+	if (c->fork == NULL)
+		return;
+	offer_forget(c->fork);
+	free(c->fork->body);
+	c->fork->body = NULL;
 }
 
 /* --- towards `to` --- */
 
-unsigned int exchange_send(struct call *c, const struct sip_msg *req)
+unsigned int exchange_send(struct call *c, struct sip_msg *req)
 {
 	struct exchange *ex = &c->ex;
 	struct b2bua *b = c->b;
@@ -68,11 +56,10 @@ unsigned int exchange_send(struct call *c, const struct sip_msg *req)
 	struct sip_writer w;
 
 	if (headers_body(req, &sdp) == BODY_SDP) {
-		int len = media_session_offer(c->media, ex->from->side, sdp, &req->path.remote.addr,
-			b->sdp, sizeof(b->sdp));
+		int len = offer_pass(c->fork, ex->from->side, req);
 
 		if (len < 0)
-			return exchange_sdp_status(len);
+			return offer_status(len);
 		sdp = (struct str_view){b->sdp, (size_t)len};
 	}
 	ex->client_cseq = ++ex->to->dialog->local_cseq;
@@ -89,10 +76,10 @@ unsigned int exchange_send(struct call *c, const struct sip_msg *req)
 	return 0;
 }
 
-int exchange_take_sdp(struct call *c, const struct sip_msg *resp)
+int exchange_take_sdp(struct call *c, struct sip_msg *resp)
 {
 	struct exchange *ex = &c->ex;
-	struct b2bua *b = c->b;
+	struct fork *f = c->fork;
 	struct str_view sdp;
 	int len;
 
@@ -100,19 +87,17 @@ int exchange_take_sdp(struct call *c, const struct sip_msg *resp)
 	case BODY_SDP:
 		break;
 	case BODY_NONE: /* the answer may have come with a 18x already */
-		return ex->body != NULL ? 0 : -ENOTSUP;
+		return f->body != NULL ? offer_settle(f) : -ENOTSUP;
 	default:
 		return -ENOTSUP;
 	}
 	if (ex->delayed_offer)
-		len = media_session_offer(c->media, ex->to->side, sdp, &resp->path.remote.addr,
-			b->sdp, sizeof(b->sdp));
+		len = offer_pass(f, ex->to->side, resp);
 	else
-		len = media_session_answer(c->media, ex->to->side, sdp, &resp->path.remote.addr,
-			b->sdp, sizeof(b->sdp));
+		len = answer_pass(f, ex->to->side, resp, true);
 	if (len < 0)
 		return len;
-	return b2bua_str_set(&ex->body, (struct str_view){b->sdp, (size_t)len});
+	return b2bua_str_set(&f->body, (struct str_view){c->b->sdp, (size_t)len});
 }
 
 /* --- towards `from` --- */
@@ -126,12 +111,13 @@ static void write_record_route(struct sip_writer *w, const struct sip_msg *req)
 		sip_write_header(w, "Record-Route", value);
 }
 
-static int build_response(struct call *c, struct sip_writer *w, unsigned int status,
+static int build_response(struct fork *f, struct sip_writer *w, unsigned int status,
 	const struct sip_msg *in, struct str_view sdp)
 {
+	struct call *c = f->call;
 	struct exchange *ex = &c->ex;
 	const struct sip_msg *req = server_txn_request(ex->server);
-	struct dialog *d = ex->from->dialog;
+	struct dialog *d = f->dialog[ex->from->side];
 	char here[NET_ENDPOINT_STRLEN];
 
 	sip_writer_init(w, c->b->msg, sizeof(c->b->msg));
@@ -144,7 +130,7 @@ static int build_response(struct call *c, struct sip_writer *w, unsigned int sta
 	}
 	sip_write_fmt(w, "Server: %s\r\n", b2bua_product);
 	if (in != NULL)
-		headers_cross(w, in, ex->to->dialog, d);
+		headers_cross(w, in, dialog_far(d), d);
 	else if (status == 503)
 		sip_write_fmt(w, "Retry-After: %d\r\n", RETRY_AFTER_S);
 	sip_write_body(w, SV("application/sdp"), sdp);
@@ -152,26 +138,25 @@ static int build_response(struct call *c, struct sip_writer *w, unsigned int sta
 }
 
 void exchange_respond(
-	struct call *c, unsigned int status, const struct sip_msg *in, struct str_view sdp)
+	struct fork *f, unsigned int status, const struct sip_msg *in, struct str_view sdp)
 {
-	struct exchange *ex = &c->ex;
+	struct exchange *ex = &f->call->ex;
 	struct sip_writer w;
 	int len;
 
 	if (ex->server == NULL)
 		return;
-	len = build_response(c, &w, status, in, sdp);
+	len = build_response(f, &w, status, in, sdp);
 	if (len > 0)
 		(void)server_txn_respond(ex->server, (struct str_view){w.buf, (size_t)len});
 	else if (status >= 300) /* what crossed made it too long, or broke it */
-		b2bua_reply(c->b, ex->server, status);
+		b2bua_reply(f->call->b, ex->server, status);
 }
 
 void exchange_fail(struct call *c, unsigned int status, const struct sip_msg *in)
 {
-	exchange_respond(c, status, in, nothing);
-	if (c->media != NULL && !c->media_ending)
-		media_session_reject(c->media);
+	exchange_respond(c->fork, status, in, nothing);
+	offer_reject(c->fork);
 	exchange_over(c);
 }
 
@@ -201,13 +186,14 @@ static void on_timer(void *ctx)
 void exchange_accept(struct call *c)
 {
 	struct exchange *ex = &c->ex;
-	struct str_view sdp = {ex->body, ex->body ? strlen(ex->body) : 0};
+	struct fork *f = c->fork;
+	struct str_view sdp = {f->body, f->body != NULL && !f->told ? strlen(f->body) : 0};
 	struct sip_writer w;
 	int len;
 
 	if (!ex->delayed_offer)
 		leg_send_ack(ex->to, ex->client_cseq, nothing);
-	len = ex->server != NULL ? build_response(c, &w, 200, ex->final, sdp) : -EPIPE;
+	len = ex->server != NULL ? build_response(f, &w, 200, ex->final, sdp) : -EPIPE;
 	if (len < 0 || b2bua_str_set(&ex->ok, (struct str_view){w.buf, (size_t)len}) != 0) {
 		call_end(c, CAUSE_INTERNAL, 500, ENDED_BY_BOX);
 		return;
@@ -222,7 +208,7 @@ void exchange_accept(struct call *c)
 }
 
 /* The answer to a late offer comes with the ACK. @return true if the call can go on. */
-static bool pass_answer(struct call *c, const struct sip_msg *ack)
+static bool pass_answer(struct call *c, struct sip_msg *ack)
 {
 	struct exchange *ex = &c->ex;
 	struct b2bua *b = c->b;
@@ -232,14 +218,15 @@ static bool pass_answer(struct call *c, const struct sip_msg *ack)
 	if (c->state == CALL_ENDED)
 		return false;
 	if (headers_body(ack, &sdp) == BODY_SDP)
-		len = media_session_answer(c->media, ex->from->side, sdp, &ack->path.remote.addr,
-			b->sdp, sizeof(b->sdp));
+		len = answer_pass(c->fork, ex->from->side, ack, true);
+	if (len < 0)
+		offer_reject(c->fork);
 	leg_send_ack(ex->to, ex->client_cseq,
 		len < 0 ? nothing : (struct str_view){b->sdp, (size_t)len});
 	return len >= 0;
 }
 
-void exchange_on_ack(struct leg *l, const struct sip_msg *ack)
+void exchange_on_ack(struct leg *l, struct sip_msg *ack)
 {
 	struct call *c = l->call;
 	struct exchange *ex = &c->ex;
@@ -274,7 +261,7 @@ void exchange_abort(struct call *c, unsigned int status)
 			exchange_over(c);
 		return;
 	}
-	exchange_respond(c, ex->initial ? status : 487, NULL, nothing);
+	exchange_respond(c->fork, ex->initial ? status : 487, NULL, nothing);
 	if (ex->server != NULL) {
 		server_txn_detach(ex->server);
 		ex->server = NULL;

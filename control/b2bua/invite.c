@@ -63,6 +63,13 @@ static const struct config_policy *policy_of(const struct config *config, const 
 					  : config->realms[d->realm].policy;
 }
 
+static unsigned int make_fork(struct call *c)
+{
+	c->fork = fork_new(c, c->leg[SIDE_CALLER].dialog, c->leg[SIDE_CALLEE].dialog);
+	c->media_fork = c->fork;
+	return c->fork != NULL ? 0 : 500;
+}
+
 static unsigned int make_media(struct call *c)
 {
 	struct media_side sides[SIDE_COUNT];
@@ -107,6 +114,8 @@ static unsigned int call_setup(struct call *c, struct sip_msg *req)
 	if (route == NULL)
 		return 404;
 	status = make_callee(c, route);
+	if (status == 0)
+		status = make_fork(c);
 	if (status == 0)
 		status = identity_map(c, req);
 	if (status != 0)
@@ -183,22 +192,33 @@ void invite_on_cancel(struct call *c, struct server_txn *invite, const struct si
 
 /* --- responses to the INVITE that made the call --- */
 
-static void on_provisional(struct call *c, const struct sip_msg *resp)
+/* Early media: media follows the fork that spoke last. @return the SDP for the caller. */
+static struct str_view early_answer(struct fork *f, struct sip_msg *resp)
 {
-	struct exchange *ex = &c->ex;
+	struct str_view sdp;
+	int len;
+
+	if (f->call->ex.delayed_offer || headers_body(resp, &sdp) != BODY_SDP)
+		return nothing;
+	len = answer_pass(f, SIDE_CALLEE, resp, false);
+	if (len < 0 ||
+		b2bua_str_set(&f->body, (struct str_view){f->call->b->sdp, (size_t)len}) != 0)
+		return nothing;
+	return (struct str_view){f->body, strlen(f->body)};
+}
+
+static void on_provisional(struct call *c, struct sip_msg *resp)
+{
 	unsigned int status = resp->idx.status;
-	struct str_view sdp = nothing;
+	struct fork *f;
 
 	if (status <= 100 || status > 189 || c->state > CALL_RINGING)
 		return;
+	f = fork_of_response(c, resp);
+	if (f == NULL)
+		return;
 	c->state = CALL_RINGING;
-	/* Early media: the answer of the latest 18x with SDP counts (forks come one by one). */
-	if (!ex->delayed_offer && headers_body(resp, &sdp) == BODY_SDP &&
-		exchange_take_sdp(c, resp) == 0)
-		sdp = (struct str_view){ex->body, strlen(ex->body)};
-	else
-		sdp = nothing;
-	exchange_respond(c, status, resp, sdp);
+	exchange_respond(f, status, resp, early_answer(f, resp));
 }
 
 void invite_answer(struct call *c)
@@ -227,12 +247,17 @@ static void on_accepted(struct call *c, struct sip_msg *resp)
 	struct exchange *ex = &c->ex;
 	struct leg *callee = ex->to;
 	struct timers *timers = c->b->env.timers;
+	struct fork *f = fork_of_response(c, resp);
 
 	ex->got_final = true;
-	if (dialog_from_response(callee->dialog, resp) != 0) {
+	if (f == NULL || dialog_from_response(f->dialog[SIDE_CALLEE], resp) != 0) {
+		callee->state = LEG_GONE; /* no memory for a dialog to end */
 		call_end(c, CAUSE_INTERNAL, 500, ENDED_BY_BOX);
+		exchange_over(c);
+		call_check(c);
 		return;
 	}
+	fork_win(f);
 	leg_set_state(callee, LEG_CONFIRMED);
 	callee->ack_due = true;
 	if (c->state == CALL_ENDED) { /* it crossed our CANCEL */
@@ -290,9 +315,7 @@ static void on_failure(struct call *c, unsigned int status, const struct sip_msg
 
 static bool tag_is_new(const struct dialog *d, const struct sip_msg *resp)
 {
-	return d->remote_tag != NULL &&
-	       !sv_eq((struct str_view){d->remote_tag, strlen(d->remote_tag)},
-		       sip_msg_view(resp, resp->idx.to_tag));
+	return d->remote_tag != NULL && !sv_is(sip_msg_view(resp, resp->idx.to_tag), d->remote_tag);
 }
 
 /* A 2xx that is not the first to its INVITE: repeated, or of another fork. */

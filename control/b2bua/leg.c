@@ -21,7 +21,8 @@ void leg_fini(struct leg *l)
 	if (l->dialog == NULL)
 		return;
 	leg_set_state(l, LEG_GONE);
-	dialog_free(l->dialog);
+	if (l->dialog->fork == NULL)
+		dialog_free(l->dialog);
 	l->dialog = NULL;
 	free(l->ack);
 }
