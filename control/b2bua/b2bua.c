@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <openssl/rand.h>
 #include <time.h>
 
 #include "attach.h"
@@ -8,7 +9,8 @@
 #include "route.h"
 
 const char b2bua_product[] = "Sallyport";
-const char b2bua_allow_value[] = "INVITE, ACK, BYE, CANCEL, OPTIONS";
+const char b2bua_allow_value[] = "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE";
+const char b2bua_supported_value[] = "100rel";
 
 const struct config_realm *b2bua_realm(const struct b2bua *b, uint16_t realm)
 {
@@ -24,6 +26,14 @@ const struct net_endpoint *b2bua_listener(
 		if (r->listeners[i].local.addr.family == family)
 			return &r->listeners[i].local;
 	return NULL;
+}
+
+uint32_t b2bua_random(uint32_t below)
+{
+	uint32_t value = 0;
+
+	(void)RAND_bytes((unsigned char *)&value, sizeof(value));
+	return value % below;
 }
 
 int64_t b2bua_utc_ms(void)
@@ -62,7 +72,14 @@ void b2bua_reply(struct b2bua *b, struct server_txn *txn, unsigned int status)
 			extra + n, sizeof(extra) - (size_t)n, "Allow: %s\r\n", b2bua_allow_value);
 	if ((options && status == 200) || status == 415)
 		n += snprintf(extra + n, sizeof(extra) - (size_t)n, "Accept: application/sdp\r\n");
-	if (status == 500 || status == 503)
+	if (options && status == 200)
+		n += snprintf(extra + n, sizeof(extra) - (size_t)n, "Supported: %s\r\n",
+			b2bua_supported_value);
+	/* Section 14.2: at random, so that what met does not meet again. */
+	if (status == 500)
+		n += snprintf(extra + n, sizeof(extra) - (size_t)n, "Retry-After: %u\r\n",
+			b2bua_random(RETRY_AFTER_S + 1));
+	if (status == 503)
 		n += snprintf(
 			extra + n, sizeof(extra) - (size_t)n, "Retry-After: %d\r\n", RETRY_AFTER_S);
 	(void)server_txn_reply(txn, status, txn_answer_tag(b->txns, server_txn_request(txn), tag),
@@ -100,6 +117,8 @@ static void on_request(void *ctx, struct server_txn *txn, struct sip_msg *req)
 	case SIP_INVITE:
 	case SIP_BYE:
 	case SIP_OPTIONS:
+	case SIP_PRACK:
+	case SIP_UPDATE:
 		break;
 	case SIP_METHOD_NONE:
 	case SIP_METHOD_OTHER:
@@ -121,7 +140,11 @@ static void on_request(void *ctx, struct server_txn *txn, struct sip_msg *req)
 	else if (req->idx.method == SIP_INVITE)
 		reinvite_on_request(d->leg, txn, req);
 	else if (d == NULL)
-		b2bua_reply(b, txn, 481); /* BYE belongs to a dialog */
+		b2bua_reply(b, txn, 481); /* the rest belongs to a dialog */
+	else if (req->idx.method == SIP_PRACK)
+		prack_on_request(d, txn, req);
+	else if (req->idx.method == SIP_UPDATE)
+		update_on_request(d, txn, req);
 	else
 		bye_on_request(d->leg, txn, req);
 }

@@ -46,10 +46,12 @@ struct leg {
 
 struct exchange {
 	bool active;
-	bool initial;	    /* the INVITE that made the call */
-	bool delayed_offer; /* no SDP in the request: the ACK carries the answer */
-	bool got_final;	    /* `to` has answered finally */
-	bool answered;	    /* 2xx sent to `from`; waiting for its ACK */
+	bool initial;	      /* the INVITE that made the call */
+	bool delayed_offer;   /* no SDP in the request: the ACK carries the answer */
+	bool caller_100rel;   /* RFC 3262: Supported or Require of the first INVITE */
+	bool caller_requires; /* the latter */
+	bool got_final;	      /* `to` has answered finally */
+	bool answered;	      /* 2xx sent to `from`; waiting for its ACK */
 	struct leg *from, *to;
 	struct server_txn *server; /* NULL when over */
 	struct dialog_txn *client; /* NULL when over */
@@ -67,16 +69,36 @@ struct exchange {
 
 #define FORKS_MAX 8 /* that ring at a time */
 
+/** Reliable 18x of the callee, and ours to the caller (RFC 3262). */
+struct reliable {
+	uint32_t far_last; /* the callee's last RSeq; 0: none */
+	uint32_t rseq;	   /* our last one; 0: none */
+	uint32_t far_rseq; /* the callee's that it stands for; 0: the callee's was not reliable */
+	bool pending;	   /* its PRACK is not here */
+	bool has_sdp;
+	bool offers; /* the callee's offer: the PRACK answers it */
+	char *text;  /* of what is pending, for its repetition */
+	size_t len;
+	struct sip_msg *held; /* the next one of the callee */
+	struct timer timer;
+	uint64_t since_ms;
+	uint32_t interval_ms;
+};
+
 struct fork {
 	struct call *call;
 	struct dialog *dialog[SIDE_COUNT];
 	enum leg_side offerer;	  /* whose offer waits for its answer; SIDE_COUNT: nobody's */
 	enum leg_side offer_side; /* whose `offer` was */
 	bool agreed;		  /* an offer has been answered for good */
-	bool told;		  /* and the caller has got that before its 2xx */
+	bool told;		  /* the caller has got the answer in a reliable 18x */
 	char *body;		  /* SDP of `to` for `from`: last answer, or late offer */
 	/* While the INVITE is open: what was agreed last, and an offer on top of it. */
 	struct sip_msg *offer, *answer, *pending;
+	struct server_txn *carried; /* UPDATE or PRACK with an offer; NULL: none */
+	enum leg_side carried_side; /* where it came from */
+	struct dialog_txn *carrier; /* what it became on the other side */
+	struct reliable reliable;
 	struct fork *next;
 };
 
@@ -103,6 +125,7 @@ enum call_end_by { ENDED_BY_CALLER, ENDED_BY_CALLEE, ENDED_BY_BOX, ENDED_BY_COUN
 	X(REJECTED, "rejected") \
 	X(UNREACHABLE, "unreachable") \
 	X(NO_ACK, "no_ack") \
+	X(NO_PRACK, "no_prack") \
 	X(BAD_SDP, "bad_sdp") \
 	X(MEDIA_TIMEOUT, "media_timeout") \
 	X(MEDIA_REFUSED, "media_refused") \
@@ -160,8 +183,11 @@ struct b2bua {
 };
 
 /* b2bua.c */
-extern const char b2bua_product[];     /* "Sallyport" */
-extern const char b2bua_allow_value[]; /* methods that we take */
+extern const char b2bua_product[];	   /* "Sallyport" */
+extern const char b2bua_allow_value[];	   /* methods that we take */
+extern const char b2bua_supported_value[]; /* option tags */
+/** From the OpenSSL generator, 0 to below - 1. */
+uint32_t b2bua_random(uint32_t below);
 const struct config_realm *b2bua_realm(const struct b2bua *b, uint16_t realm);
 /** First listener of the realm of this family; NULL: none. */
 const struct net_endpoint *b2bua_listener(
@@ -243,14 +269,41 @@ void offer_share(struct fork *f, struct sip_msg *invite);
 int offer_pass(struct fork *f, enum leg_side side, struct sip_msg *msg);
 /** The answer of this side likewise. @param final  no other one may follow. */
 int answer_pass(struct fork *f, enum leg_side side, struct sip_msg *msg, bool final);
+/** Media follows this fork from now on. @return 0 or negative errno. */
+int offer_show(struct fork *f);
 /** The last answer was the final one, and media follows it. @return 0 or negative errno. */
 int offer_settle(struct fork *f);
 /** The offer was refused: all is as it was. */
 void offer_reject(struct fork *f);
 /** Release the messages: no other fork is left. */
 void offer_forget(struct fork *f);
+/**
+ * May this side make an offer now (RFC 3311 section 5.2, RFC 3261 section 14.2)?
+ * @return 0; 491: an offer to it is open; 500: one of its own is.
+ */
+unsigned int offer_refusal(const struct fork *f, enum leg_side side);
 /** What an error of media/ means to the peer that sent the SDP. */
 unsigned int offer_status(int error);
+
+/* reliable.c */
+/** An 18x of the callee goes on to the caller, or waits for the PRACK to the one before. */
+void reliable_on_provisional(struct fork *f, struct sip_msg *resp);
+/** Our 2xx may not go out yet (RFC 3262 section 3). */
+bool reliable_holds_answer(const struct fork *f);
+/** Repeat nothing any more. */
+void reliable_stop(struct fork *f);
+void prack_on_request(struct dialog *d, struct server_txn *txn, struct sip_msg *req);
+/** PRACK to the callee for its answer with this RSeq. */
+void prack_send(struct fork *f, uint32_t rseq, struct str_view sdp);
+/** The same up to RAck. */
+void prack_start(struct fork *f, struct sip_writer *w, uint32_t rseq);
+
+/* carry.c */
+void update_on_request(struct dialog *d, struct server_txn *txn, struct sip_msg *req);
+/** The offer in this UPDATE or PRACK to the other side. @return 0, or the status that we owe. */
+unsigned int carry_send(struct dialog *d, struct server_txn *txn, struct sip_msg *req);
+/** The fork is over: 487. */
+void carry_abort(struct fork *f);
 
 /* identity.c */
 /** Caller's name and numbers as the callee's side shall see them; sets names, Request-URI and
@@ -272,6 +325,11 @@ void headers_reason(const struct sip_msg *msg, char out[CALL_REASON_LEN]);
 /** Max-Forwards of a request that goes on: one less; 70 if there was none. */
 unsigned int headers_max_forwards(const struct sip_msg *req);
 
+/** Allow and Supported. */
+void headers_abilities(struct sip_writer *w);
+/** Is this option tag in a Supported or Require? */
+bool headers_option(const struct sip_msg *m, enum sip_header_id id, struct str_view tag);
+
 enum body_kind { BODY_NONE, BODY_SDP, BODY_OTHER };
 enum body_kind headers_body(const struct sip_msg *m, struct str_view *sdp);
 
@@ -282,6 +340,9 @@ void exchange_start(
 /** Offer or its absence to `to`. @return 0, or the status that we owe `from`. */
 unsigned int exchange_send(struct call *c, struct sip_msg *req);
 /** Response to `from`, with Contact, crossing headers of `in` (NULL: none) and SDP. */
+/** The same, not sent but in b->msg. @param extra  header lines of our own. */
+struct str_view exchange_build(struct fork *f, unsigned int status, const struct sip_msg *in,
+	const char *extra, struct str_view sdp);
 void exchange_respond(
 	struct fork *f, unsigned int status, const struct sip_msg *in, struct str_view sdp);
 /** The 2xx of `to` goes on to `from`; repeated until the ACK. */

@@ -1,4 +1,4 @@
-#include <errno.h>
+#include <utlist.h>
 
 #include "b2bua_priv.h"
 #include "reputation.h"
@@ -138,6 +138,7 @@ void call_media_closed(struct call *c, const struct media_session *s)
 void call_end(struct call *c, enum call_cause cause, unsigned int status, enum call_end_by by)
 {
 	struct b2bua *b = c->b;
+	struct fork *f;
 
 	if (c->state == CALL_ENDED)
 		return;
@@ -153,6 +154,11 @@ void call_end(struct call *c, enum call_cause cause, unsigned int status, enum c
 	c->end_at = b->env.timers->now_ms;
 	timer_cancel(b->env.timers, &c->timer);
 	end_credit(c);
+	LL_FOREACH(c->forks, f)
+	{
+		reliable_stop(f);
+		carry_abort(f);
+	}
 	exchange_abort(c, status);
 	bye_leg(&c->leg[SIDE_CALLER]);
 	bye_leg(&c->leg[SIDE_CALLEE]);

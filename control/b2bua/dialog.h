@@ -99,7 +99,7 @@ void dialog_refresh(struct dialog *d, const struct sip_msg *msg);
 
 /* --- dialog_request.c --- */
 
-/** Request line to CSeq, and Contact of INVITE; with a fresh branch. */
+/** Request line to CSeq, and Contact of INVITE and UPDATE; with a fresh branch. */
 void dialog_request_start(
 	struct dialog *d, struct sip_writer *w, enum sip_method method, uint32_t cseq);
 /**

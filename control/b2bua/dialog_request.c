@@ -49,7 +49,7 @@ void dialog_request_start(
 		d->remote_tag ? d->remote_tag : "");
 	sip_write_fmt(w, "Call-ID: %s\r\n", d->call_id);
 	sip_write_fmt(w, "CSeq: %u %s\r\n", cseq, sip_method_name(method));
-	if (method == SIP_INVITE)
+	if (method == SIP_INVITE || method == SIP_UPDATE)
 		sip_write_fmt(
 			w, "Contact: <sip:%s>\r\n", net_endpoint_format(&d->path.local, here));
 	sip_write_fmt(w, "User-Agent: %s\r\n", b2bua_product);

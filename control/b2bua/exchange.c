@@ -21,6 +21,9 @@ void exchange_start(
 	ex->server = server;
 	ex->server_cseq = req->idx.cseq;
 	ex->delayed_offer = headers_body(req, &sdp) == BODY_NONE;
+	ex->caller_requires = headers_option(req, SIP_HDR_REQUIRE, SV("100rel"));
+	ex->caller_100rel =
+		ex->caller_requires || headers_option(req, SIP_HDR_SUPPORTED, SV("100rel"));
 	server_txn_set_data(server, c);
 }
 
@@ -67,6 +70,9 @@ unsigned int exchange_send(struct call *c, struct sip_msg *req)
 	dialog_request_start(ex->to->dialog, &w, SIP_INVITE, ex->client_cseq);
 	sip_write_fmt(&w, "Max-Forwards: %u\r\n", headers_max_forwards(req));
 	sip_write_fmt(&w, "Allow: %s\r\n", b2bua_allow_value);
+	/* A reliable 18x could make an offer that a caller without PRACK has no answer to. */
+	if (ex->initial && (ex->caller_100rel || !ex->delayed_offer))
+		sip_write_fmt(&w, "Supported: %s\r\n", b2bua_supported_value);
 	headers_cross(&w, req, ex->from->dialog, ex->to->dialog);
 	sip_write_body(&w, SV("application/sdp"), sdp);
 	ex->client = dialog_request_send(ex->to->dialog, &w, SIP_INVITE, &invite_txn_user, NULL);
@@ -82,6 +88,10 @@ int exchange_take_sdp(struct call *c, struct sip_msg *resp)
 	struct fork *f = c->fork;
 	struct str_view sdp;
 	int len;
+
+	/* A reliable 18x, or its PRACK, has said it: what stands here is a repetition. */
+	if (ex->initial && f->agreed)
+		return offer_show(f);
 
 	switch (headers_body(resp, &sdp)) {
 	case BODY_SDP:
@@ -111,44 +121,50 @@ static void write_record_route(struct sip_writer *w, const struct sip_msg *req)
 		sip_write_header(w, "Record-Route", value);
 }
 
-static int build_response(struct fork *f, struct sip_writer *w, unsigned int status,
-	const struct sip_msg *in, struct str_view sdp)
+struct str_view exchange_build(struct fork *f, unsigned int status, const struct sip_msg *in,
+	const char *extra, struct str_view sdp)
 {
 	struct call *c = f->call;
 	struct exchange *ex = &c->ex;
 	const struct sip_msg *req = server_txn_request(ex->server);
 	struct dialog *d = f->dialog[ex->from->side];
 	char here[NET_ENDPOINT_STRLEN];
+	struct sip_writer w;
+	int len;
 
-	sip_writer_init(w, c->b->msg, sizeof(c->b->msg));
-	sip_response_start(w, req, status, NULL, (struct str_view){d->local_tag, DIALOG_TAG_LEN});
+	sip_writer_init(&w, c->b->msg, sizeof(c->b->msg));
+	sip_response_start(&w, req, status, NULL, (struct str_view){d->local_tag, DIALOG_TAG_LEN});
 	if (status < 300) {
-		write_record_route(w, req);
+		write_record_route(&w, req);
 		sip_write_fmt(
-			w, "Contact: <sip:%s>\r\n", net_endpoint_format(&d->path.local, here));
-		sip_write_fmt(w, "Allow: %s\r\n", b2bua_allow_value);
+			&w, "Contact: <sip:%s>\r\n", net_endpoint_format(&d->path.local, here));
+		headers_abilities(&w);
 	}
-	sip_write_fmt(w, "Server: %s\r\n", b2bua_product);
+	sip_write_raw(&w, (struct str_view){extra, strlen(extra)});
+	/* The one extension that the callee can ask for and the caller has to have, too. */
+	if (status == 421 && in != NULL && headers_option(in, SIP_HDR_REQUIRE, SV("100rel")))
+		sip_write_fmt(&w, "Require: 100rel\r\n");
+	sip_write_fmt(&w, "Server: %s\r\n", b2bua_product);
 	if (in != NULL)
-		headers_cross(w, in, dialog_far(d), d);
+		headers_cross(&w, in, dialog_far(d), d);
 	else if (status == 503)
-		sip_write_fmt(w, "Retry-After: %d\r\n", RETRY_AFTER_S);
-	sip_write_body(w, SV("application/sdp"), sdp);
-	return sip_writer_finish(w);
+		sip_write_fmt(&w, "Retry-After: %d\r\n", RETRY_AFTER_S);
+	sip_write_body(&w, SV("application/sdp"), sdp);
+	len = sip_writer_finish(&w);
+	return (struct str_view){len < 0 ? NULL : w.buf, len < 0 ? 0 : (size_t)len};
 }
 
 void exchange_respond(
 	struct fork *f, unsigned int status, const struct sip_msg *in, struct str_view sdp)
 {
 	struct exchange *ex = &f->call->ex;
-	struct sip_writer w;
-	int len;
+	struct str_view text;
 
 	if (ex->server == NULL)
 		return;
-	len = build_response(f, &w, status, in, sdp);
-	if (len > 0)
-		(void)server_txn_respond(ex->server, (struct str_view){w.buf, (size_t)len});
+	text = exchange_build(f, status, in, "", sdp);
+	if (text.p != NULL)
+		(void)server_txn_respond(ex->server, text);
 	else if (status >= 300) /* what crossed made it too long, or broke it */
 		b2bua_reply(f->call->b, ex->server, status);
 }
@@ -188,17 +204,18 @@ void exchange_accept(struct call *c)
 	struct exchange *ex = &c->ex;
 	struct fork *f = c->fork;
 	struct str_view sdp = {f->body, f->body != NULL && !f->told ? strlen(f->body) : 0};
-	struct sip_writer w;
-	int len;
+	struct str_view text = {NULL, 0};
 
+	reliable_stop(f);
 	if (!ex->delayed_offer)
 		leg_send_ack(ex->to, ex->client_cseq, nothing);
-	len = ex->server != NULL ? build_response(f, &w, 200, ex->final, sdp) : -EPIPE;
-	if (len < 0 || b2bua_str_set(&ex->ok, (struct str_view){w.buf, (size_t)len}) != 0) {
+	if (ex->server != NULL)
+		text = exchange_build(f, 200, ex->final, "", sdp);
+	if (text.p == NULL || b2bua_str_set(&ex->ok, text) != 0) {
 		call_end(c, CAUSE_INTERNAL, 500, ENDED_BY_BOX);
 		return;
 	}
-	ex->ok_len = (size_t)len;
+	ex->ok_len = text.len;
 	ex->answered = true;
 	ex->ok_since_ms = c->b->env.timers->now_ms;
 	ex->interval_ms = SIP_T1_MS;

@@ -11,8 +11,10 @@ struct fork *fork_new(struct call *c, struct dialog *caller, struct dialog *call
 {
 	struct fork *f = calloc(1, sizeof(*f));
 
-	if (f == NULL)
+	if (f == NULL || timer_hold(c->b->env.timers, &f->reliable.timer) != 0) {
+		free(f);
 		return NULL;
+	}
 	f->call = c;
 	f->offerer = SIDE_COUNT;
 	f->dialog[SIDE_CALLER] = caller;
@@ -29,6 +31,9 @@ void fork_free(struct fork *f)
 	LL_DELETE(c->forks, f);
 	if (c->media_fork == f)
 		c->media_fork = NULL;
+	carry_abort(f);
+	reliable_stop(f);
+	timer_release(c->b->env.timers, &f->reliable.timer);
 	offer_forget(f);
 	free(f->body);
 	dialog_free(f->dialog[SIDE_CALLER]);
@@ -81,9 +86,11 @@ struct fork *fork_of_response(struct call *c, const struct sip_msg *resp)
 		c->b->stats.forks_ignored++;
 	else if (f == NULL)
 		f = add(c);
-	if (f != NULL && tag.len > 0 && dialog_from_response(f->dialog[SIDE_CALLEE], resp) != 0)
-		return NULL;
-	return f;
+	if (f == NULL || tag.len == 0 || dialog_from_response(f->dialog[SIDE_CALLEE], resp) == 0)
+		return f;
+	if (f != c->fork) /* nobody could find it */
+		fork_free(f);
+	return NULL;
 }
 
 void fork_win(struct fork *f)

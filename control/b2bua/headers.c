@@ -154,6 +154,23 @@ unsigned int headers_max_forwards(const struct sip_msg *req)
 	return hops - 1;
 }
 
+void headers_abilities(struct sip_writer *w)
+{
+	sip_write_fmt(w, "Allow: %s\r\n", b2bua_allow_value);
+	sip_write_fmt(w, "Supported: %s\r\n", b2bua_supported_value);
+}
+
+bool headers_option(const struct sip_msg *m, enum sip_header_id id, struct str_view tag)
+{
+	struct str_view line, item;
+
+	for (unsigned int i = 0; (line = sip_msg_header(m, id, i)).p != NULL; i++)
+		while (sip_list_next(&line, &item))
+			if (sv_eq_nocase(item, tag))
+				return true;
+	return false;
+}
+
 enum body_kind headers_body(const struct sip_msg *m, struct str_view *sdp)
 {
 	struct str_view type = sip_msg_header(m, SIP_HDR_CONTENT_TYPE, 0);

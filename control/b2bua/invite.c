@@ -192,21 +192,6 @@ void invite_on_cancel(struct call *c, struct server_txn *invite, const struct si
 
 /* --- responses to the INVITE that made the call --- */
 
-/* Early media: media follows the fork that spoke last. @return the SDP for the caller. */
-static struct str_view early_answer(struct fork *f, struct sip_msg *resp)
-{
-	struct str_view sdp;
-	int len;
-
-	if (f->call->ex.delayed_offer || headers_body(resp, &sdp) != BODY_SDP)
-		return nothing;
-	len = answer_pass(f, SIDE_CALLEE, resp, false);
-	if (len < 0 ||
-		b2bua_str_set(&f->body, (struct str_view){f->call->b->sdp, (size_t)len}) != 0)
-		return nothing;
-	return (struct str_view){f->body, strlen(f->body)};
-}
-
 static void on_provisional(struct call *c, struct sip_msg *resp)
 {
 	unsigned int status = resp->idx.status;
@@ -218,7 +203,7 @@ static void on_provisional(struct call *c, struct sip_msg *resp)
 	if (f == NULL)
 		return;
 	c->state = CALL_RINGING;
-	exchange_respond(f, status, resp, early_answer(f, resp));
+	reliable_on_provisional(f, resp);
 }
 
 void invite_answer(struct call *c)
@@ -226,6 +211,8 @@ void invite_answer(struct call *c)
 	struct b2bua *b = c->b;
 
 	timer_cancel(b->env.timers, &c->timer);
+	if (reliable_holds_answer(c->fork))
+		return; /* until its PRACK comes, or does not */
 	c->state = CALL_ANSWERED;
 	exchange_accept(c);
 	if (c->state != CALL_ANSWERED)
@@ -267,6 +254,7 @@ static void on_accepted(struct call *c, struct sip_msg *resp)
 		return;
 	}
 	timer_cancel(timers, &c->timer);
+	ex->delayed_offer &= !f->agreed;
 	if (exchange_take_sdp(c, resp) != 0) {
 		call_end(c, CAUSE_BAD_SDP, 488, ENDED_BY_BOX);
 		return;

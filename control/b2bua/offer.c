@@ -21,8 +21,7 @@ static int tell(struct fork *f, enum leg_side side, const struct sip_msg *msg, b
 				sizeof(b->sdp));
 }
 
-/* The session shows what this fork has agreed. @return 0 or negative errno. */
-static int show(struct fork *f)
+int offer_show(struct fork *f)
 {
 	struct call *c = f->call;
 	int rc = 0;
@@ -60,7 +59,7 @@ void offer_share(struct fork *f, struct sip_msg *invite)
 
 int offer_pass(struct fork *f, enum leg_side side, struct sip_msg *msg)
 {
-	int len = show(f);
+	int len = offer_show(f);
 
 	if (len == 0)
 		len = tell(f, side, msg, false);
@@ -93,7 +92,7 @@ static void settle(struct fork *f)
 
 int answer_pass(struct fork *f, enum leg_side side, struct sip_msg *msg, bool final)
 {
-	int len = show(f);
+	int len = offer_show(f);
 
 	if (len == 0)
 		len = tell(f, side, msg, true);
@@ -108,7 +107,7 @@ int answer_pass(struct fork *f, enum leg_side side, struct sip_msg *msg, bool fi
 
 int offer_settle(struct fork *f)
 {
-	int rc = show(f);
+	int rc = offer_show(f);
 
 	if (rc == 0)
 		settle(f);
@@ -132,6 +131,20 @@ void offer_forget(struct fork *f)
 	sip_msg_put(f->answer);
 	sip_msg_put(f->pending);
 	f->offer = f->answer = f->pending = NULL;
+}
+
+unsigned int offer_refusal(const struct fork *f, enum leg_side side)
+{
+	const struct exchange *ex = &f->call->ex;
+
+	if (f->offerer != SIDE_COUNT)
+		return f->offerer == side ? 500 : 491;
+	if (!ex->active || (ex->answered && !ex->delayed_offer))
+		return 0;
+	/* Early: once both sides have the first answer for good, and the caller's PRACK says so. */
+	if (ex->initial)
+		return f->agreed && f->told && !f->reliable.pending ? 0 : 491;
+	return ex->from->side == side ? 500 : 491;
 }
 
 unsigned int offer_status(int error)

@@ -15,7 +15,7 @@ static unsigned int check(const struct leg *l, const struct sip_msg *req)
 	if (c->ex.active)
 		return c->ex.from == l && !c->ex.answered ? 500 : 491;
 	if (c->fork->offerer != SIDE_COUNT)
-		return c->fork->offerer == l->side ? 500 : 491;
+		return offer_refusal(c->fork, l->side);
 	return c->state == CALL_ESTABLISHED ? 0 : 491;
 }
 

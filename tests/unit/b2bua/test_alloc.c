@@ -55,19 +55,39 @@ static const char *last(unsigned int side, const char *begins)
 	return NULL;
 }
 
+/* PRACK with an offer, and its answer. */
+static void early(struct ua *caller, struct ua *callee)
+{
+	const char *progress = last(OUTSIDE, "SIP/2.0 183"), *prack;
+	char rack[64];
+
+	if (progress == NULL || lab_header(progress, "RSeq")[0] == '\0')
+		return;
+	ua_learn(caller, progress);
+	snprintf(rack, sizeof(rack), "RAck: %s 1 INVITE\r\n", lab_header(progress, "RSeq"));
+	ua_request(caller, "PRACK", 2, OUTSIDE_SDP, rack);
+	prack = last(INSIDE, "PRACK ");
+	if (prack != NULL)
+		ua_respond(callee, prack, 200, INSIDE_SDP, NULL);
+}
+
 /* Each step is taken as far as the ones before it brought us. @return true if the call went
  * through from INVITE to BYE. */
 static bool play(void)
 {
-	struct ua caller = ua_caller(&lab, "bob"), callee;
-	const char *invite, *ok, *moved, *bye;
+	struct ua caller = ua_caller(&lab, "bob"), callee, other;
+	const char *invite, *ok, *moved, *bye, *update;
 
-	ua_request(&caller, "INVITE", 1, OUTSIDE_SDP, "Record-Route: <sip:192.0.2.66;lr>\r\n");
+	ua_request(&caller, "INVITE", 1, OUTSIDE_SDP,
+		"Record-Route: <sip:192.0.2.66;lr>\r\nSupported: 100rel\r\n");
 	invite = last(INSIDE, "INVITE ");
 	if (invite == NULL)
 		return false;
 	callee = ua_callee(&lab, invite);
-	ua_respond(&callee, invite, 183, INSIDE_SDP, NULL);
+	other = ua_callee(&lab, invite);
+	ua_respond(&other, invite, 183, INSIDE_SDP, NULL);
+	ua_respond(&callee, invite, 183, INSIDE_SDP, "Require: 100rel\r\nRSeq: 5\r\n");
+	early(&caller, &callee);
 	ua_respond(&callee, invite, 200, INSIDE_SDP, "Record-Route: <sip:10.0.0.10;lr>\r\n");
 	lab_run(&lab, 200);
 	ok = last(OUTSIDE, "SIP/2.0 200");
@@ -76,11 +96,11 @@ static bool play(void)
 	ua_learn(&caller, ok);
 	ua_request(&caller, "ACK", 1, NULL, NULL);
 	lab_forget(&lab);
-	ua_request(&caller, "INVITE", 2, OUTSIDE_SDP, NULL);
+	ua_request(&caller, "INVITE", 3, OUTSIDE_SDP, NULL);
 	invite = last(INSIDE, "INVITE ");
 	if (invite != NULL) {
 		ua_respond(&callee, invite, 200, INSIDE_SDP, NULL);
-		ua_request(&caller, "ACK", 2, NULL, NULL);
+		ua_request(&caller, "ACK", 3, NULL, NULL);
 	}
 	lab_forget(&lab);
 	/* Another line, and another family of the first one. */
@@ -91,13 +111,18 @@ static bool play(void)
 		ua_request(&callee, "ACK", 101, NULL, NULL);
 	}
 	lab_forget(&lab);
-	ua_request(&caller, "BYE", 3, NULL, NULL);
+	ua_request(&caller, "UPDATE", 4, OUTSIDE_SDP, NULL);
+	update = last(INSIDE, "UPDATE ");
+	if (update != NULL)
+		ua_respond(&callee, update, 200, INSIDE_SDP, NULL);
+	lab_forget(&lab);
+	ua_request(&caller, "BYE", 5, NULL, NULL);
 	if (last(OUTSIDE, "SIP/2.0 200") == NULL) /* refused 503: a phone tries again */
-		ua_request(&caller, "BYE", 4, NULL, NULL);
+		ua_request(&caller, "BYE", 6, NULL, NULL);
 	bye = last(INSIDE, "BYE ");
 	if (bye != NULL)
 		ua_respond(&callee, bye, 200, NULL, NULL);
-	return invite != NULL && moved != NULL && bye != NULL && lab.n_cdrs == 1;
+	return invite != NULL && moved != NULL && update != NULL && bye != NULL && lab.n_cdrs == 1;
 }
 
 static void test_allocations(void **state)
