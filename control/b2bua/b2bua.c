@@ -10,7 +10,7 @@
 
 const char b2bua_product[] = "Sallyport";
 const char b2bua_allow_value[] = "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE";
-const char b2bua_supported_value[] = "100rel";
+const char b2bua_supported_value[] = "100rel, timer";
 
 const struct config_realm *b2bua_realm(const struct b2bua *b, uint16_t realm)
 {

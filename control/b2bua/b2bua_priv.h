@@ -30,6 +30,20 @@ enum leg_state {
 
 enum leg_side { SIDE_CALLER, SIDE_CALLEE, SIDE_COUNT };
 
+/** Of a leg (RFC 4028). */
+struct session_timer {
+	uint32_t interval_s; /* in force; 0: none */
+	uint32_t min_s;	     /* that a 422 asked for */
+	uint8_t raised;	     /* how often */
+	bool refresher;	     /* we are */
+	bool update;	     /* the peer takes UPDATE */
+	enum sip_method refreshing;
+	uint64_t end_ms; /* BYE then */
+	struct timer timer;
+};
+
+#define SESSION_RAISES_MAX 3
+
 struct leg {
 	struct call *call;
 	enum leg_side side;
@@ -40,6 +54,7 @@ struct leg {
 	char *ack;	       /* last ACK sent, for repeated 2xx */
 	size_t ack_len;
 	uint32_t ack_cseq;
+	struct session_timer session;
 };
 
 /* --- exchange: one INVITE or re-INVITE on its way through --- */
@@ -130,6 +145,7 @@ enum call_end_by { ENDED_BY_CALLER, ENDED_BY_CALLEE, ENDED_BY_BOX, ENDED_BY_COUN
 	X(MEDIA_TIMEOUT, "media_timeout") \
 	X(MEDIA_REFUSED, "media_refused") \
 	X(DIALOG_LOST, "dialog_lost") \
+	X(SESSION_EXPIRED, "session_expired") \
 	X(SHUTDOWN, "shutdown") \
 	X(INTERNAL, "internal")
 
@@ -297,6 +313,23 @@ void prack_on_request(struct dialog *d, struct server_txn *txn, struct sip_msg *
 void prack_send(struct fork *f, uint32_t rseq, struct str_view sdp);
 /** The same up to RAck. */
 void prack_start(struct fork *f, struct sip_writer *w, uint32_t rseq);
+
+/* session_timer.c */
+/** We owe this request a 422. */
+bool session_is_too_short(struct leg *l, const struct sip_msg *req);
+/** 422 with our Min-SE. */
+void session_refuse(struct leg *l, struct server_txn *txn);
+/** Into our 2xx to this request, and in force from now on. */
+void session_accept(struct leg *l, const struct sip_msg *req, struct sip_writer *w);
+/** Into an INVITE or UPDATE of ours. */
+void session_write(struct leg *l, struct sip_writer *w);
+/** What the 2xx to ours says is in force. */
+void session_accepted(struct leg *l, const struct sip_msg *resp);
+/** A 422 to ours. @return true: ask again, for longer. */
+bool session_raise(struct leg *l, const struct sip_msg *resp);
+/** Allow of this message. */
+void session_note_methods(struct leg *l, const struct sip_msg *m);
+void session_stop(struct leg *l);
 
 /* carry.c */
 void update_on_request(struct dialog *d, struct server_txn *txn, struct sip_msg *req);

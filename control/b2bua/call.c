@@ -159,6 +159,8 @@ void call_end(struct call *c, enum call_cause cause, unsigned int status, enum c
 		reliable_stop(f);
 		carry_abort(f);
 	}
+	session_stop(&c->leg[SIDE_CALLER]);
+	session_stop(&c->leg[SIDE_CALLEE]);
 	exchange_abort(c, status);
 	bye_leg(&c->leg[SIDE_CALLER]);
 	bye_leg(&c->leg[SIDE_CALLEE]);

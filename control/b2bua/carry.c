@@ -23,6 +23,8 @@ static void respond(struct dialog *d, struct server_txn *txn, unsigned int statu
 		sip_write_fmt(
 			&w, "Contact: <sip:%s>\r\n", net_endpoint_format(&d->path.local, here));
 		headers_abilities(&w);
+		if (d->leg->state == LEG_CONFIRMED) /* else the INVITE says it */
+			session_accept(d->leg, req, &w);
 	}
 	sip_write_fmt(&w, "Server: %s\r\n", b2bua_product);
 	if (in != NULL)
@@ -63,10 +65,13 @@ static void on_response(struct dialog_txn *t, struct sip_msg *resp)
 
 	if (status < 200 || f->carrier != t)
 		return;
-	if (status < 300 && t->method == SIP_UPDATE)
+	if (status < 300 && t->method == SIP_UPDATE) {
 		dialog_refresh(t->dialog, resp);
+		if (t->dialog->leg->state == LEG_CONFIRMED)
+			session_accepted(t->dialog->leg, resp);
+	}
 	if (status >= 300) {
-		fail(f, status, resp);
+		fail(f, status == 422 ? 500 : status, resp);
 		if (t->method == SIP_UPDATE && (status == 481 || status == 408) &&
 			t->dialog->leg->state == LEG_CONFIRMED) /* section 12.2.1.2 */
 			call_end(f->call, CAUSE_DIALOG_LOST, status, ENDED_BY_BOX);
@@ -113,8 +118,11 @@ unsigned int carry_send(struct dialog *d, struct server_txn *txn, struct sip_msg
 	else
 		dialog_request_start(far, &w, SIP_UPDATE, ++far->local_cseq);
 	sip_write_fmt(&w, "Max-Forwards: %u\r\n", headers_max_forwards(req));
-	if (req->idx.method == SIP_UPDATE)
+	if (req->idx.method == SIP_UPDATE) {
 		headers_abilities(&w);
+		if (far->leg->state == LEG_CONFIRMED)
+			session_write(far->leg, &w);
+	}
 	headers_cross(&w, req, d, far);
 	sip_write_body(&w, SV("application/sdp"), (struct str_view){d->b->sdp, (size_t)len});
 	f->carrier = dialog_request_send(far, &w, req->idx.method, &user, NULL);
@@ -144,6 +152,10 @@ void update_on_request(struct dialog *d, struct server_txn *txn, struct sip_msg 
 
 	if (d->fork == NULL || d->leg->call->state == CALL_ENDED || d->leg->state == LEG_GONE) {
 		b2bua_reply(d->b, txn, 481);
+		return;
+	}
+	if (session_is_too_short(d->leg, req)) {
+		session_refuse(d->leg, txn);
 		return;
 	}
 	switch (headers_body(req, &sdp)) {

@@ -73,6 +73,9 @@ unsigned int exchange_send(struct call *c, struct sip_msg *req)
 	/* A reliable 18x could make an offer that a caller without PRACK has no answer to. */
 	if (ex->initial && (ex->caller_100rel || !ex->delayed_offer))
 		sip_write_fmt(&w, "Supported: %s\r\n", b2bua_supported_value);
+	else
+		sip_write_fmt(&w, "Supported: timer\r\n");
+	session_write(ex->to, &w);
 	headers_cross(&w, req, ex->from->dialog, ex->to->dialog);
 	sip_write_body(&w, SV("application/sdp"), sdp);
 	ex->client = dialog_request_send(ex->to->dialog, &w, SIP_INVITE, &invite_txn_user, NULL);
@@ -140,6 +143,8 @@ struct str_view exchange_build(struct fork *f, unsigned int status, const struct
 			&w, "Contact: <sip:%s>\r\n", net_endpoint_format(&d->path.local, here));
 		headers_abilities(&w);
 	}
+	if (status >= 200 && status < 300)
+		session_accept(ex->from, req, &w);
 	sip_write_raw(&w, (struct str_view){extra, strlen(extra)});
 	/* The one extension that the callee can ask for and the caller has to have, too. */
 	if (status == 421 && in != NULL && headers_option(in, SIP_HDR_REQUIRE, SV("100rel")))

@@ -102,6 +102,9 @@ static unsigned int call_setup(struct call *c, struct sip_msg *req)
 
 	if (status != 0)
 		return status;
+	session_note_methods(&c->leg[SIDE_CALLER], req);
+	if (session_is_too_short(&c->leg[SIDE_CALLER], req))
+		return 422;
 	if (sip_uri_parse(sip_msg_view(req, req->idx.uri), &uri) != 0)
 		return 400;
 	if (req->idx.uri.len > DIALOG_TEXT_MAX)
@@ -132,7 +135,10 @@ static void refuse(struct call *c, struct server_txn *txn, unsigned int status)
 
 	b->stats.calls_refused++;
 	server_txn_set_data(txn, NULL);
-	b2bua_reply(b, txn, status);
+	if (status == 422)
+		session_refuse(&c->leg[SIDE_CALLER], txn);
+	else
+		b2bua_reply(b, txn, status);
 	if (c->media != NULL)
 		(void)media_session_end(c->media); /* no streams yet: frees it */
 	c->ex.server = NULL;
@@ -247,6 +253,8 @@ static void on_accepted(struct call *c, struct sip_msg *resp)
 	fork_win(f);
 	leg_set_state(callee, LEG_CONFIRMED);
 	callee->ack_due = true;
+	session_note_methods(callee, resp);
+	session_accepted(callee, resp);
 	if (c->state == CALL_ENDED) { /* it crossed our CANCEL */
 		bye_leg(callee);
 		exchange_over(c);
@@ -286,10 +294,22 @@ static enum call_cause failure_cause(unsigned int status)
 	}
 }
 
+/* RFC 4028 section 7.3: the same again, for longer; as long as no dialog came of the first one. */
+static bool ask_again(struct call *c, const struct sip_msg *resp)
+{
+	const struct leg *callee = c->ex.to;
+
+	return resp->idx.status == 422 && c->state != CALL_ENDED && c->ex.server != NULL &&
+	       callee->dialog->remote_tag == NULL && session_raise(c->ex.to, resp) &&
+	       exchange_send(c, server_txn_request(c->ex.server)) == 0;
+}
+
 static void on_failure(struct call *c, unsigned int status, const struct sip_msg *resp)
 {
 	struct leg *callee = c->ex.to;
 
+	if (ask_again(c, resp))
+		return;
 	c->ex.got_final = true;
 	callee->state = LEG_GONE;
 	if (c->state != CALL_ENDED) {

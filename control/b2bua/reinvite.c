@@ -24,11 +24,16 @@ void reinvite_on_request(struct leg *l, struct server_txn *txn, struct sip_msg *
 	struct call *c = l->call;
 	unsigned int status = check(l, req);
 
+	if (status == 0 && session_is_too_short(l, req)) {
+		session_refuse(l, txn);
+		return;
+	}
 	if (status != 0) {
 		b2bua_reply(c->b, txn, status);
 		return;
 	}
 	dialog_refresh(l->dialog, req);
+	session_note_methods(l, req);
 	exchange_start(c, l, txn, req);
 	status = exchange_send(c, req);
 	if (status != 0)
@@ -53,6 +58,7 @@ static void on_accepted(struct call *c, struct sip_msg *resp)
 	ex->got_final = true;
 	ex->to->ack_due = true;
 	dialog_refresh(ex->to->dialog, resp);
+	session_accepted(ex->to, resp);
 	if (exchange_take_sdp(c, resp) != 0) {
 		call_end(c, CAUSE_BAD_SDP, 488, ENDED_BY_BOX);
 		return;
@@ -76,7 +82,8 @@ void reinvite_on_response(struct call *c, struct sip_msg *resp)
 		return;
 	}
 	c->ex.got_final = true;
-	exchange_fail(c, status, resp);
+	/* 422: between the callee and us alone. */
+	exchange_fail(c, status == 422 ? 500 : status, resp);
 	if (status == 481 || status == 408) /* section 12.2.1.2 */
 		call_end(c, CAUSE_DIALOG_LOST, status, ENDED_BY_BOX);
 }

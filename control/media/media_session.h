@@ -74,6 +74,9 @@ void media_session_reject(struct media_session *s);
 /** The call is answered: from now on silence of a stream that nobody holds ends it. */
 void media_session_watch(struct media_session *s);
 
+/** The last description sent to this side, borrowed until the next; NULL: none yet. */
+const char *media_session_sent(const struct media_session *s, unsigned int side);
+
 /** No command is unanswered. */
 bool media_session_ready(const struct media_session *s);
 

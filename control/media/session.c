@@ -90,6 +90,11 @@ void media_session_watch(struct media_session *s)
 	s->watched = true;
 }
 
+const char *media_session_sent(const struct media_session *s, unsigned int side)
+{
+	return s->sdp_sent[side];
+}
+
 bool media_session_ready(const struct media_session *s)
 {
 	for (unsigned int i = 0; i < s->n_lines; i++)

@@ -66,6 +66,12 @@ struct config_policy {
 	enum config_srtp srtp;
 };
 
+/** Session timers (RFC 4028). */
+struct config_session {
+	uint32_t expires_s; /* asked for; 0: not asked for */
+	uint32_t min_s;	    /* shorter ones are refused (422) */
+};
+
 struct config_realm {
 	char name[API_NAME_MAX];
 	uint16_t id;		 /* index in config.realms, and the id in ring records */
@@ -93,6 +99,7 @@ struct config_realm {
 	unsigned int n_permit, n_deny;
 	uint32_t trusted_s; /* a call that succeeds makes its source trusted for that long */
 	uint32_t max_calls; /* 0: no limit */
+	struct config_session session;
 	uint8_t dscp_sip, dscp_media;
 	const struct config_policy *policy; /* NULL: none */
 };
@@ -104,6 +111,7 @@ struct config_peer {
 	struct rate_limit sip; /* of its address, all its ports */
 	bool same_address;     /* as an earlier peer's of its realm: that one's limit counts */
 	uint32_t max_calls;    /* 0: no limit */
+	struct config_session session;
 	uint32_t no_answer_s;  /* ring time until CANCEL and 408 to the caller; default 180 */
 	const struct config_policy *policy; /* its own, else its realm's; NULL: none */
 };

@@ -267,6 +267,27 @@ static int media_build(const struct config_doc *d, const char *at, struct config
 	return n < 0 ? n : 0;
 }
 
+/* Session timers of a realm, or of a peer, which has its realm's unless it has its own. */
+static int session_build(const struct config_doc *d, const char *at, const uint32_t *expires_s,
+	const uint32_t *min_se_s, struct config_session fallback, struct config_session *out)
+{
+	const struct number expires = {
+		"session_expires_s", 0, 86400, fallback.expires_s, "seconds (0: not asked for)"};
+	const struct number min = {"min_se_s", 90, 86400, fallback.min_s, "seconds"};
+	char path[CONFIG_PATH_MAX];
+	int err;
+
+	if ((err = number_build(d, at, &expires, expires_s, &out->expires_s)) < 0 ||
+		(err = number_build(d, at, &min, min_se_s, &out->min_s)) < 0)
+		return err;
+	if (out->expires_s == 0 || out->expires_s >= out->min_s)
+		return 0;
+	PATH(path, "%s.%s", at, expires_s != NULL ? expires.key : min.key);
+	return config_doc_fail(d, path,
+		"session_expires_s is %u and min_se_s %u; sessions may not be shorter than that",
+		out->expires_s, out->min_s);
+}
+
 static int realm_numbers_build(const struct config_doc *d, const char *at,
 	const struct raw_realm *raw, struct config_realm *r)
 {
@@ -276,6 +297,7 @@ static int realm_numbers_build(const struct config_doc *d, const char *at,
 	const struct number latch6 = {"latch_prefix_v6", 32, 128, 128, "bits"};
 	const struct number silent = {"media_silent_s", 0, 86400, 10, "seconds"};
 	const struct number calls = {"limits.calls", 0, 1000000, 0, "calls"};
+	const struct config_session session = {1800, 90};	   /* RFC 4028 section 4 */
 	const struct number sip = {"dscp.sip", 0, 63, 24, ""};	   /* CS3 */
 	const struct number media = {"dscp.media", 0, 63, 46, ""}; /* EF, RFC 3246 */
 	uint32_t vlan_id, timeout_s, silent_s, v4, v6, dscp_sip, dscp_media;
@@ -287,6 +309,8 @@ static int realm_numbers_build(const struct config_doc *d, const char *at,
 		(err = number_build(d, at, &latch6, raw->latch_prefix_v6, &v6)) < 0 ||
 		(err = number_build(d, at, &silent, raw->media_silent_s, &silent_s)) < 0 ||
 		(err = number_build(d, at, &calls, raw->limits.calls, &r->max_calls)) < 0 ||
+		(err = session_build(
+			 d, at, raw->session_expires_s, raw->min_se_s, session, &r->session)) < 0 ||
 		(err = number_build(d, at, &sip, raw->dscp.sip, &dscp_sip)) < 0 ||
 		(err = number_build(d, at, &media, raw->dscp.media, &dscp_media)) < 0)
 		return err;
@@ -397,6 +421,8 @@ static int peer_build(const struct config_doc *d, unsigned int i, const struct r
 		return err;
 	if ((err = number_build(d, at, &port, raw->port, &port_value)) < 0 ||
 		(err = number_build(d, at, &answer, raw->no_answer_s, &p->no_answer_s)) < 0 ||
+		(err = session_build(d, at, raw->session_expires_s, raw->min_se_s,
+			 c->realms[p->realm].session, &p->session)) < 0 ||
 		(err = number_build(d, at, &calls, raw->limits.calls, &p->max_calls)) < 0)
 		return err;
 	p->remote.port = (uint16_t)port_value;

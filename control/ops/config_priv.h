@@ -60,6 +60,8 @@ struct raw_realm {
 	uint32_t *media_silent_s;
 	uint32_t *latch_prefix;
 	uint32_t *latch_prefix_v6;
+	uint32_t *session_expires_s;
+	uint32_t *min_se_s;
 	struct raw_limits limits;
 	char **permit;
 	unsigned int permit_count;
@@ -75,6 +77,8 @@ struct raw_peer {
 	char *address;
 	uint32_t *port;
 	uint32_t *no_answer_s;
+	uint32_t *session_expires_s;
+	uint32_t *min_se_s;
 	struct raw_limits limits;
 	char *policy;
 };

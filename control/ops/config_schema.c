@@ -111,6 +111,8 @@ static const cyaml_schema_field_t realm_fields[] = {
 	CYAML_FIELD_UINT_PTR("media_silent_s", OPTIONAL, struct raw_realm, media_silent_s),
 	CYAML_FIELD_UINT_PTR("latch_prefix", OPTIONAL, struct raw_realm, latch_prefix),
 	CYAML_FIELD_UINT_PTR("latch_prefix_v6", OPTIONAL, struct raw_realm, latch_prefix_v6),
+	CYAML_FIELD_UINT_PTR("session_expires_s", OPTIONAL, struct raw_realm, session_expires_s),
+	CYAML_FIELD_UINT_PTR("min_se_s", OPTIONAL, struct raw_realm, min_se_s),
 	CYAML_FIELD_MAPPING("limits", OPTIONAL, struct raw_realm, limits, realm_limits_fields),
 	CYAML_FIELD_SEQUENCE("permit", CYAML_FLAG_POINTER | OPTIONAL, struct raw_realm, permit,
 		&string_entry, 0, CONFIG_PREFIXES_MAX),
@@ -128,6 +130,8 @@ static const cyaml_schema_field_t peer_fields[] = {
 	CYAML_FIELD_STRING_PTR("address", CYAML_FLAG_POINTER, struct raw_peer, address, 1, STR_MAX),
 	CYAML_FIELD_UINT_PTR("port", OPTIONAL, struct raw_peer, port),
 	CYAML_FIELD_UINT_PTR("no_answer_s", OPTIONAL, struct raw_peer, no_answer_s),
+	CYAML_FIELD_UINT_PTR("session_expires_s", OPTIONAL, struct raw_peer, session_expires_s),
+	CYAML_FIELD_UINT_PTR("min_se_s", OPTIONAL, struct raw_peer, min_se_s),
 	CYAML_FIELD_MAPPING("limits", OPTIONAL, struct raw_peer, limits, peer_limits_fields),
 	CYAML_FIELD_STRING_PTR(
 		"policy", CYAML_FLAG_POINTER | OPTIONAL, struct raw_peer, policy, 1, STR_MAX),

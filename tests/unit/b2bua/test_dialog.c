@@ -553,7 +553,7 @@ static void test_headers(void **state)
 	assert_string_equal(lab_header(invite, "Priority"), "urgent");
 	assert_string_equal(lab_header(invite, "Expires"), "120");
 	assert_string_equal(lab_header(invite, "Privacy"), "id");
-	assert_string_equal(lab_header(invite, "Supported"), "100rel");
+	assert_string_equal(lab_header(invite, "Supported"), "100rel, timer");
 	assert_string_equal(lab_header(invite, "P-Asserted-Identity"), "");
 	assert_string_equal(lab_header(invite, "Allow"), ALLOW);
 	assert_null(strstr(invite, "Diversion"));

@@ -79,7 +79,7 @@ static void test_each_side_by_itself(void **state)
 
 		print_message("row %u\n", i);
 		callee = call(&caller, OUTSIDE_SDP, cases[i].caller, &invite);
-		assert_string_equal(lab_header(invite, "Supported"), "100rel");
+		assert_string_equal(lab_header(invite, "Supported"), "100rel, timer");
 		assert_string_equal(lab_header(invite, "Require"), "");
 		ua_respond(&callee, invite, 183, INSIDE_SDP, cases[i].callee);
 		progress = lab_expect(&lab, OUTSIDE, "SIP/2.0 183");
@@ -247,7 +247,7 @@ static void test_offer_in_18x(void **state)
 	const char *invite, *progress, *got;
 
 	callee = call(&caller, NULL, SUPPORTED, &invite);
-	assert_string_equal(lab_header(invite, "Supported"), "100rel");
+	assert_string_equal(lab_header(invite, "Supported"), "100rel, timer");
 	ua_respond(&callee, invite, 183, INSIDE_SDP, REL("9"));
 	progress = lab_expect(&lab, OUTSIDE, "SIP/2.0 183");
 	assert_non_null(strstr(lab_body(progress), "c=IN IP4 192.0.2.1\r\n"));
@@ -286,7 +286,7 @@ static void test_late_offer_without_100rel(void **state)
 	const char *invite, *ok;
 
 	callee = call(&caller, NULL, NULL, &invite);
-	assert_string_equal(lab_header(invite, "Supported"), "");
+	assert_string_equal(lab_header(invite, "Supported"), "timer");
 	ua_respond(&callee, invite, 421, NULL, REQUIRED);
 	ok = lab_expect(&lab, OUTSIDE, "SIP/2.0 421 Extension Required");
 	assert_string_equal(lab_header(ok, "Require"), "100rel");

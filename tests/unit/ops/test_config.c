@@ -120,6 +120,12 @@ static const struct wrong wrongs[] = {
 	{"number out of range", "shards: 2", "shards: 33", 44, "ops.shards", "1 to 32"},
 	{"latch prefix out of range", "latch_prefix: 24", "latch_prefix: 33", 27,
 		"realms[1].latch_prefix", "8 to 32"},
+	{"session too short", "latch_prefix: 24", "session_expires_s: 80", 27,
+		"realms[1].session_expires_s", "session_expires_s is 80 and min_se_s 90"},
+	{"session longer than asked for", "latch_prefix: 24", "min_se_s: 1801", 27,
+		"realms[1].min_se_s", "sessions may not be shorter"},
+	{"least session out of range", "latch_prefix: 24", "min_se_s: 89", 27, "realms[1].min_se_s",
+		"90 to 86400"},
 	{"limit out of range", "sip_burst: 140", "sip_burst: 0", 16, "realms[0].limits.sip_burst",
 		"1 to 1000000"},
 	{"port of a peer", "port: 5080", "port: 65536", 35, "peers[1].port", "1 to 65535"},
@@ -364,6 +370,9 @@ static void test_good_configuration(void **state)
 	assert_string_equal(net_endpoint_format(&c->peers[0].remote, text), "198.51.100.2:5060");
 	assert_int_equal(c->peers[1].remote.port, 5080);
 	assert_int_equal(c->peers[0].no_answer_s, 180);
+	assert_int_equal(c->realms[0].session.expires_s, 1800);
+	assert_int_equal(c->realms[0].session.min_s, 90);
+	assert_int_equal(c->peers[0].session.expires_s, 1800);
 	assert_int_equal(c->n_routes, 2);
 	assert_int_equal(c->routes[0].from_realm, 0);
 	assert_int_equal(c->routes[0].from_peer, -1);
