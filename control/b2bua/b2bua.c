@@ -6,7 +6,9 @@
 #include "b2bua_priv.h"
 #include "log.h"
 #include "reputation.h"
-#include "route.h"
+
+#define CALL_ID_LEN 24
+#define CALL_ID_TRIES 4096 /* for a Call-ID of our shard; one try in `shards` hits */
 
 const char b2bua_product[] = "Sallyport";
 const char b2bua_allow_value[] = "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE";
@@ -34,6 +36,19 @@ uint32_t b2bua_random(uint32_t below)
 
 	(void)RAND_bytes((unsigned char *)&value, sizeof(value));
 	return value % below;
+}
+
+int b2bua_call_id(struct b2bua *b, char **out)
+{
+	char text[CALL_ID_LEN + 1];
+	struct str_view view = {text, CALL_ID_LEN};
+
+	for (unsigned int i = 0; i < CALL_ID_TRIES; i++) {
+		sip_random_token(text, CALL_ID_LEN);
+		if (shard_hash(b->env.keys.hash, view, b->env.shards) == b->env.shard)
+			return b2bua_str_set(out, view);
+	}
+	return -ENOMEM;
 }
 
 int64_t b2bua_utc_ms(void)

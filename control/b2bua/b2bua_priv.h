@@ -9,6 +9,7 @@
 #include "b2bua.h"
 #include "dialog.h"
 #include "media_session.h"
+#include "route.h"
 
 #define CALL_NAME_LEN 48
 #define CALL_REASON_LEN 48
@@ -169,6 +170,7 @@ struct call {
 	bool counted;  /* it was a call: has a CDR */
 	bool recorded; /* its CDR is written */
 	bool dead;     /* in b2bua.dead */
+	uint8_t redirects;
 	json_t *media_report;
 	struct timer timer;		     /* no answer; then streams being set; then counts */
 	struct timer goes_on;		     /* armed while `credited` is in this call */
@@ -216,6 +218,9 @@ static inline bool sv_is(struct str_view v, const char *text)
 	return sv_eq(v, (struct str_view){text, strlen(text)});
 }
 
+/** A fresh Call-ID that hashes to this shard, so that all of its messages come here.
+ * @return 0 or -ENOMEM. */
+int b2bua_call_id(struct b2bua *b, char **out);
 /** UTC milliseconds. */
 int64_t b2bua_utc_ms(void);
 /** Replace an owned string. @return 0 or -ENOMEM (the old one stays). */
@@ -342,6 +347,8 @@ void carry_abort(struct fork *f);
 /** Caller's name and numbers as the callee's side shall see them; sets names, Request-URI and
  * addresses of both legs. @return 0, or the status that we owe. */
 unsigned int identity_map(struct call *c, const struct sip_msg *req);
+/** The callee's side of it again, for the target of a 3xx. @return likewise. */
+unsigned int identity_redirect(struct call *c, const struct sip_msg *req, struct str_view target);
 /** name-addr without parameters, its display name in quotes. @return 0, -EBADMSG, -ENOMEM. */
 int identity_name_set(char **dst, struct str_view header);
 /** The same with another host. @param uri_only  `header` is a URI alone, and so is what it becomes.
@@ -399,6 +406,13 @@ void invite_on_stray(struct leg *l, const struct sip_msg *resp);
 /** Streams are set, or it takes too long: on with the answer. */
 void invite_answer(struct call *c);
 void invite_on_cancel(struct call *c, struct server_txn *invite, const struct sip_msg *cancel);
+
+/** Wait for the callee as long as its peer says. */
+void invite_ring(struct call *c);
+
+/* redirect.c */
+/** A 3xx of the callee. @return true: the call goes on, or was ended; false: pass it. */
+bool redirect_follow(struct call *c, const struct sip_msg *resp);
 
 /* reinvite.c */
 void reinvite_on_request(struct leg *l, struct server_txn *txn, struct sip_msg *req);

@@ -95,20 +95,26 @@ int identity_name_map(
 unsigned int identity_map(struct call *c, const struct sip_msg *req)
 {
 	struct str_view ruri = sip_msg_view(req, req->idx.uri);
-	struct dialog *callee = c->leg[SIDE_CALLEE].dialog;
 	struct sip_name_addr na;
 	struct sip_uri uri;
-	int rc;
 
 	if (name_parse(sip_msg_header(req, SIP_HDR_FROM, 0), &na, &uri) != 0 ||
 		b2bua_str_set(&c->from, na.uri) != 0 || b2bua_str_set(&c->to, ruri) != 0)
 		return 400;
+	return identity_redirect(c, req, ruri);
+}
+
+unsigned int identity_redirect(struct call *c, const struct sip_msg *req, struct str_view target)
+{
+	struct dialog *callee = c->leg[SIDE_CALLEE].dialog;
+	int rc;
+
 	rc = identity_name_map(&callee->local_name, sip_msg_header(req, SIP_HDR_FROM, 0),
 		&callee->path.local, false);
 	if (rc == 0)
 		rc = identity_name_map(&callee->remote_name, sip_msg_header(req, SIP_HDR_TO, 0),
 			&callee->path.remote, false);
 	if (rc == 0)
-		rc = identity_name_map(&callee->remote_target, ruri, &callee->path.remote, true);
+		rc = identity_name_map(&callee->remote_target, target, &callee->path.remote, true);
 	return rc == 0 ? 0 : rc == -ENOMEM ? 500 : 400;
 }

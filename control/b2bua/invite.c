@@ -1,12 +1,7 @@
 /* The INVITE that makes a call, up to its final answer. */
 #include <errno.h>
 
-#include "attach.h"
 #include "b2bua_priv.h"
-#include "route.h"
-
-#define CALL_ID_LEN 24
-#define CALL_ID_TRIES 4096 /* for a Call-ID of our shard; one try in `shards` hits */
 
 static const struct str_view nothing;
 
@@ -26,20 +21,6 @@ static unsigned int make_caller(struct call *c, const struct sip_msg *req)
 	return rc == 0 ? 0 : rc == -ENOMEM ? 500 : 400;
 }
 
-/* A Call-ID that hashes to this shard, so that all of its messages come here. */
-static int draw_call_id(struct b2bua *b, char **out)
-{
-	char text[CALL_ID_LEN + 1];
-	struct str_view view = {text, CALL_ID_LEN};
-
-	for (unsigned int i = 0; i < CALL_ID_TRIES; i++) {
-		sip_random_token(text, CALL_ID_LEN);
-		if (shard_hash(b->env.keys.hash, view, b->env.shards) == b->env.shard)
-			return b2bua_str_set(out, view);
-	}
-	return -ENOMEM;
-}
-
 static unsigned int make_callee(struct call *c, const struct config_route *route)
 {
 	struct b2bua *b = c->b;
@@ -49,7 +30,7 @@ static unsigned int make_callee(struct call *c, const struct config_route *route
 
 	if (local == NULL ||
 		leg_init(l, c, SIDE_CALLEE, peer->realm, route->to_peer, &peer->remote.addr) != 0 ||
-		draw_call_id(b, &l->dialog->call_id) != 0)
+		b2bua_call_id(b, &l->dialog->call_id) != 0)
 		return 500;
 	l->dialog->path.local = *local;
 	l->dialog->path.remote = l->dialog->source = peer->remote;
@@ -92,6 +73,32 @@ static void on_no_answer(void *ctx)
 	call_end(ctx, CAUSE_NO_ANSWER, 408, ENDED_BY_BOX);
 }
 
+void invite_ring(struct call *c)
+{
+	struct b2bua *b = c->b;
+	uint32_t ring_s = b->env.config->peers[c->leg[SIDE_CALLEE].dialog->peer].no_answer_s;
+
+	if (ring_s != 0)
+		(void)timer_arm(b->env.timers, &c->timer, (uint64_t)ring_s * 1000, on_no_answer, c);
+}
+
+/*
+ * An INVITE of ours that comes back from where its call came, for the same user (section 16.3,
+ * RFC 5393): a proxy leaves From tag and Call-ID as they were. That it comes back from the other
+ * side is no loop: so the core calls a phone of the access side.
+ */
+static bool is_loop(const struct b2bua *b, const struct sip_msg *req, struct str_view user)
+{
+	const struct dialog *d = dialog_find_tag(b, sip_msg_view(req, req->idx.from_tag));
+	const struct call *c = d != NULL && d->leg != NULL ? d->leg->call : NULL;
+	struct sip_uri uri;
+
+	return c != NULL && sv_is(sip_msg_view(req, req->idx.call_id), d->call_id) &&
+	       c->leg[SIDE_CALLER].dialog->realm == req->path.realm &&
+	       sip_uri_parse((struct str_view){c->to, strlen(c->to)}, &uri) == 0 &&
+	       sv_eq(uri.user, user);
+}
+
 /* Everything that can be refused before the callee hears of it. @return 0 or the status. */
 static unsigned int call_setup(struct call *c, struct sip_msg *req)
 {
@@ -112,6 +119,8 @@ static unsigned int call_setup(struct call *c, struct sip_msg *req)
 	/* Section 26.2.2: TLS on every hop, or not at all; and all is UDP here. */
 	if (uri.scheme == SIP_SCHEME_SIPS)
 		return 416;
+	if (is_loop(b, req, uri.user))
+		return 482;
 	route = route_find(
 		b->env.config, req->path.realm, c->leg[SIDE_CALLER].dialog->peer, uri.user);
 	if (route == NULL)
@@ -150,7 +159,6 @@ void invite_on_request(struct b2bua *b, struct server_txn *txn, struct sip_msg *
 	struct call *c;
 	struct str_view sdp;
 	unsigned int status;
-	uint32_t ring_s;
 
 	if (b->draining) {
 		b->stats.calls_refused++;
@@ -177,9 +185,7 @@ void invite_on_request(struct b2bua *b, struct server_txn *txn, struct sip_msg *
 		return;
 	}
 	call_count(c);
-	ring_s = b->env.config->peers[c->leg[SIDE_CALLEE].dialog->peer].no_answer_s;
-	if (ring_s != 0)
-		(void)timer_arm(b->env.timers, &c->timer, (uint64_t)ring_s * 1000, on_no_answer, c);
+	invite_ring(c);
 }
 
 void invite_on_cancel(struct call *c, struct server_txn *invite, const struct sip_msg *cancel)
@@ -308,7 +314,7 @@ static void on_failure(struct call *c, unsigned int status, const struct sip_msg
 {
 	struct leg *callee = c->ex.to;
 
-	if (ask_again(c, resp))
+	if (ask_again(c, resp) || (status < 400 && redirect_follow(c, resp)))
 		return;
 	c->ex.got_final = true;
 	callee->state = LEG_GONE;

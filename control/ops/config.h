@@ -112,6 +112,7 @@ struct config_peer {
 	bool same_address;     /* as an earlier peer's of its realm: that one's limit counts */
 	uint32_t max_calls;    /* 0: no limit */
 	struct config_session session;
+	bool redirect_follow; /* its 3xx are followed; else the caller gets them */
 	uint32_t no_answer_s;  /* ring time until CANCEL and 408 to the caller; default 180 */
 	const struct config_policy *policy; /* its own, else its realm's; NULL: none */
 };

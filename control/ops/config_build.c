@@ -426,6 +426,7 @@ static int peer_build(const struct config_doc *d, unsigned int i, const struct r
 		(err = number_build(d, at, &calls, raw->limits.calls, &p->max_calls)) < 0)
 		return err;
 	p->remote.port = (uint16_t)port_value;
+	p->redirect_follow = raw->redirect;
 	p->policy = c->realms[p->realm].policy;
 	if (raw->policy != NULL &&
 		(err = config_policy_ref_build(d, at, c, raw->policy, &p->policy)) < 0)

@@ -77,6 +77,7 @@ struct raw_peer {
 	char *address;
 	uint32_t *port;
 	uint32_t *no_answer_s;
+	bool redirect;
 	uint32_t *session_expires_s;
 	uint32_t *min_se_s;
 	struct raw_limits limits;

@@ -27,6 +27,11 @@ static const cyaml_strval_t srtp_names[] = {
 	{"pass", SRTP_PASS},
 };
 
+static const cyaml_strval_t redirect_names[] = {
+	{"pass", false},
+	{"follow", true},
+};
+
 static const cyaml_strval_t level_names[] = {
 	{"error", LOG_LEVEL_ERROR},
 	{"warn", LOG_LEVEL_WARN},
@@ -130,6 +135,8 @@ static const cyaml_schema_field_t peer_fields[] = {
 	CYAML_FIELD_STRING_PTR("address", CYAML_FLAG_POINTER, struct raw_peer, address, 1, STR_MAX),
 	CYAML_FIELD_UINT_PTR("port", OPTIONAL, struct raw_peer, port),
 	CYAML_FIELD_UINT_PTR("no_answer_s", OPTIONAL, struct raw_peer, no_answer_s),
+	CYAML_FIELD_ENUM("redirect", STRICT, struct raw_peer, redirect, redirect_names,
+		ARRAY_LEN(redirect_names)),
 	CYAML_FIELD_UINT_PTR("session_expires_s", OPTIONAL, struct raw_peer, session_expires_s),
 	CYAML_FIELD_UINT_PTR("min_se_s", OPTIONAL, struct raw_peer, min_se_s),
 	CYAML_FIELD_MAPPING("limits", OPTIONAL, struct raw_peer, limits, peer_limits_fields),

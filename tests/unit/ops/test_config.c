@@ -124,6 +124,8 @@ static const struct wrong wrongs[] = {
 		"realms[1].session_expires_s", "session_expires_s is 80 and min_se_s 90"},
 	{"session longer than asked for", "latch_prefix: 24", "min_se_s: 1801", 27,
 		"realms[1].min_se_s", "sessions may not be shorter"},
+	{"no such policy of redirection", "latch_prefix: 24", "redirect: follow", 27,
+		"realms[1].redirect", "unknown key"},
 	{"least session out of range", "latch_prefix: 24", "min_se_s: 89", 27, "realms[1].min_se_s",
 		"90 to 86400"},
 	{"limit out of range", "sip_burst: 140", "sip_burst: 0", 16, "realms[0].limits.sip_burst",
@@ -373,6 +375,7 @@ static void test_good_configuration(void **state)
 	assert_int_equal(c->realms[0].session.expires_s, 1800);
 	assert_int_equal(c->realms[0].session.min_s, 90);
 	assert_int_equal(c->peers[0].session.expires_s, 1800);
+	assert_false(c->peers[0].redirect_follow);
 	assert_int_equal(c->n_routes, 2);
 	assert_int_equal(c->routes[0].from_realm, 0);
 	assert_int_equal(c->routes[0].from_peer, -1);

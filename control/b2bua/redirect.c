@@ -1,0 +1,111 @@
+/*
+ * 3xx of a callee whose peer may redirect calls (RFC 3261 section 8.1.3.4): the call goes on to
+ * the first Contact that is a configured peer of the same realm. Nobody can send our calls, and
+ * their bill, anywhere else; and the media session's addresses stay good.
+ */
+#include "b2bua_priv.h"
+
+#define REDIRECTS_MAX 5 /* of one call; the same target again is a loop that ends so */
+
+/* The peer that a Contact names; ROUTE_PEER_NONE: none. */
+static int peer_of(const struct call *c, const struct sip_uri *uri)
+{
+	const struct config *config = c->b->env.config;
+	const struct dialog *from = c->fork->dialog[SIDE_CALLEE];
+	struct net_endpoint e = {.port = uri->port != 0 ? uri->port : 5060};
+
+	if (uri->scheme != SIP_SCHEME_SIP || net_addr_parse(uri->host, &e.addr) != 0)
+		return ROUTE_PEER_NONE;
+	e.addr = net_addr_normalise(&e.addr);
+	for (unsigned int i = 0; i < config->n_peers; i++)
+		if (config->peers[i].realm == from->realm &&
+			e.addr.family == from->path.local.addr.family &&
+			net_endpoint_eq(&config->peers[i].remote, &e))
+			return (int)i;
+	return ROUTE_PEER_NONE;
+}
+
+/* @param target  the URI of the first good Contact. @return its peer, or ROUTE_PEER_NONE. */
+static int choose(const struct call *c, const struct sip_msg *resp, struct str_view *target)
+{
+	struct str_view line, item;
+	struct sip_name_addr contact;
+	struct sip_uri uri;
+	int peer;
+
+	for (unsigned int i = 0; (line = sip_msg_header(resp, SIP_HDR_CONTACT, i)).p; i++)
+		while (sip_list_next(&line, &item)) {
+			if (sip_name_addr_parse(item, &contact) != 0 || contact.star ||
+				sip_uri_parse(contact.uri, &uri) != 0)
+				continue;
+			peer = peer_of(c, &uri);
+			if (peer == ROUTE_PEER_NONE)
+				continue;
+			*target = contact.uri;
+			return peer;
+		}
+	return ROUTE_PEER_NONE;
+}
+
+/* Nothing of what the callee has said is known to the caller for good. */
+static bool is_fresh(const struct call *c)
+{
+	for (const struct fork *f = c->forks; f != NULL; f = f->next)
+		if (f->agreed || f->told || f->reliable.pending)
+			return false;
+	return true;
+}
+
+/* The callee's leg begins anew, with another peer. @return 0 or the status that we owe. */
+static unsigned int redial(struct call *c, int peer, struct str_view target)
+{
+	struct b2bua *b = c->b;
+	struct dialog *old = c->fork->dialog[SIDE_CALLEE];
+	const struct net_endpoint *remote = &b->env.config->peers[peer].remote;
+	struct dialog *d = dialog_new(b, old->leg, old->realm, peer, &remote->addr);
+
+	if (d == NULL)
+		return 500;
+	fork_win(c->fork);
+	d->fork = c->fork;
+	d->path = old->path;
+	d->path.remote = d->source = *remote;
+	dialog_free(old);
+	c->ex.client = NULL;
+	c->fork->dialog[SIDE_CALLEE] = c->leg[SIDE_CALLEE].dialog = d;
+	c->fork->reliable.far_last = 0;
+	if (b2bua_call_id(b, &d->call_id) != 0)
+		return 500;
+	return identity_redirect(c, server_txn_request(c->ex.server), target);
+}
+
+bool redirect_follow(struct call *c, const struct sip_msg *resp)
+{
+	const struct config *config = c->b->env.config;
+	const struct dialog *callee = c->fork->dialog[SIDE_CALLEE];
+	struct str_view target;
+	unsigned int status;
+	int peer;
+
+	if (resp->idx.status > 302 || !config->peers[callee->peer].redirect_follow ||
+		c->state == CALL_ENDED || c->ex.server == NULL || !is_fresh(c) ||
+		c->redirects == REDIRECTS_MAX)
+		return false;
+	peer = choose(c, resp, &target);
+	if (peer == ROUTE_PEER_NONE)
+		return false;
+	c->redirects++;
+	call_dismiss(c); /* counts by peer */
+	status = redial(c, peer, target);
+	if (status == 0 && !call_admit(c))
+		status = 503;
+	if (status == 0)
+		status = exchange_send(c, server_txn_request(c->ex.server));
+	if (status != 0) {
+		call_end(c, CAUSE_UNREACHABLE, status, ENDED_BY_BOX);
+		call_check(c);
+		return true;
+	}
+	invite_ring(c);
+	return true;
+}
