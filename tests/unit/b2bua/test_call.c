@@ -206,6 +206,42 @@ static void test_cancel_crosses_200(void **state)
 	assert_int_equal(b2bua_get_stats(lab.b2bua)->calls_answered, 0);
 }
 
+/* Our 2xx is out: the CANCEL changes nothing (section 9.2), and the ACK makes the call. */
+static void test_cancel_too_late(void **state)
+{
+	struct ua caller, callee;
+	const char *invite, *ok;
+
+	callee = lab_call(&lab, &caller, &invite);
+	ua_respond(&callee, invite, 200, INSIDE_SDP, NULL);
+	ok = lab_expect(&lab, OUTSIDE, "SIP/2.0 200 OK");
+	ua_request(&caller, "CANCEL", 1, NULL, NULL);
+	assert_string_equal(
+		lab_header(lab_expect(&lab, OUTSIDE, "SIP/2.0 200 OK"), "CSeq"), "1 CANCEL");
+	lab_expect(&lab, INSIDE, "ACK ");
+	ua_learn(&caller, ok);
+	ua_request(&caller, "ACK", 1, NULL, NULL);
+	lab_run(&lab, 40000);
+	lab_expect_none(&lab, INSIDE);
+	assert_int_equal(lab.n_cdrs, 0);
+	lab_hang_up(&lab, &caller, &callee);
+}
+
+/* A 2xx of a call that nobody knows any more is left alone: no dialog, no ACK. */
+static void test_answer_of_a_forgotten_call(void **state)
+{
+	struct ua caller, callee;
+	const char *invite;
+
+	callee = lab_call(&lab, &caller, &invite);
+	ua_respond(&callee, invite, 486, NULL, NULL);
+	lab_expect(&lab, INSIDE, "ACK ");
+	lab_run(&lab, 60000);
+	ua_respond(&callee, invite, 200, INSIDE_SDP, NULL);
+	lab_expect_none(&lab, INSIDE);
+	assert_int_equal(lab.n_cdrs, 1);
+}
+
 static void test_no_answer(void **state)
 {
 	struct ua caller, callee;
@@ -487,6 +523,8 @@ int main(void)
 		CASE(test_cancel),
 		CASE(test_cancel_early),
 		CASE(test_cancel_crosses_200),
+		CASE(test_cancel_too_late),
+		CASE(test_answer_of_a_forgotten_call),
 		CASE(test_no_answer),
 		CASE(test_unreachable),
 		CASE(test_callee_hangs_up),
