@@ -61,18 +61,29 @@ def _branched(text, cseq):
 
 
 def invite(body=None, cseq=1, inside=False):
-    """INVITE; inside=True: a re-INVITE of the caller."""
+    """INVITE; inside=True: a re-INVITE of the caller. body="": without an offer."""
     text = _REQUEST.format(
         method="INVITE", cseq=cseq, cseq_method="INVITE",
         uri="[next_url]" if inside else "sip:[service]@[remote_ip]:[remote_port]",
         to_tag="[peer_tag_param]" if inside else "")
-    return _message(_branched(text, cseq), body or sdp(), True)
+    return _message(_branched(text, cseq), sdp() if body is None else body, True)
 
 
-def ack(cseq=1):
+def ack(cseq=1, body=None):
     """ACK to a 2xx."""
     return _message(_REQUEST.format(method="ACK", uri="[next_url]", to_tag="[peer_tag_param]",
-                                    cseq=cseq, cseq_method="ACK"), None, False)
+                                    cseq=cseq, cseq_method="ACK"), body, False)
+
+
+def inside(method, cseq, body=None):
+    """Another request of the caller in its dialog."""
+    return _message(_REQUEST.format(method=method, uri="[next_url]", to_tag="[peer_tag_param]",
+                                    cseq=cseq, cseq_method=method), body, True)
+
+
+def extra(message, *lines):
+    """The same message with more header lines."""
+    return message.replace("Content-", "".join(f"{line}\n" for line in lines) + "Content-", 1)
 
 
 def ack_failure(cseq=1):
@@ -123,6 +134,27 @@ def remember_dialog():
             '<ereg regexp=".*" search_in="hdr" header="To:" assign_to="to"/>'
             '<assignstr assign_to="callee" value="[$to];tag=b[pid]x[call_number]"/>'
             "</action></recv>\n")
+
+
+def remember_invite():
+    """Receive the INVITE and keep what answer_invite() needs, whatever comes in between."""
+    names = (("Via:", "via"), ("From:", "from"), ("To:", "to"), ("CSeq:", "cseq"))
+    return ('<recv request="INVITE" rrs="true"><action>' + "".join(
+        f'<ereg regexp=".*" search_in="hdr" header="{name}" assign_to="{variable}"/>'
+        for name, variable in names) + "</action></recv>\n")
+
+
+def answer_invite(status, reason, body=None, tag="b", final=False):
+    """A response to that INVITE; another tag is another fork."""
+    text = f"""SIP/2.0 {status} {reason}
+Via: [$via]
+From: [$from]
+To: [$to];tag={tag}[pid]x[call_number]
+[last_Call-ID:]
+CSeq: [$cseq]
+Contact: <sip:bob@[local_ip]:[local_port]>
+"""
+    return _message(text, body, final)
 
 
 def remember_cseq():
