@@ -38,6 +38,7 @@ struct session_timer {
 	uint8_t raised;	     /* how often */
 	bool refresher;	     /* we are */
 	bool update;	     /* the peer takes UPDATE */
+	bool no_update;	     /* it said that it does not */
 	enum sip_method refreshing;
 	uint64_t end_ms; /* BYE then */
 	struct timer timer;

@@ -56,6 +56,20 @@ static void fail(struct fork *f, unsigned int status, const struct sip_msg *in)
 	offer_reject(f);
 }
 
+/* A target refresh, unless it is a PRACK. */
+static void accepted(struct dialog_txn *t, const struct sip_msg *resp)
+{
+	struct leg *l = t->dialog->leg;
+
+	if (t->method == SIP_PRACK)
+		return;
+	dialog_refresh(t->dialog, resp);
+	if (t->method == SIP_INVITE)
+		leg_send_ack(l, resp->idx.cseq, nothing);
+	if (l->state == LEG_CONFIRMED)
+		session_accepted(l, resp);
+}
+
 static void on_response(struct dialog_txn *t, struct sip_msg *resp)
 {
 	struct fork *f = t->dialog->fork;
@@ -63,16 +77,15 @@ static void on_response(struct dialog_txn *t, struct sip_msg *resp)
 	struct str_view sdp;
 	int len = -EBADMSG;
 
+	if (t->method == SIP_INVITE && status >= 200 && status < 300 && f->carrier != t)
+		invite_on_stray(t->dialog->leg, resp);
 	if (status < 200 || f->carrier != t)
 		return;
-	if (status < 300 && t->method == SIP_UPDATE) {
-		dialog_refresh(t->dialog, resp);
-		if (t->dialog->leg->state == LEG_CONFIRMED)
-			session_accepted(t->dialog->leg, resp);
-	}
+	if (status < 300)
+		accepted(t, resp);
 	if (status >= 300) {
 		fail(f, status == 422 ? 500 : status, resp);
-		if (t->method == SIP_UPDATE && (status == 481 || status == 408) &&
+		if (t->method != SIP_PRACK && (status == 481 || status == 408) &&
 			t->dialog->leg->state == LEG_CONFIRMED) /* section 12.2.1.2 */
 			call_end(f->call, CAUSE_DIALOG_LOST, status, ENDED_BY_BOX);
 		return;
@@ -97,6 +110,15 @@ static void on_end(struct dialog_txn *t, int error)
 		call_end(f->call, CAUSE_DIALOG_LOST, 408, ENDED_BY_BOX);
 }
 
+/* An UPDATE becomes a re-INVITE where UPDATE is not allowed. Not in an early dialog: there is no
+ * other way to offer in one. */
+static enum sip_method method_for(const struct leg *far, const struct sip_msg *req)
+{
+	if (req->idx.method == SIP_UPDATE && far->session.no_update && far->state == LEG_CONFIRMED)
+		return SIP_INVITE;
+	return req->idx.method;
+}
+
 unsigned int carry_send(struct dialog *d, struct server_txn *txn, struct sip_msg *req)
 {
 	static const struct dialog_txn_user user = {.on_response = on_response, .on_end = on_end};
@@ -104,6 +126,7 @@ unsigned int carry_send(struct dialog *d, struct server_txn *txn, struct sip_msg
 	struct dialog *far = dialog_far(d);
 	enum leg_side side = d->leg->side;
 	unsigned int status = offer_refusal(f, side);
+	enum sip_method method = method_for(far->leg, req);
 	struct sip_writer w;
 	int len;
 
@@ -113,19 +136,19 @@ unsigned int carry_send(struct dialog *d, struct server_txn *txn, struct sip_msg
 	if (len < 0)
 		return offer_status(len);
 	sip_writer_init(&w, d->b->msg, sizeof(d->b->msg));
-	if (req->idx.method == SIP_PRACK)
+	if (method == SIP_PRACK)
 		prack_start(f, &w, f->reliable.far_rseq);
 	else
-		dialog_request_start(far, &w, SIP_UPDATE, ++far->local_cseq);
+		dialog_request_start(far, &w, method, ++far->local_cseq);
 	sip_write_fmt(&w, "Max-Forwards: %u\r\n", headers_max_forwards(req));
-	if (req->idx.method == SIP_UPDATE) {
+	if (method != SIP_PRACK) {
 		headers_abilities(&w);
 		if (far->leg->state == LEG_CONFIRMED)
 			session_write(far->leg, &w);
 	}
 	headers_cross(&w, req, d, far);
 	sip_write_body(&w, SV("application/sdp"), (struct str_view){d->b->sdp, (size_t)len});
-	f->carrier = dialog_request_send(far, &w, req->idx.method, &user, NULL);
+	f->carrier = dialog_request_send(far, &w, method, &user, NULL);
 	if (f->carrier == NULL) {
 		offer_reject(f);
 		return 500;

@@ -189,8 +189,10 @@ bool session_raise(struct leg *l, const struct sip_msg *resp)
 
 void session_note_methods(struct leg *l, const struct sip_msg *m)
 {
-	if (sip_msg_header(m, SIP_HDR_ALLOW, 0).p != NULL)
-		l->session.update = headers_option(m, SIP_HDR_ALLOW, SV("UPDATE"));
+	if (sip_msg_header(m, SIP_HDR_ALLOW, 0).p == NULL)
+		return;
+	l->session.update = headers_option(m, SIP_HDR_ALLOW, SV("UPDATE"));
+	l->session.no_update = !l->session.update;
 }
 
 /* --- refreshes of our own --- */

@@ -209,6 +209,51 @@ static void test_glare(void **state)
 	}
 }
 
+/* The far side says that it knows no UPDATE: it gets a re-INVITE, ACKed by the box. */
+static void test_far_side_without_update(void **state)
+{
+	struct ua caller, callee;
+	const char *invite, *ok;
+
+	callee = lab_call(&lab, &caller, &invite);
+	ua_respond(&callee, invite, 200, INSIDE_SDP, "Allow: INVITE, ACK, BYE\r\n");
+	ua_learn(&caller, lab_expect(&lab, OUTSIDE, "SIP/2.0 200"));
+	ua_request(&caller, "ACK", 1, NULL, NULL);
+	lab_expect(&lab, INSIDE, "ACK ");
+	ua_request(&caller, "UPDATE", 2, MOVED_SDP, NULL);
+	invite = lab_expect(&lab, INSIDE, "INVITE sip:inside@10.0.0.10:5060");
+	assert_string_equal(lab_header(invite, "CSeq"), "2 INVITE");
+	ua_request(&callee, "INVITE", 101, INSIDE_SDP, NULL);
+	lab_expect(&lab, INSIDE, "SIP/2.0 491");
+	callee.branch--;
+	ua_request(&callee, "ACK", 101, NULL, NULL);
+	ua_respond(&callee, invite, 100, NULL, NULL);
+	ua_respond(&callee, invite, 200, INSIDE_MOVED_SDP, NULL);
+	assert_string_equal(lab_header(lab_expect(&lab, INSIDE, "ACK "), "CSeq"), "2 ACK");
+	ok = lab_expect(&lab, OUTSIDE, "SIP/2.0 200");
+	assert_string_equal(lab_header(ok, "CSeq"), "2 UPDATE");
+	assert_int_equal(port(OUTSIDE), 41000);
+	assert_int_equal(port(INSIDE), 51000);
+	ua_respond(&callee, invite, 200, INSIDE_MOVED_SDP, NULL); /* the ACK was lost */
+	lab_expect(&lab, INSIDE, "ACK ");
+	/* Refused: the session stays. */
+	ua_request(&caller, "UPDATE", 3, OUTSIDE_SDP, NULL);
+	ua_respond(&callee, lab_expect(&lab, INSIDE, "INVITE "), 488, NULL, NULL);
+	lab_expect(&lab, INSIDE, "ACK ");
+	lab_expect(&lab, OUTSIDE, "SIP/2.0 488");
+	assert_int_equal(port(OUTSIDE), 41000);
+	/* The call ends before the answer: it gets an ACK all the same. */
+	ua_request(&caller, "UPDATE", 4, OUTSIDE_SDP, NULL);
+	invite = lab_expect(&lab, INSIDE, "INVITE ");
+	ua_request(&caller, "BYE", 5, NULL, NULL);
+	lab_expect(&lab, OUTSIDE, "SIP/2.0 200");
+	lab_expect(&lab, OUTSIDE, "SIP/2.0 487");
+	ua_respond(&callee, invite, 200, INSIDE_SDP, NULL);
+	lab_expect(&lab, INSIDE, "ACK ");
+	ua_respond(&callee, lab_expect(&lab, INSIDE, "BYE "), 200, NULL, NULL);
+	lab_expect_none(&lab, INSIDE);
+}
+
 /* A re-INVITE without SDP: its 2xx offers, its ACK answers, and nobody else may offer between. */
 static void test_reinvite_asks_for_an_offer(void **state)
 {
@@ -355,6 +400,7 @@ int main(void)
 		CASE(test_dialog_lost),
 		CASE(test_bye_overtakes),
 		CASE(test_glare),
+		CASE(test_far_side_without_update),
 		CASE(test_reinvite_asks_for_an_offer),
 		CASE(test_early),
 		CASE(test_early_without_100rel),
