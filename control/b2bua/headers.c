@@ -1,90 +1,106 @@
-/* What crosses from one leg to the other: an allow-list; the rest is left behind. */
+/* What crosses from one side to the other: an allow-list; the rest is left behind. */
 #include "b2bua_priv.h"
+#include "headers.h"
 
-enum rule {
-	RULE_COPY,	/* as it is */
-	RULE_TRUSTED,	/* identity: only between trusted realms, with our host in it */
-	RULE_REASON,	/* without its text */
-	RULE_NUMBER,	/* digits alone: no comment */
-	RULE_CHALLENGE, /* 401 and 407, and the answer to them */
-};
+#define REQ(id) (1u << SIP_##id)
+#define ANY UINT32_MAX
+#define NONE 0u
 
-/* Supported does not cross: of the extensions that could be named there we support none. */
-static const struct {
+/* Who may carry it: methods of requests, methods that responses answer, and their status. */
+struct row {
 	enum sip_header_id id; /* SIP_HDR_OTHER: by name */
 	struct str_view name;
-	enum rule rule;
-} allowed[] = {
-	{SIP_HDR_SUBJECT, {"Subject", 7}, RULE_COPY},
-	{SIP_HDR_ACCEPT, {"Accept", 6}, RULE_COPY},
-	{SIP_HDR_OTHER, {"Accept-Language", 15}, RULE_COPY},
-	{SIP_HDR_PRIVACY, {"Privacy", 7}, RULE_COPY},
-	{SIP_HDR_P_ASSERTED_IDENTITY, {"P-Asserted-Identity", 19}, RULE_TRUSTED},
-	{SIP_HDR_REASON, {"Reason", 6}, RULE_REASON},
-	{SIP_HDR_EXPIRES, {"Expires", 7}, RULE_NUMBER},
-	{SIP_HDR_DATE, {"Date", 4}, RULE_COPY},
-	{SIP_HDR_OTHER, {"Organization", 12}, RULE_COPY},
-	{SIP_HDR_OTHER, {"Priority", 8}, RULE_COPY},
-	{SIP_HDR_RETRY_AFTER, {"Retry-After", 11}, RULE_NUMBER},
-	{SIP_HDR_WWW_AUTHENTICATE, {"WWW-Authenticate", 16}, RULE_CHALLENGE},
-	{SIP_HDR_PROXY_AUTHENTICATE, {"Proxy-Authenticate", 18}, RULE_CHALLENGE},
-	{SIP_HDR_AUTHORIZATION, {"Authorization", 13}, RULE_CHALLENGE},
-	{SIP_HDR_PROXY_AUTHORIZATION, {"Proxy-Authorization", 19}, RULE_CHALLENGE},
+	header_rule_fn rule;
+	uint32_t requests, responses;
+	uint16_t status_min, status_max;
+};
+
+#define ROW(id, name, rule, requests, responses, min, max) \
+	{ \
+		SIP_HDR_##id, {name, sizeof(name) - 1}, rule, requests, responses, min, max \
+	}
+#define EVENTS (REQ(SUBSCRIBE) | REQ(NOTIFY) | REQ(PUBLISH) | REQ(REFER))
+
+/* RFC 3261 tables 2 and 3, and the sections of extensions that say where a header stands. */
+static const struct row allowed[] = {
+	ROW(SUBJECT, "Subject", header_copy, REQ(INVITE) | REQ(MESSAGE), ANY, 100, 699),
+	ROW(ACCEPT, "Accept", header_copy, ANY, ANY, 100, 699),
+	ROW(OTHER, "Accept-Language", header_copy, ANY, ANY, 100, 699),
+	ROW(ALLOW_EVENTS, "Allow-Events", header_tokens, ANY, ANY, 100, 699),
+	ROW(DATE, "Date", header_copy, ANY, ANY, 100, 699),
+	ROW(DIVERSION, "Diversion", header_diversion, REQ(INVITE), REQ(INVITE), 300, 399),
+	ROW(EVENT, "Event", header_event, EVENTS, EVENTS, 200, 699),
+	ROW(EXPIRES, "Expires", header_number, ANY, ANY, 100, 699),
+	ROW(HISTORY_INFO, "History-Info", header_history, ANY, ANY, 100, 699),
+	ROW(MIN_EXPIRES, "Min-Expires", header_number, NONE, ANY, 423, 423),
+	ROW(P_ASSERTED_IDENTITY, "P-Asserted-Identity", header_identity, ANY, ANY, 100, 699),
+	ROW(PRIVACY, "Privacy", header_copy, ANY, ANY, 100, 699),
+	ROW(OTHER, "Priority", header_copy, ANY, NONE, 0, 0),
+	ROW(REASON, "Reason", header_reason, ANY, ANY, 100, 699),
+	ROW(OTHER, "Refer-Sub", header_token, REQ(REFER), REQ(REFER), 200, 299),
+	ROW(REFERRED_BY, "Referred-By", header_referrer, REQ(INVITE) | REQ(REFER), NONE, 0, 0),
+	ROW(REQUIRE, "Require", header_option_tags, ANY, ANY, 100, 699),
+	ROW(RETRY_AFTER, "Retry-After", header_number, NONE, ANY, 300, 699),
+	ROW(OTHER, "SIP-ETag", header_token, NONE, REQ(PUBLISH), 200, 299),
+	ROW(OTHER, "SIP-If-Match", header_token, REQ(PUBLISH), NONE, 0, 0),
+	ROW(OTHER, "Subscription-State", header_subscription_state, REQ(NOTIFY), NONE, 0, 0),
+	ROW(SUPPORTED, "Supported", header_option_tags, ANY, ANY, 100, 699),
+	ROW(UNSUPPORTED, "Unsupported", header_option_tags, NONE, ANY, 420, 420),
+	ROW(OTHER, "Info-Package", header_token, REQ(INFO), NONE, 0, 0),
+	ROW(OTHER, "Recv-Info", header_tokens, ANY, ANY, 100, 699),
+	ROW(CONTACT, "Contact", header_redirect, NONE, ANY, 300, 302),
+	/* One 401 or 407 may have both, from a proxy that forked (section 16.7 step 7). */
+	ROW(WWW_AUTHENTICATE, "WWW-Authenticate", header_challenge, NONE, ANY, 401, 401),
+	ROW(WWW_AUTHENTICATE, "WWW-Authenticate", header_challenge, NONE, ANY, 407, 407),
+	ROW(PROXY_AUTHENTICATE, "Proxy-Authenticate", header_challenge, NONE, ANY, 401, 401),
+	ROW(PROXY_AUTHENTICATE, "Proxy-Authenticate", header_challenge, NONE, ANY, 407, 407),
+	ROW(AUTHORIZATION, "Authorization", header_copy, ANY, NONE, 0, 0),
+	ROW(PROXY_AUTHORIZATION, "Proxy-Authorization", header_copy, ANY, NONE, 0, 0),
 };
 
 #define HEADER_LINES_MAX 8 /* of one kind */
 #define HEADER_VALUE_MAX 1024
 
-static void write_identity(struct sip_writer *w, const char *name, struct str_view value,
-	const struct net_endpoint *host)
+static bool may_cross(const struct row *row, const struct sip_msg *in)
 {
-	struct str_view item;
+	uint32_t method = 1u << in->idx.method;
+	unsigned int status = in->idx.status;
 
-	while (sip_list_next(&value, &item)) {
-		char *text = NULL;
+	if (status == 0)
+		return (row->requests & method) != 0;
+	return (row->responses & method) != 0 && status >= row->status_min &&
+	       status <= row->status_max;
+}
 
-		if (identity_name_map(&text, item, host, false) == 0)
-			sip_write_fmt(w, "%s: %s\r\n", name, text);
-		free(text);
+void headers_pass(struct sip_writer *w, const struct sip_msg *in, const struct crossing *x)
+{
+	for (size_t i = 0; i < ARRAY_LEN(allowed); i++) {
+		const struct row *row = &allowed[i];
+
+		for (unsigned int n = 0; may_cross(row, in) && n < HEADER_LINES_MAX; n++) {
+			struct str_view value =
+				row->id != SIP_HDR_OTHER
+					? sip_msg_header(in, row->id, n)
+					: sip_header_find_name(in->buf, &in->idx, row->name, n);
+
+			if (value.p == NULL)
+				break;
+			if (value.len <= HEADER_VALUE_MAX)
+				row->rule(w, x, row->name.p, value);
+		}
 	}
 }
 
-static void write_number(struct sip_writer *w, const char *name, struct str_view value)
+void headers_cross(struct sip_writer *w, const struct sip_msg *in, const struct dialog *from,
+	const struct dialog *to)
 {
-	uint32_t number;
-	size_t digits = 0;
+	const struct crossing x = {
+		.from = b2bua_realm(from->b, from->realm),
+		.to = b2bua_realm(to->b, to->realm),
+		.here = &to->path.local,
+	};
 
-	while (digits < value.len && value.p[digits] >= '0' && value.p[digits] <= '9')
-		digits++;
-	if (sip_uint_parse((struct str_view){value.p, digits}, UINT32_MAX, &number) == 0)
-		sip_write_fmt(w, "%s: %u\r\n", name, number);
-}
-
-/* "Q.850;cause=16;text=..." keeps protocol and cause: the text may name anything. */
-static void reason_text(struct str_view value, char out[CALL_REASON_LEN])
-{
-	struct str_view item, cause, params, protocol;
-	const char *semicolon;
-	uint32_t number;
-	int n;
-
-	out[0] = '\0';
-	if (!sip_list_next(&value, &item))
-		return;
-	protocol = item;
-	semicolon = memchr(item.p, ';', item.len);
-	if (semicolon == NULL)
-		return;
-	protocol.len = (size_t)(semicolon - item.p);
-	params = (struct str_view){semicolon, item.len - protocol.len};
-	while (protocol.len > 0 && protocol.p[protocol.len - 1] == ' ')
-		protocol.len--;
-	if (!sip_is_token(protocol) || !sip_param_find(params, SV("cause"), &cause) ||
-		cause.p == NULL || sip_uint_parse(cause, 999, &number) != 0)
-		return;
-	n = snprintf(out, CALL_REASON_LEN, "%.*s;cause=%u", SV_ARG(protocol), number);
-	if (n < 0 || n >= CALL_REASON_LEN)
-		out[0] = '\0';
+	headers_pass(w, in, &x);
 }
 
 void headers_reason(const struct sip_msg *msg, char out[CALL_REASON_LEN])
@@ -93,54 +109,7 @@ void headers_reason(const struct sip_msg *msg, char out[CALL_REASON_LEN])
 
 	out[0] = '\0';
 	if (value.p != NULL)
-		reason_text(value, out);
-}
-
-static void cross_one(struct sip_writer *w, size_t row, struct str_view value,
-	const struct dialog *from, const struct dialog *to)
-{
-	const struct b2bua *b = from->b;
-	const char *name = allowed[row].name.p;
-	char reason[CALL_REASON_LEN];
-
-	if (value.len > HEADER_VALUE_MAX)
-		return;
-	switch (allowed[row].rule) {
-	case RULE_COPY:
-	case RULE_CHALLENGE:
-		sip_write_header(w, name, value);
-		break;
-	case RULE_TRUSTED:
-		if (b2bua_realm(b, from->realm)->trust == TRUST_TRUSTED &&
-			b2bua_realm(b, to->realm)->trust == TRUST_TRUSTED)
-			write_identity(w, name, value, &to->path.local);
-		break;
-	case RULE_REASON:
-		reason_text(value, reason);
-		if (reason[0] != '\0')
-			sip_write_fmt(w, "%s: %s\r\n", name, reason);
-		break;
-	case RULE_NUMBER:
-		write_number(w, name, value);
-		break;
-	}
-}
-
-void headers_cross(struct sip_writer *w, const struct sip_msg *in, const struct dialog *from,
-	const struct dialog *to)
-{
-	for (size_t row = 0; row < ARRAY_LEN(allowed); row++) {
-		for (unsigned int n = 0; n < HEADER_LINES_MAX; n++) {
-			struct str_view value = allowed[row].id != SIP_HDR_OTHER
-							? sip_msg_header(in, allowed[row].id, n)
-							: sip_header_find_name(in->buf, &in->idx,
-								  allowed[row].name, n);
-
-			if (value.p == NULL)
-				break;
-			cross_one(w, row, value, from, to);
-		}
-	}
+		header_reason_text(value, out, CALL_REASON_LEN);
 }
 
 unsigned int headers_max_forwards(const struct sip_msg *req)

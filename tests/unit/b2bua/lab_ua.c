@@ -133,8 +133,9 @@ void ua_respond(
 	n += snprintf(text + n, sizeof(text) - (size_t)n,
 		"Call-ID: %s\r\nCSeq: %s\r\nContact: <sip:%s@%s>\r\nServer: %s\r\n"
 		"Warning: 399 %s \"%s\"\r\n%s",
-		lab_header(request, "Call-ID"), lab_header(request, "CSeq"), word(u), u->addr,
-		word(u), u->addr, word(u), extra ? extra : "");
+		lab_header(request, "Call-ID"), lab_header(request, "CSeq"),
+		status / 100 == 3 ? "elsewhere" : word(u), u->addr, word(u), u->addr, word(u),
+		extra ? extra : "");
 	n += put_body(text + n, sizeof(text) - (size_t)n, sdp);
 	lab_feed(u->lab, u->side, u->addr, text, (size_t)n);
 }

@@ -1,0 +1,73 @@
+/*
+ * What crosses the box in a header: rows of an allow-list, and how the value of each is written
+ * anew so that it names nothing of the side that it comes from.
+ */
+#ifndef SALLYPORT_B2BUA_HEADERS_H
+#define SALLYPORT_B2BUA_HEADERS_H
+
+#include "config.h"
+#include "sip_build.h"
+
+/** The way of a message through the box. */
+struct crossing {
+	const struct config_realm *from, *to;
+	const struct net_endpoint *here; /* ours on the side that it goes to */
+};
+
+/** Writes one header line of the message that leaves, or none. @param value  as received. */
+typedef void (*header_rule_fn)(
+	struct sip_writer *w, const struct crossing *x, const char *name, struct str_view value);
+
+/**
+ * Headers that may cross, by the method and status of `in`. What a dialog, a body, or the box
+ * itself determines (From, Contact, Refer-To, Content-Type, Allow ...) is not among them.
+ */
+void headers_pass(struct sip_writer *w, const struct sip_msg *in, const struct crossing *x);
+
+/* header_rules.c */
+void header_copy(
+	struct sip_writer *w, const struct crossing *x, const char *name, struct str_view value);
+/** One token, its parameters left behind. */
+void header_token(
+	struct sip_writer *w, const struct crossing *x, const char *name, struct str_view value);
+/** A list of such. */
+void header_tokens(
+	struct sip_writer *w, const struct crossing *x, const char *name, struct str_view value);
+/** Option tags of extensions that work from end to end through the box. */
+void header_option_tags(
+	struct sip_writer *w, const struct crossing *x, const char *name, struct str_view value);
+/** Digits alone: no comment. */
+void header_number(
+	struct sip_writer *w, const struct crossing *x, const char *name, struct str_view value);
+/** "Q.850;cause=16" without its text, which may name anything (RFC 3326). */
+void header_reason(
+	struct sip_writer *w, const struct crossing *x, const char *name, struct str_view value);
+/** Challenge without its domain, which lists servers (RFC 3261 section 20.44). */
+void header_challenge(
+	struct sip_writer *w, const struct crossing *x, const char *name, struct str_view value);
+/** Package and id (RFC 6665 section 8.2.1): those of the dialog package name dialogs. */
+void header_event(
+	struct sip_writer *w, const struct crossing *x, const char *name, struct str_view value);
+/** State, reason and times (RFC 6665 section 8.2.3). */
+void header_subscription_state(
+	struct sip_writer *w, const struct crossing *x, const char *name, struct str_view value);
+/** Identities between trusted realms, with our host in them. */
+void header_identity(
+	struct sip_writer *w, const struct crossing *x, const char *name, struct str_view value);
+/** Likewise, with what parameters RFC 5806 has. */
+void header_diversion(
+	struct sip_writer *w, const struct crossing *x, const char *name, struct str_view value);
+/** Likewise (RFC 7044); an entry that asks for privacy is left behind. */
+void header_history(
+	struct sip_writer *w, const struct crossing *x, const char *name, struct str_view value);
+/** One name between any realms, with our host in it (RFC 3892). */
+void header_referrer(
+	struct sip_writer *w, const struct crossing *x, const char *name, struct str_view value);
+/** Where a 300, 301 or 302 says to go: the same user, by way of the box. */
+void header_redirect(
+	struct sip_writer *w, const struct crossing *x, const char *name, struct str_view value);
+
+/** The Reason value of header_reason(). @param out  "" if there is none. */
+void header_reason_text(struct str_view value, char *out, size_t cap);
+
+#endif
