@@ -5,13 +5,13 @@
 #include "attach.h"
 #include "b2bua_priv.h"
 #include "log.h"
+#include "relay.h"
 #include "reputation.h"
 
 #define CALL_ID_LEN 24
 #define CALL_ID_TRIES 4096 /* for a Call-ID of our shard; one try in `shards` hits */
 
 const char b2bua_product[] = "Sallyport";
-const char b2bua_allow_value[] = "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE";
 const char b2bua_supported_value[] = "100rel, timer";
 
 const struct config_realm *b2bua_realm(const struct b2bua *b, uint16_t realm)
@@ -78,13 +78,13 @@ int b2bua_str_set(char **dst, struct str_view text)
 void b2bua_reply(struct b2bua *b, struct server_txn *txn, unsigned int status)
 {
 	bool options = server_txn_request(txn)->idx.method == SIP_OPTIONS;
-	char tag[TXN_TAG_LEN + 1], extra[256];
+	char tag[TXN_TAG_LEN + 1], extra[B2BUA_ALLOW_LEN + 128];
 	int n;
 
 	n = snprintf(extra, sizeof(extra), "Server: %s\r\n", b2bua_product);
 	if ((options && status == 200) || status == 405 || status == 501)
-		n += snprintf(
-			extra + n, sizeof(extra) - (size_t)n, "Allow: %s\r\n", b2bua_allow_value);
+		n += snprintf(extra + n, sizeof(extra) - (size_t)n, "Allow: %s\r\n",
+			b2bua_allow(b, server_txn_request(txn)->path.realm));
 	if ((options && status == 200) || status == 415)
 		n += snprintf(extra + n, sizeof(extra) - (size_t)n, "Accept: application/sdp\r\n");
 	if (options && status == 200)
@@ -101,74 +101,75 @@ void b2bua_reply(struct b2bua *b, struct server_txn *txn, unsigned int status)
 		(struct str_view){extra, (size_t)n});
 }
 
-/* Section 12.2.2: the dialog must be known, and its requests in order. @return NULL when the
- * request was answered. */
-static struct dialog *dialog_of(struct b2bua *b, struct server_txn *txn, const struct sip_msg *req)
+/* Section 12.2.2: requests in a dialog come in order. @return false when it was answered. */
+static bool is_in_order(
+	struct b2bua *b, struct dialog *d, struct server_txn *txn, const struct sip_msg *req)
 {
-	struct dialog *d = dialog_find(b, req);
-
-	if (d == NULL) {
-		b2bua_reply(b, txn, 481);
-		return NULL;
-	}
 	if (d->remote_cseq != 0 && req->idx.cseq < d->remote_cseq) {
 		b2bua_reply(b, txn, 500);
-		return NULL;
+		return false;
 	}
 	d->remote_cseq = req->idx.cseq;
-	return d;
+	return true;
+}
+
+static void on_dialog_request(
+	struct b2bua *b, struct dialog *d, struct server_txn *txn, struct sip_msg *req)
+{
+	/* That of a request on its way through has none of its own to take. */
+	if (d->leg == NULL) {
+		b2bua_reply(b, txn, 481);
+		return;
+	}
+	if (!is_in_order(b, d, txn, req))
+		return;
+	switch (req->idx.method) {
+	case SIP_INVITE:
+		reinvite_on_request(d->leg, txn, req);
+		break;
+	case SIP_BYE:
+		bye_on_request(d->leg, txn, req);
+		break;
+	case SIP_PRACK:
+		prack_on_request(d, txn, req);
+		break;
+	case SIP_UPDATE:
+		update_on_request(d, txn, req);
+		break;
+	default:
+		relay_on_dialog_request(d, txn, req);
+		break;
+	}
 }
 
 static void on_request(void *ctx, struct server_txn *txn, struct sip_msg *req)
 {
 	struct b2bua *b = ctx;
 	struct dialog *d = NULL;
+	unsigned int status;
 
 	if (req->path.realm >= b->env.config->n_realms) {
 		b2bua_reply(b, txn, 500);
 		return;
 	}
-	switch (req->idx.method) {
-	case SIP_INVITE:
-	case SIP_BYE:
-	case SIP_OPTIONS:
-	case SIP_PRACK:
-	case SIP_UPDATE:
-		break;
-	case SIP_METHOD_NONE:
-	case SIP_METHOD_OTHER:
-		b2bua_reply(b, txn, 501);
-		return;
-	default:
-		b2bua_reply(b, txn, 405);
-		return;
-	}
-	if (req->idx.has_to_tag) {
-		d = dialog_of(b, txn, req);
-		if (d == NULL)
-			return;
-	}
-	if (req->idx.method == SIP_OPTIONS)
-		b2bua_reply(b, txn, 200);
-	else if (req->idx.method == SIP_INVITE && d == NULL)
-		invite_on_request(b, txn, req);
+	if (req->idx.has_to_tag)
+		d = dialog_find(b, req);
+	status = methods_judge(b, d, req);
+	if (status != 0)
+		b2bua_reply(b, txn, status);
+	else if (d != NULL)
+		on_dialog_request(b, d, txn, req);
 	else if (req->idx.method == SIP_INVITE)
-		reinvite_on_request(d->leg, txn, req);
-	else if (d == NULL)
-		b2bua_reply(b, txn, 481); /* the rest belongs to a dialog */
-	else if (req->idx.method == SIP_PRACK)
-		prack_on_request(d, txn, req);
-	else if (req->idx.method == SIP_UPDATE)
-		update_on_request(d, txn, req);
+		invite_on_request(b, txn, req);
 	else
-		bye_on_request(d->leg, txn, req);
+		outside_on_request(b, txn, req);
 }
 
 static void on_ack(void *ctx, struct sip_msg *ack)
 {
 	struct dialog *d = dialog_find(ctx, ack);
 
-	if (d != NULL)
+	if (d != NULL && d->leg != NULL)
 		exchange_on_ack(d->leg, ack);
 }
 
@@ -196,7 +197,7 @@ static void on_stray_response(void *ctx, struct sip_msg *resp)
 	if (resp->idx.method != SIP_INVITE || resp->idx.status < 200 || resp->idx.status > 299)
 		return;
 	d = dialog_find_tag(ctx, sip_msg_view(resp, resp->idx.from_tag));
-	if (d != NULL && d->realm == resp->path.realm)
+	if (d != NULL && d->leg != NULL && d->realm == resp->path.realm)
 		invite_on_stray(d->leg, resp);
 }
 
@@ -344,7 +345,8 @@ struct b2bua *b2bua_new(const struct b2bua_env *env)
 	b->env = *env;
 	memcpy(txn_user.lane, env->keys.lane, sizeof(txn_user.lane));
 	b->txns = txn_layer_new(env->timers, env->send, env->send_ctx, &txn_user);
-	if (b->txns == NULL || timer_hold(env->timers, &b->reaper) != 0) {
+	b->allow = methods_allow_new(env->config);
+	if (b->txns == NULL || b->allow == NULL || timer_hold(env->timers, &b->reaper) != 0) {
 		b2bua_free(b);
 		return NULL;
 	}
@@ -362,11 +364,13 @@ void b2bua_free(struct b2bua *b)
 	/* First of all, so that nothing is sent any more. */
 	txn_layer_free(b->txns);
 	b->txns = NULL;
+	relay_abandon_all(b);
 	HASH_ITER(hh, b->calls, c, tmp)
 	{
 		call_abandon(c);
 	}
 	timer_release(b->env.timers, &b->reaper);
+	free(b->allow);
 	free(b);
 }
 

@@ -16,6 +16,7 @@
 #define CALL_MEDIA_WAIT_MS 100	 /* answer goes on without the dataplane's word after that */
 #define CALL_COUNTS_WAIT_MS 1000 /* CDR goes on without the counts after that */
 #define RETRY_AFTER_S 10
+#define B2BUA_ALLOW_LEN 704 /* 15 usual methods and two lists of 8 others */
 
 struct call;
 struct fork;
@@ -193,7 +194,9 @@ struct b2bua {
 	struct b2bua_stats stats;
 	struct call *calls;
 	struct dialog *dialogs;
-	struct call *dead; /* freed by the reaper */
+	struct relay *relays;
+	char (*allow)[B2BUA_ALLOW_LEN]; /* of each realm */
+	struct call *dead;		/* freed by the reaper */
 	struct timer reaper;
 	uint64_t last_id;
 	bool draining;
@@ -203,10 +206,11 @@ struct b2bua {
 
 /* b2bua.c */
 extern const char b2bua_product[];	   /* "Sallyport" */
-extern const char b2bua_allow_value[];	   /* methods that we take */
 extern const char b2bua_supported_value[]; /* option tags */
 /** From the OpenSSL generator, 0 to below - 1. */
 uint32_t b2bua_random(uint32_t below);
+/** Value of Allow: the methods that we take from this realm, in dialogs or outside. */
+const char *b2bua_allow(const struct b2bua *b, uint16_t realm);
 const struct config_realm *b2bua_realm(const struct b2bua *b, uint16_t realm);
 /** First listener of the realm of this family; NULL: none. */
 const struct net_endpoint *b2bua_listener(
@@ -226,6 +230,13 @@ int b2bua_call_id(struct b2bua *b, char **out);
 int64_t b2bua_utc_ms(void);
 /** Replace an owned string. @return 0 or -ENOMEM (the old one stays). */
 int b2bua_str_set(char **dst, struct str_view text);
+
+/* methods.c */
+/** May this request be, in this dialog or (NULL) outside? @return 0, or the status that we owe. */
+unsigned int methods_judge(
+	const struct b2bua *b, const struct dialog *d, const struct sip_msg *req);
+/** The values of b2bua_allow(). @return NULL: out of memory. Caller frees with free(). */
+char (*methods_allow_new(const struct config *c))[B2BUA_ALLOW_LEN];
 
 /* call.c */
 /** @return a call in CALL_CALLING without legs, in the table; NULL: out of memory. */
@@ -361,13 +372,15 @@ int identity_name_map(
 /** Headers that may cross, from `in` in dialog `from` towards dialog `to`. */
 void headers_cross(struct sip_writer *w, const struct sip_msg *in, const struct dialog *from,
 	const struct dialog *to);
+/** RFC 3261 section 12.1.1: into an answer that makes a dialog goes what the request recorded. */
+void headers_record_route(struct sip_writer *w, const struct sip_msg *req);
 /** Reason of a BYE or CANCEL without its text: "Q.850;cause=16"; "" if none. */
 void headers_reason(const struct sip_msg *msg, char out[CALL_REASON_LEN]);
 /** Max-Forwards of a request that goes on: one less; 70 if there was none. */
 unsigned int headers_max_forwards(const struct sip_msg *req);
 
-/** Allow and Supported. */
-void headers_abilities(struct sip_writer *w);
+/** Allow and Supported, of what goes out in this dialog. */
+void headers_abilities(struct sip_writer *w, const struct dialog *d);
 /** Is this option tag in a Supported or Require? */
 bool headers_option(const struct sip_msg *m, enum sip_header_id id, struct str_view tag);
 

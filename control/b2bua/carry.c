@@ -22,7 +22,7 @@ static void respond(struct dialog *d, struct server_txn *txn, unsigned int statu
 	if (status < 300 && req->idx.method == SIP_UPDATE) {
 		sip_write_fmt(
 			&w, "Contact: <sip:%s>\r\n", net_endpoint_format(&d->path.local, here));
-		headers_abilities(&w);
+		headers_abilities(&w, d);
 		if (d->leg->state == LEG_CONFIRMED) /* else the INVITE says it */
 			session_accept(d->leg, req, &w);
 	}
@@ -142,7 +142,7 @@ unsigned int carry_send(struct dialog *d, struct server_txn *txn, struct sip_msg
 		dialog_request_start(far, &w, method, ++far->local_cseq);
 	sip_write_fmt(&w, "Max-Forwards: %u\r\n", headers_max_forwards(req));
 	if (method != SIP_PRACK) {
-		headers_abilities(&w);
+		headers_abilities(&w, far);
 		if (far->leg->state == LEG_CONFIRMED)
 			session_write(far->leg, &w);
 	}

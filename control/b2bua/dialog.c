@@ -75,8 +75,13 @@ void dialog_free(struct dialog *d)
 {
 	if (d == NULL)
 		return;
-	while (d->txns != NULL)
-		dialog_txn_detach(d->txns);
+	while (d->txns != NULL) {
+		struct dialog_txn *t = d->txns;
+
+		if (t->user != NULL && t->user->on_gone != NULL)
+			t->user->on_gone(t);
+		dialog_txn_detach(t);
+	}
 	HASH_DELETE(hh, d->b->dialogs, d);
 	clear_routes(d);
 	free(d->call_id);

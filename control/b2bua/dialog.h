@@ -31,6 +31,8 @@ struct dialog_txn_user {
 	/** As client_txn_user.on_end; `t` is out of its dialog, and freed afterwards. May be NULL.
 	 */
 	void (*on_end)(struct dialog_txn *t, int error);
+	/** The dialog is being freed, and `t` detached afterwards. May be NULL. */
+	void (*on_gone)(struct dialog_txn *t);
 };
 
 /** A client transaction that hangs on its dialog. */
@@ -102,6 +104,9 @@ void dialog_refresh(struct dialog *d, const struct sip_msg *msg);
 /** Request line to CSeq, and Contact of INVITE and UPDATE; with a fresh branch. */
 void dialog_request_start(
 	struct dialog *d, struct sip_writer *w, enum sip_method method, uint32_t cseq);
+/** The same for any method, and without Contact. */
+void dialog_request_start_named(
+	struct dialog *d, struct sip_writer *w, struct str_view method, uint32_t cseq);
 /**
  * Send what the writer holds in a client transaction that hangs on this dialog.
  * @param user  NULL: nobody wants to hear of it.

@@ -24,12 +24,12 @@ static bool is_loose(const char *route)
 }
 
 /* Section 12.2.1.1: a strict router stands in the Request-URI, and the target ends the list. */
-static void write_target(struct dialog *d, struct sip_writer *w, enum sip_method method)
+static void write_target(struct dialog *d, struct sip_writer *w, struct str_view method)
 {
 	bool strict = d->n_routes > 0 && !is_loose(d->route[0]);
 
-	sip_write_fmt(w, "%s %s SIP/2.0\r\n", sip_method_name(method),
-		strict ? d->route[0] : d->remote_target);
+	sip_write_fmt(
+		w, "%.*s %s SIP/2.0\r\n", SV_ARG(method), strict ? d->route[0] : d->remote_target);
 	write_via(d, w);
 	for (unsigned int i = strict; i < d->n_routes; i++)
 		sip_write_fmt(w, "Route: <%s>\r\n", d->route[i]);
@@ -37,22 +37,29 @@ static void write_target(struct dialog *d, struct sip_writer *w, enum sip_method
 		sip_write_fmt(w, "Route: <%s>\r\n", d->remote_target);
 }
 
-void dialog_request_start(
-	struct dialog *d, struct sip_writer *w, enum sip_method method, uint32_t cseq)
+void dialog_request_start_named(
+	struct dialog *d, struct sip_writer *w, struct str_view method, uint32_t cseq)
 {
-	char here[NET_ENDPOINT_STRLEN];
-
 	write_target(d, w, method);
 	sip_write_fmt(w, "From: %s;tag=%s\r\n", d->local_name, d->local_tag);
 	sip_write_fmt(w, "To: %s%s%s\r\n", d->remote_name,
 		d->remote_tag && d->remote_tag[0] ? ";tag=" : "",
 		d->remote_tag ? d->remote_tag : "");
 	sip_write_fmt(w, "Call-ID: %s\r\n", d->call_id);
-	sip_write_fmt(w, "CSeq: %u %s\r\n", cseq, sip_method_name(method));
+	sip_write_fmt(w, "CSeq: %u %.*s\r\n", cseq, SV_ARG(method));
+	sip_write_fmt(w, "User-Agent: %s\r\n", b2bua_product);
+}
+
+void dialog_request_start(
+	struct dialog *d, struct sip_writer *w, enum sip_method method, uint32_t cseq)
+{
+	const char *name = sip_method_name(method);
+	char here[NET_ENDPOINT_STRLEN];
+
+	dialog_request_start_named(d, w, (struct str_view){name, strlen(name)}, cseq);
 	if (method == SIP_INVITE || method == SIP_UPDATE)
 		sip_write_fmt(
 			w, "Contact: <sip:%s>\r\n", net_endpoint_format(&d->path.local, here));
-	sip_write_fmt(w, "User-Agent: %s\r\n", b2bua_product);
 }
 
 /* --- client transactions --- */

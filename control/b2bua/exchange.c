@@ -69,7 +69,7 @@ unsigned int exchange_send(struct call *c, struct sip_msg *req)
 	sip_writer_init(&w, b->msg, sizeof(b->msg));
 	dialog_request_start(ex->to->dialog, &w, SIP_INVITE, ex->client_cseq);
 	sip_write_fmt(&w, "Max-Forwards: %u\r\n", headers_max_forwards(req));
-	sip_write_fmt(&w, "Allow: %s\r\n", b2bua_allow_value);
+	sip_write_fmt(&w, "Allow: %s\r\n", b2bua_allow(b, ex->to->dialog->realm));
 	/* A reliable 18x could make an offer that a caller without PRACK has no answer to. */
 	if (ex->initial && (ex->caller_100rel || !ex->delayed_offer))
 		sip_write_fmt(&w, "Supported: %s\r\n", b2bua_supported_value);
@@ -115,15 +115,6 @@ int exchange_take_sdp(struct call *c, struct sip_msg *resp)
 
 /* --- towards `from` --- */
 
-/* Section 12.1.1: the dialog's route set is what the request recorded. */
-static void write_record_route(struct sip_writer *w, const struct sip_msg *req)
-{
-	struct str_view value;
-
-	for (unsigned int i = 0; (value = sip_msg_header(req, SIP_HDR_RECORD_ROUTE, i)).p; i++)
-		sip_write_header(w, "Record-Route", value);
-}
-
 struct str_view exchange_build(struct fork *f, unsigned int status, const struct sip_msg *in,
 	const char *extra, struct str_view sdp)
 {
@@ -138,10 +129,10 @@ struct str_view exchange_build(struct fork *f, unsigned int status, const struct
 	sip_writer_init(&w, c->b->msg, sizeof(c->b->msg));
 	sip_response_start(&w, req, status, NULL, (struct str_view){d->local_tag, DIALOG_TAG_LEN});
 	if (status < 300) {
-		write_record_route(&w, req);
+		headers_record_route(&w, req);
 		sip_write_fmt(
 			&w, "Contact: <sip:%s>\r\n", net_endpoint_format(&d->path.local, here));
-		headers_abilities(&w);
+		headers_abilities(&w, d);
 	}
 	if (status >= 200 && status < 300)
 		session_accept(ex->from, req, &w);

@@ -103,6 +103,14 @@ void headers_cross(struct sip_writer *w, const struct sip_msg *in, const struct 
 	headers_pass(w, in, &x);
 }
 
+void headers_record_route(struct sip_writer *w, const struct sip_msg *req)
+{
+	struct str_view value;
+
+	for (unsigned int i = 0; (value = sip_msg_header(req, SIP_HDR_RECORD_ROUTE, i)).p; i++)
+		sip_write_header(w, "Record-Route", value);
+}
+
 void headers_reason(const struct sip_msg *msg, char out[CALL_REASON_LEN])
 {
 	struct str_view value = sip_msg_header(msg, SIP_HDR_REASON, 0);
@@ -123,9 +131,9 @@ unsigned int headers_max_forwards(const struct sip_msg *req)
 	return hops - 1;
 }
 
-void headers_abilities(struct sip_writer *w)
+void headers_abilities(struct sip_writer *w, const struct dialog *d)
 {
-	sip_write_fmt(w, "Allow: %s\r\n", b2bua_allow_value);
+	sip_write_fmt(w, "Allow: %s\r\n", b2bua_allow(d->b, d->realm));
 	sip_write_fmt(w, "Supported: %s\r\n", b2bua_supported_value);
 }
 

@@ -285,7 +285,7 @@ static bool refresh(struct leg *l)
 	sip_writer_init(&w, b->msg, sizeof(b->msg));
 	dialog_request_start(l->dialog, &w, method, ++l->dialog->local_cseq);
 	sip_write_fmt(&w, "Max-Forwards: 70\r\n");
-	headers_abilities(&w);
+	headers_abilities(&w, l->dialog);
 	session_write(l, &w);
 	sip_write_body(&w, SV("application/sdp"), body);
 	if (dialog_request_send(l->dialog, &w, method, &user, NULL) == NULL)

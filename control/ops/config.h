@@ -9,6 +9,7 @@
 #include "dataplane_config.h"
 #include "api_limits.h"
 #include "records.h"
+#include "sip_scan.h"
 
 #define CONFIG_LISTENERS_MAX 16	 /* a realm */
 #define CONFIG_ADDRESSES_MAX 16	 /* a realm */
@@ -18,6 +19,8 @@
 #define CONFIG_POLICIES_MAX 256
 #define CONFIG_CODECS_MAX 32	 /* on a list of a policy */
 #define CONFIG_CODEC_NAME_MAX 32 /* its NUL included */
+#define CONFIG_METHODS_OTHER_MAX 8 /* on a list of methods, beside those of enum sip_method */
+#define CONFIG_METHOD_LEN 32	   /* of one of them, with its NUL */
 #define CONFIG_CONTROL_SOCKET_DEFAULT "/run/sallyport/control.sock"
 
 enum config_trust { TRUST_UNTRUSTED, TRUST_TRUSTED };
@@ -72,6 +75,13 @@ struct config_session {
 	uint32_t min_s;	    /* shorter ones are refused (422) */
 };
 
+/** A list of SIP methods. */
+struct config_methods {
+	uint32_t known; /* bit n: method n of enum sip_method */
+	unsigned int n_other;
+	char other[CONFIG_METHODS_OTHER_MAX][CONFIG_METHOD_LEN];
+};
+
 struct config_realm {
 	char name[API_NAME_MAX];
 	uint16_t id;		 /* index in config.realms, and the id in ring records */
@@ -102,6 +112,8 @@ struct config_realm {
 	struct config_session session;
 	uint8_t dscp_sip, dscp_media;
 	const struct config_policy *policy; /* NULL: none */
+	struct config_methods methods;	      /* taken outside of dialogs */
+	struct config_methods dialog_methods; /* taken within them */
 };
 
 struct config_peer {
@@ -112,8 +124,9 @@ struct config_peer {
 	bool same_address;     /* as an earlier peer's of its realm: that one's limit counts */
 	uint32_t max_calls;    /* 0: no limit */
 	struct config_session session;
-	bool redirect_follow; /* its 3xx are followed; else the caller gets them */
-	uint32_t no_answer_s;  /* ring time until CANCEL and 408 to the caller; default 180 */
+	bool redirect_follow;	       /* its 3xx are followed; else the caller gets them */
+	struct config_methods methods; /* taken from it outside of dialogs */
+	uint32_t no_answer_s; /* ring time until CANCEL and 408 to the caller; default 180 */
 	const struct config_policy *policy; /* its own, else its realm's; NULL: none */
 };
 
@@ -152,5 +165,9 @@ struct config {
  */
 struct config *config_load(const char *file, char error[CONFIG_ERROR_LEN]);
 void config_free(struct config *c);
+
+/** Is this method listed? @param name  as written; only of SIP_METHOD_OTHER. Any thread. */
+bool config_methods_have(
+	const struct config_methods *m, enum sip_method method, struct str_view name);
 
 #endif

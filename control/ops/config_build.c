@@ -372,7 +372,9 @@ static int realm_build(const struct config_doc *d, uint16_t id, const struct raw
 	if ((err = realm_numbers_build(d, at, raw, r)) < 0 ||
 		(err = config_policy_ref_build(d, at, c, raw->policy, &r->policy)) < 0)
 		return err;
-	return config_limits_build(d, at, raw, r);
+	if ((err = config_limits_build(d, at, raw, r)) < 0)
+		return err;
+	return config_methods_build(d, at, raw, r);
 }
 
 static int realm_ref_build(
@@ -430,6 +432,8 @@ static int peer_build(const struct config_doc *d, unsigned int i, const struct r
 	p->policy = c->realms[p->realm].policy;
 	if (raw->policy != NULL &&
 		(err = config_policy_ref_build(d, at, c, raw->policy, &p->policy)) < 0)
+		return err;
+	if ((err = config_peer_methods_build(d, at, raw, &c->realms[p->realm], p)) < 0)
 		return err;
 	return config_peer_limits_build(d, at, &raw->limits, c, p);
 }

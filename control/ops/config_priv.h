@@ -10,6 +10,7 @@
 
 #define CONFIG_PEERS_MAX 4096
 #define CONFIG_ROUTES_MAX 4096
+#define CONFIG_METHODS_MAX 32 /* entries of a list of methods */
 
 /* As written. Pointers to numbers are NULL where the key is absent. gateway and media, alone or a
  * list, are read from the document (config_doc_entries()). */
@@ -46,6 +47,11 @@ struct raw_dscp {
 	uint32_t *media;
 };
 
+struct raw_methods {
+	char **names;
+	unsigned int count;
+};
+
 struct raw_realm {
 	char *name;
 	char *port;
@@ -69,6 +75,10 @@ struct raw_realm {
 	unsigned int deny_count;
 	struct raw_dscp dscp;
 	char *policy;
+	char **methods;
+	unsigned int methods_count;
+	char **dialog_methods;
+	unsigned int dialog_methods_count;
 };
 
 struct raw_peer {
@@ -82,6 +92,8 @@ struct raw_peer {
 	uint32_t *min_se_s;
 	struct raw_limits limits;
 	char *policy;
+	char **methods;
+	unsigned int methods_count;
 };
 
 struct raw_route {
@@ -154,6 +166,12 @@ int config_limits_build(const struct config_doc *d, const char *at, const struct
 /** Rates of a peer; its realm and address are set. @param c  holds the peers before it. */
 int config_peer_limits_build(const struct config_doc *d, const char *at,
 	const struct raw_limits *raw, const struct config *c, struct config_peer *p);
+/** Methods of a realm; trust is set (config_methods.c). */
+int config_methods_build(const struct config_doc *d, const char *at, const struct raw_realm *raw,
+	struct config_realm *r);
+/** Methods of a peer: its realm's where it has no own list. */
+int config_peer_methods_build(const struct config_doc *d, const char *at,
+	const struct raw_peer *raw, const struct config_realm *realm, struct config_peer *p);
 /** A peer that its realm denies. */
 int config_lists_check(
 	const struct config_doc *d, const struct config *c, const struct config_realm *r);

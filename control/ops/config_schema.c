@@ -126,6 +126,10 @@ static const cyaml_schema_field_t realm_fields[] = {
 	CYAML_FIELD_MAPPING("dscp", OPTIONAL, struct raw_realm, dscp, dscp_fields),
 	CYAML_FIELD_STRING_PTR(
 		"policy", CYAML_FLAG_POINTER | OPTIONAL, struct raw_realm, policy, 1, STR_MAX),
+	CYAML_FIELD_SEQUENCE("methods", CYAML_FLAG_POINTER | OPTIONAL, struct raw_realm, methods,
+		&string_entry, 0, CONFIG_METHODS_MAX),
+	CYAML_FIELD_SEQUENCE("dialog_methods", CYAML_FLAG_POINTER | OPTIONAL, struct raw_realm,
+		dialog_methods, &string_entry, 0, CONFIG_METHODS_MAX),
 	CYAML_FIELD_END,
 };
 
@@ -142,6 +146,8 @@ static const cyaml_schema_field_t peer_fields[] = {
 	CYAML_FIELD_MAPPING("limits", OPTIONAL, struct raw_peer, limits, peer_limits_fields),
 	CYAML_FIELD_STRING_PTR(
 		"policy", CYAML_FLAG_POINTER | OPTIONAL, struct raw_peer, policy, 1, STR_MAX),
+	CYAML_FIELD_SEQUENCE("methods", CYAML_FLAG_POINTER | OPTIONAL, struct raw_peer, methods,
+		&string_entry, 0, CONFIG_METHODS_MAX),
 	CYAML_FIELD_END,
 };
 

@@ -246,6 +246,13 @@ void config_doc_entry_path(
 		snprintf(out, CONFIG_PATH_MAX, "%s", path);
 }
 
+bool config_doc_has(const struct config_doc *d, const char *path)
+{
+	unsigned int line;
+
+	return path_node(d, path, &line) != NULL;
+}
+
 const char *config_doc_text(const struct config_doc *d, const char *path)
 {
 	unsigned int line;

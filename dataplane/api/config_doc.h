@@ -59,6 +59,8 @@ int config_doc_entries(
 /** Path of entry i of such a value: "realms[0].media" alone, else "realms[0].media[1]". */
 void config_doc_entry_path(
 	const struct config_doc *d, const char *path, unsigned int i, char out[CONFIG_PATH_MAX]);
+/** Does something stand at this path, be it an empty list? */
+bool config_doc_has(const struct config_doc *d, const char *path);
 /** The text at this path, "" if there is none. Borrowed until config_doc_fini(). */
 const char *config_doc_text(const struct config_doc *d, const char *path);
 

@@ -130,6 +130,9 @@ const char *lab_expect(struct lab *l, unsigned int side, const char *with)
 		m->taken = true;
 		return m->text;
 	}
+	for (unsigned int i = 0; i < l->n_msgs; i++)
+		if (!l->msg[i].taken)
+			print_message("to %u:\n%s\n", l->msg[i].side, l->msg[i].text);
 	fail_msg("nothing to side %u begins with '%s'", side, with);
 	return "";
 }
@@ -338,6 +341,10 @@ static void make_realm(
 	}
 	r->media[2].addr.bytes[15] = 3; /* a second one in IPv6 */
 	r->n_media = 3;
+	r->methods.known = 1u << SIP_INVITE | 1u << SIP_OPTIONS;
+	if (i == INSIDE)
+		r->methods.known |= LAB_METHODS;
+	r->dialog_methods.known = LAB_DIALOG_METHODS;
 	r->latch_prefix_v4 = 32;
 	r->latch_prefix_v6 = 128;
 	r->trust = i == INSIDE ? TRUST_TRUSTED : TRUST_UNTRUSTED;
@@ -376,6 +383,8 @@ void lab_init(struct lab *l)
 	l->routes[1] = (struct config_route){.from_realm = INSIDE, .from_peer = 0, .to_peer = 1};
 	l->routes[2] = (struct config_route){
 		.from_realm = OUTSIDE, .from_peer = -1, .user_prefix = "six", .to_peer = 2};
+	for (unsigned int i = 0; i < ARRAY_LEN(l->peers); i++)
+		l->peers[i].methods = l->realms[l->peers[i].realm].methods;
 	l->config.realms = l->realms;
 	l->config.n_realms = 2;
 	l->config.peers = l->peers;

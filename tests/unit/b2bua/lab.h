@@ -21,6 +21,21 @@
 
 #define OUTSIDE 0
 #define INSIDE 1
+/* Beside INVITE and OPTIONS, what trusted realms take outside of dialogs. */
+#define LAB_METHODS \
+	(1u << SIP_REGISTER | 1u << SIP_MESSAGE | 1u << SIP_NOTIFY | 1u << SIP_PUBLISH | \
+		1u << SIP_REFER | 1u << SIP_SUBSCRIBE)
+/* What all take in dialogs. */
+#define LAB_DIALOG_METHODS \
+	(1u << SIP_INVITE | 1u << SIP_ACK | 1u << SIP_BYE | 1u << SIP_CANCEL | 1u << SIP_OPTIONS | \
+		1u << SIP_PRACK | 1u << SIP_UPDATE | 1u << SIP_INFO | 1u << SIP_MESSAGE | \
+		1u << SIP_NOTIFY | 1u << SIP_REFER | 1u << SIP_SUBSCRIBE)
+#define LAB_ALLOW_OUTSIDE \
+	"INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, MESSAGE, NOTIFY, PRACK, REFER, SUBSCRIBE, " \
+	"UPDATE"
+#define LAB_ALLOW_INSIDE \
+	"INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER, INFO, MESSAGE, NOTIFY, PRACK, REFER, " \
+	"SUBSCRIBE, UPDATE, PUBLISH"
 #define LAB_MSGS_MAX 8192
 #define LAB_STREAMS_MAX 512
 #define LAB_CDRS_MAX 4096

@@ -91,11 +91,14 @@ struct ua ua_callee(struct lab *l, const char *invite)
 	return u;
 }
 
-static int put_body(char *buf, size_t cap, const char *sdp)
+/* A body is SDP, unless the headers say otherwise. */
+static int put_body(char *buf, size_t cap, const char *body, const char *headers)
 {
+	bool typed = headers != NULL && strstr(headers, "Content-Type:") != NULL;
+
 	return snprintf(buf, cap, "%sContent-Length: %zu\r\n\r\n%s",
-		sdp ? "Content-Type: application/sdp\r\n" : "", sdp ? strlen(sdp) : 0,
-		sdp ? sdp : "");
+		body && !typed ? "Content-Type: application/sdp\r\n" : "", body ? strlen(body) : 0,
+		body ? body : "");
 }
 
 static const char *word(const struct ua *u)
@@ -115,7 +118,7 @@ void ua_request(struct ua *u, const char *method, uint32_t cseq, const char *sdp
 		u->remote_tag[0] ? ";tag=" : "", u->remote_tag, u->call_id, cseq, method, word(u),
 		u->addr, word(u), word(u), extra ? extra : "");
 
-	n += put_body(text + n, sizeof(text) - (size_t)n, sdp);
+	n += put_body(text + n, sizeof(text) - (size_t)n, sdp, extra);
 	lab_feed(u->lab, u->side, u->addr, text, (size_t)n);
 }
 
@@ -136,7 +139,7 @@ void ua_respond(
 		lab_header(request, "Call-ID"), lab_header(request, "CSeq"),
 		status / 100 == 3 ? "elsewhere" : word(u), u->addr, word(u), u->addr, word(u),
 		extra ? extra : "");
-	n += put_body(text + n, sizeof(text) - (size_t)n, sdp);
+	n += put_body(text + n, sizeof(text) - (size_t)n, sdp, extra);
 	lab_feed(u->lab, u->side, u->addr, text, (size_t)n);
 }
 

@@ -102,7 +102,7 @@ static void test_refusals(void **state)
 		{"INVITE", "nobody", NULL, "SIP/2.0 404 "},
 		{"INVITE", "nobody", NULL, "SIP/2.0 404 "},
 		{"INVITE", "bob", "Require: magic\r\n", "SIP/2.0 420 "},
-		{"OPTIONS", "bob", NULL, "SIP/2.0 200 "},
+		{"OPTIONS", "nobody", NULL, "SIP/2.0 404 "},
 		{"MESSAGE", "bob", NULL, "SIP/2.0 405 "},
 		{"CANCEL", "bob", NULL, "SIP/2.0 481 "},
 		{"BYE", "bob", NULL, "SIP/2.0 481 "},

@@ -229,6 +229,23 @@ static const struct wrong wrongs[] = {
 		"write 2001:db8::/64"},
 	{"listed twice", "    trust: trusted", "    permit: [10.0.0.1, 10.0.0.1/32]", 19,
 		"realms[1].permit[1]", "listed twice"},
+	{"no method", "    trust: trusted", "    methods: [INVITE, \"a b\"]", 19,
+		"realms[1].methods[1]", "such as MESSAGE"},
+	{"method too long", "    trust: trusted",
+		"    dialog_methods: [A0123456789012345678901234567890]", 19,
+		"realms[1].dialog_methods[0]", "at most 31"},
+	{"method listed twice", "    trust: trusted", "    methods: [MESSAGE, JUMP, JUMP]", 19,
+		"realms[1].methods[2]", "listed twice"},
+	{"method of dialogs", "    trust: trusted", "    methods: [INFO]", 19,
+		"realms[1].methods[0]", "belongs to a dialog"},
+	{"method of no dialog", "    trust: trusted", "    dialog_methods: [INFO, PUBLISH]", 19,
+		"realms[1].dialog_methods[1]", "belongs to no dialog"},
+	{"method that is always taken", "    trust: trusted", "    dialog_methods: [BYE]", 19,
+		"realms[1].dialog_methods[0]", "always taken"},
+	{"many unusual methods", "    trust: trusted", "    methods: [A, B, C, D, E, F, G, H, I]",
+		19, "realms[1].methods[8]", "at most 8"},
+	{"method of a peer", "    port: 5080", "    methods: [ACK]", 35, "peers[1].methods[0]",
+		"belongs to a dialog"},
 	{"permitted and denied", "    trust: trusted",
 		"    permit: [10.0.0.0/8]\n    deny: [192.0.2.9, 10.0.0.0/8]", 20,
 		"realms[1].deny[1]", "in permit[0] too"},
@@ -535,6 +552,62 @@ static void test_lists(void **state)
 	config_free(c);
 }
 
+static bool takes(const struct config_methods *m, const char *name)
+{
+	struct str_view v = {name, strlen(name)};
+
+	return config_methods_have(m, sip_method_parse(v), v);
+}
+
+/* Strangers may call and ping, no more, unless the realm or the peer says so. */
+static void test_methods(void **state)
+{
+	static const struct {
+		const char *lines;
+		const char *methods, *refused;		     /* of the realm, and of its peers */
+		const char *dialog_methods, *dialog_refused; /* words with a blank behind each */
+	} cases[] = {
+		{"trust: untrusted", "INVITE OPTIONS ",
+			"REGISTER MESSAGE NOTIFY PUBLISH REFER SUBSCRIBE INFO BYE JUMP ",
+			"INVITE ACK BYE CANCEL PRACK UPDATE INFO MESSAGE NOTIFY OPTIONS REFER "
+			"SUBSCRIBE ",
+			"REGISTER PUBLISH JUMP "},
+		{"trust: trusted",
+			"INVITE OPTIONS REGISTER MESSAGE NOTIFY PUBLISH REFER SUBSCRIBE ",
+			"INFO BYE PRACK UPDATE JUMP ", "INFO REFER BYE ", "JUMP "},
+		{"methods: [OPTIONS, JUMP], dialog_methods: [LEAP]", "OPTIONS JUMP ",
+			"INVITE LEAP jump ", "BYE LEAP ", "INFO REFER JUMP "},
+		{"methods: [], dialog_methods: []", "", "INVITE OPTIONS ", "INVITE BYE ", "INFO "},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct config *c = realm_load(cases[i].lines);
+		const struct {
+			const struct config_methods *list;
+			const char *words;
+			bool want;
+		} checks[] = {
+			{&c->realms[0].methods, cases[i].methods, true},
+			{&c->realms[0].methods, cases[i].refused, false},
+			{&c->peers[0].methods, cases[i].methods, true},
+			{&c->peers[0].methods, cases[i].refused, false},
+			{&c->realms[0].dialog_methods, cases[i].dialog_methods, true},
+			{&c->realms[0].dialog_methods, cases[i].dialog_refused, false},
+		};
+
+		for (size_t k = 0; k < ARRAY_LEN(checks); k++)
+			for (const char *w = checks[k].words; *w != '\0';
+				w += strcspn(w, " ") + 1) {
+				char word[32];
+
+				snprintf(word, sizeof(word), "%.*s", (int)strcspn(w, " "), w);
+				if (takes(checks[k].list, word) != checks[k].want)
+					fail_msg("%s: %s, check %zu", cases[i].lines, word, k);
+			}
+		config_free(c);
+	}
+}
+
 /* No cut of a good file crashes; most are refused, those at a section's end are not. */
 static void test_truncated(void **state)
 {
@@ -615,6 +688,7 @@ int main(void)
 		cmocka_unit_test(test_policies),
 		cmocka_unit_test(test_derived_limits),
 		cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_methods),
 		cmocka_unit_test(test_truncated),
 		cmocka_unit_test(test_files_that_are_none),
 		cmocka_unit_test(test_samples_load),

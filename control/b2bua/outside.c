@@ -1,0 +1,115 @@
+/* Requests outside of dialogs, INVITE apart. They are routed as calls are. */
+#include <errno.h>
+
+#include "b2bua_priv.h"
+#include "relay.h"
+#include "route.h"
+
+/* Whom it is for: a registrar is asked for the user of To (RFC 3261 section 10.2). */
+static unsigned int asked_user(const struct sip_msg *req, struct str_view *user)
+{
+	struct sip_name_addr to;
+	struct sip_uri uri;
+
+	if (sip_uri_parse(sip_msg_view(req, req->idx.uri), &uri) != 0)
+		return 400;
+	if (req->idx.uri.len > DIALOG_TEXT_MAX)
+		return 414;
+	/* As for a call: TLS on every hop, or not at all; and all is UDP here. */
+	if (uri.scheme == SIP_SCHEME_SIPS || uri.scheme == SIP_SCHEME_OTHER)
+		return 416;
+	*user = uri.user;
+	if (req->idx.method != SIP_REGISTER)
+		return 0;
+	if (sip_name_addr_parse(sip_msg_header(req, SIP_HDR_TO, 0), &to) != 0 || to.star ||
+		sip_uri_parse(to.uri, &uri) != 0)
+		return 400;
+	*user = uri.user;
+	return 0;
+}
+
+/* From and To as the far side shall see them. A registrar knows both by its own name. */
+static int map_names(struct dialog *d, const struct sip_msg *req)
+{
+	const struct net_endpoint *from =
+		req->idx.method == SIP_REGISTER ? &d->path.remote : &d->path.local;
+	int rc = identity_name_map(
+		&d->local_name, sip_msg_header(req, SIP_HDR_FROM, 0), from, false);
+
+	if (rc == 0)
+		rc = identity_name_map(&d->remote_name, sip_msg_header(req, SIP_HDR_TO, 0),
+			&d->path.remote, false);
+	if (rc == 0)
+		rc = identity_name_map(
+			&d->remote_target, sip_msg_view(req, req->idx.uri), &d->path.remote, true);
+	return rc;
+}
+
+unsigned int outside_dialog_new(struct b2bua *b, const struct sip_msg *req, struct dialog **out)
+{
+	const struct config *c = b->env.config;
+	const struct net_endpoint *local;
+	const struct config_route *route;
+	const struct config_peer *peer;
+	struct str_view user;
+	struct dialog *d;
+	unsigned int status = asked_user(req, &user);
+	int rc;
+
+	if (status != 0)
+		return status;
+	route = route_find(
+		c, req->path.realm, route_peer_find(c, req->path.realm, &req->path.remote), user);
+	if (route == NULL)
+		return 404;
+	peer = &c->peers[route->to_peer];
+	local = b2bua_listener(b, peer->realm, peer->remote.addr.family);
+	d = local != NULL ? dialog_new(b, NULL, peer->realm, route->to_peer, &peer->remote.addr)
+			  : NULL;
+	if (d == NULL)
+		return 500;
+	d->path.local = *local;
+	d->path.remote = d->source = peer->remote;
+	rc = b2bua_call_id(b, &d->call_id);
+	if (rc == 0)
+		rc = map_names(d, req);
+	if (rc == 0) {
+		*out = d;
+		return 0;
+	}
+	dialog_free(d);
+	return rc == -ENOMEM ? 500 : 400;
+}
+
+/* A ping is for the box. One for a user goes on if whoever asks is known: to strangers the box
+ * does not tell who is there. */
+static bool is_for_box(const struct b2bua *b, const struct sip_msg *req)
+{
+	struct sip_uri uri;
+
+	if (req->idx.method != SIP_OPTIONS)
+		return false;
+	if (sip_uri_parse(sip_msg_view(req, req->idx.uri), &uri) != 0 || uri.user.len == 0)
+		return true;
+	return b2bua_realm(b, req->path.realm)->trust != TRUST_TRUSTED &&
+	       route_peer_find(b->env.config, req->path.realm, &req->path.remote) ==
+		       ROUTE_PEER_NONE;
+}
+
+void outside_on_request(struct b2bua *b, struct server_txn *txn, const struct sip_msg *req)
+{
+	struct relay_way way = {.own = true};
+	unsigned int status;
+
+	if (is_for_box(b, req)) {
+		b2bua_reply(b, txn, 200);
+		return;
+	}
+	if (req->idx.method == SIP_REGISTER)
+		way.user = &register_user;
+	status = outside_dialog_new(b, req, &way.to);
+	if (status == 0)
+		status = relay_start(b, txn, req, &way);
+	if (status != 0)
+		b2bua_reply(b, txn, status);
+}
