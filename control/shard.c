@@ -368,6 +368,8 @@ json_t *shard_counters(struct shard *s)
 		{"calls_refused", b->calls_refused},
 		{"forks_ignored", b->forks_ignored},
 		{"dialogs", b->dialogs},
+		{"subscriptions", b->subscriptions},
+		{"requests_passed", b->requests_passed},
 		{"requests_open", b->requests_open},
 		{"transactions_server", t->servers},
 		{"transactions_client", t->clients},

@@ -7,6 +7,7 @@
 #include "log.h"
 #include "relay.h"
 #include "reputation.h"
+#include "subscription.h"
 
 #define CALL_ID_LEN 24
 #define CALL_ID_TRIES 4096 /* for a Call-ID of our shard; one try in `shards` hits */
@@ -117,12 +118,16 @@ static void on_dialog_request(
 	struct b2bua *b, struct dialog *d, struct server_txn *txn, struct sip_msg *req)
 {
 	/* That of a request on its way through has none of its own to take. */
-	if (d->leg == NULL) {
+	if (d->leg == NULL && d->subscription == NULL) {
 		b2bua_reply(b, txn, 481);
 		return;
 	}
 	if (!is_in_order(b, d, txn, req))
 		return;
+	if (d->subscription != NULL) {
+		subscription_on_dialog_request(d, txn, req);
+		return;
+	}
 	switch (req->idx.method) {
 	case SIP_INVITE:
 		reinvite_on_request(d->leg, txn, req);
@@ -365,6 +370,7 @@ void b2bua_free(struct b2bua *b)
 	txn_layer_free(b->txns);
 	b->txns = NULL;
 	relay_abandon_all(b);
+	subscription_abandon_all(b);
 	HASH_ITER(hh, b->calls, c, tmp)
 	{
 		call_abandon(c);

@@ -38,11 +38,13 @@ struct b2bua_stats {
 	uint64_t calls_answered_active;
 	uint64_t calls_total; /* INVITEs that became a call */
 	uint64_t calls_answered;
-	uint64_t calls_failed;	/* final answer 3xx-6xx or timeout before an answer */
-	uint64_t calls_refused; /* no route, no media port, limit, draining */
-	uint64_t forks_ignored; /* 18x of one early dialog too many */
-	uint64_t dialogs;	/* alive now */
-	uint64_t requests_open; /* ours without a final answer: INVITE and BYE */
+	uint64_t calls_failed;	  /* final answer 3xx-6xx or timeout before an answer */
+	uint64_t calls_refused;	  /* no route, no media port, limit, draining */
+	uint64_t forks_ignored;	  /* 18x of one early dialog too many */
+	uint64_t dialogs;	  /* alive now */
+	uint64_t subscriptions;	  /* alive now, with dialogs of their own */
+	uint64_t requests_passed; /* to the other side, INVITE apart */
+	uint64_t requests_open;	  /* ours without a final answer: INVITE and BYE */
 };
 
 /** Counts calls against the limits of realms and peers, any thread. @return NULL: out of memory. */

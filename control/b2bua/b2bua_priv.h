@@ -195,6 +195,8 @@ struct b2bua {
 	struct call *calls;
 	struct dialog *dialogs;
 	struct relay *relays;
+	struct subscription *subscriptions;
+	struct subscriber *subscribers;
 	char (*allow)[B2BUA_ALLOW_LEN]; /* of each realm */
 	struct call *dead;		/* freed by the reaper */
 	struct timer reaper;
@@ -265,6 +267,9 @@ void call_reap(void *b);
 bool call_admit(struct call *c);
 /** It has left: once only, further calls do nothing. */
 void call_dismiss(struct call *c);
+/** One more subscription from this realm. @return false: it has as many as it may. */
+bool limits_subscribe(struct b2bua_limits *l, uint16_t realm);
+void limits_unsubscribe(struct b2bua_limits *l, uint16_t realm);
 
 /* leg.c */
 /** With a dialog, see dialog_new(). @return 0 or -ENOMEM. */

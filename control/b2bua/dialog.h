@@ -21,6 +21,7 @@
 struct b2bua;
 struct fork;
 struct leg;
+struct subscription;
 struct dialog;
 struct dialog_txn;
 
@@ -50,8 +51,9 @@ struct dialog {
 	struct b2bua *b;
 	struct leg *leg;   /* the call's leg that it belongs to; NULL: it is no call's */
 	struct fork *fork; /* of that call, that it is one side of; NULL likewise */
-	uint16_t realm;	   /* index */
-	int peer;	   /* index, or ROUTE_PEER_NONE */
+	struct subscription *subscription; /* that it is one side of; NULL: none */
+	uint16_t realm;			   /* index */
+	int peer;			   /* index, or ROUTE_PEER_NONE */
 	char local_tag[DIALOG_TAG_LEN + 1];
 	char *call_id;
 	char *remote_tag;    /* NULL: not known yet */

@@ -1,6 +1,6 @@
 /*
- * Calls that each realm and each peer has, counted over all shards. Never one too many:
- * a call is counted in before it is judged, and out again if it does not fit.
+ * Calls and subscriptions that each realm and each peer has, counted over all shards. Never one too
+ * many: a call is counted in before it is judged, and out again if it does not fit.
  */
 #include <stdatomic.h>
 
@@ -8,7 +8,8 @@
 
 struct b2bua_limits {
 	const struct config *config;
-	_Atomic uint32_t *realm, *peer; /* shards: rw */
+	_Atomic uint32_t *realm, *peer;	 /* calls; shards: rw */
+	_Atomic uint32_t *subscriptions; /* of each realm; shards: rw */
 };
 
 struct b2bua_limits *b2bua_limits_new(const struct config *c)
@@ -20,7 +21,8 @@ struct b2bua_limits *b2bua_limits_new(const struct config *c)
 	l->config = c;
 	l->realm = calloc(c->n_realms + 1, sizeof(l->realm[0]));
 	l->peer = calloc(c->n_peers + 1, sizeof(l->peer[0]));
-	if (l->realm != NULL && l->peer != NULL)
+	l->subscriptions = calloc(c->n_realms + 1, sizeof(l->subscriptions[0]));
+	if (l->realm != NULL && l->peer != NULL && l->subscriptions != NULL)
 		return l;
 	b2bua_limits_free(l);
 	return NULL;
@@ -32,6 +34,7 @@ void b2bua_limits_free(struct b2bua_limits *l)
 		return;
 	free(l->realm);
 	free(l->peer);
+	free(l->subscriptions);
 	free(l);
 }
 
@@ -74,4 +77,17 @@ void call_dismiss(struct call *c)
 	if (c->admitted)
 		(void)count_call(c->b->env.limits, c, false);
 	c->admitted = false;
+}
+
+bool limits_subscribe(struct b2bua_limits *l, uint16_t realm)
+{
+	if (count(&l->subscriptions[realm], l->config->realms[realm].max_subscriptions, true))
+		return true;
+	limits_unsubscribe(l, realm);
+	return false;
+}
+
+void limits_unsubscribe(struct b2bua_limits *l, uint16_t realm)
+{
+	(void)count(&l->subscriptions[realm], 0, false);
 }

@@ -27,6 +27,10 @@ unsigned int methods_judge(const struct b2bua *b, const struct dialog *d, const 
 		if (needs_dialog(method))
 			return 481;
 	}
+	/* What a subscription lives by. */
+	if (d != NULL && d->subscription != NULL &&
+		(method == SIP_SUBSCRIBE || method == SIP_NOTIFY))
+		return 0;
 	if (!config_methods_have(list, method, sip_msg_view(req, req->idx.method_text)))
 		return refusal(method);
 	return req->idx.has_to_tag && d == NULL ? 481 : 0;

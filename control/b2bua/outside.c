@@ -4,6 +4,7 @@
 #include "b2bua_priv.h"
 #include "relay.h"
 #include "route.h"
+#include "subscription.h"
 
 /* Whom it is for: a registrar is asked for the user of To (RFC 3261 section 10.2). */
 static unsigned int asked_user(const struct sip_msg *req, struct str_view *user)
@@ -103,6 +104,10 @@ void outside_on_request(struct b2bua *b, struct server_txn *txn, const struct si
 
 	if (is_for_box(b, req)) {
 		b2bua_reply(b, txn, 200);
+		return;
+	}
+	if (req->idx.method == SIP_SUBSCRIBE || req->idx.method == SIP_REFER) {
+		subscription_on_request(b, txn, req);
 		return;
 	}
 	if (req->idx.method == SIP_REGISTER)

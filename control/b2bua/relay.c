@@ -253,6 +253,7 @@ unsigned int relay_start(struct b2bua *b, struct server_txn *txn, const struct s
 		goto fail;
 	r->own = way->own;
 	DL_APPEND(b->relays, r);
+	b->stats.requests_passed++;
 	return 0;
 fail:
 	free(r);

@@ -110,6 +110,8 @@ struct config_realm {
 	uint32_t trusted_s; /* a call that succeeds makes its source trusted for that long */
 	uint32_t max_calls; /* 0: no limit */
 	struct config_session session;
+	uint32_t max_subscriptions;	   /* 0: no limit */
+	uint32_t max_source_subscriptions; /* of one address and port; 0: no limit */
 	uint8_t dscp_sip, dscp_media;
 	const struct config_policy *policy; /* NULL: none */
 	struct config_methods methods;	      /* taken outside of dialogs */

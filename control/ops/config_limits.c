@@ -13,6 +13,9 @@
 #define SIP_RATE_UNTRUSTED 50 /* a phone, or some behind one port */
 #define UNTRUSTED_MIN 10000   /* of all strangers together: a fifth of what one shard answers */
 #define BURST_S 2
+#define COUNT_MAX 1000000u
+#define SUBSCRIPTIONS_UNTRUSTED 10000	  /* about 30 MB */
+#define SOURCE_SUBSCRIPTIONS_UNTRUSTED 50 /* keys and lists of a phone, or some behind one port */
 #define DENY_AFTER_SECONDS 10 /* of sip_rate; that many refusals deny an untrusted source */
 
 /* How the default of a rate follows. */
@@ -126,6 +129,23 @@ static int denial_build(const struct config_doc *d, const char *at, const struct
 	return config_number_build(d, at, &trusted, l->trusted_s, &r->trusted_s);
 }
 
+static int subscriptions_build(const struct config_doc *d, const char *at,
+	const struct raw_realm *raw, struct config_realm *r)
+{
+	bool trusted = raw->trust == TRUST_TRUSTED;
+	const struct number all = {"limits.subscriptions", 0, COUNT_MAX,
+		trusted ? 0 : SUBSCRIPTIONS_UNTRUSTED, "subscriptions"};
+	const struct number one = {"limits.source_subscriptions", 0, COUNT_MAX,
+		trusted ? 0 : SOURCE_SUBSCRIPTIONS_UNTRUSTED, "subscriptions"};
+	int err =
+		config_number_build(d, at, &all, raw->limits.subscriptions, &r->max_subscriptions);
+
+	if (err < 0)
+		return err;
+	return config_number_build(
+		d, at, &one, raw->limits.source_subscriptions, &r->max_source_subscriptions);
+}
+
 /* --- lists --- */
 
 static bool prefix_eq(const struct config_prefix *a, const struct config_prefix *b)
@@ -206,6 +226,7 @@ int config_limits_build(const struct config_doc *d, const char *at, const struct
 		(err = sip_rate_build(d, at, raw, burst_s, &r->police.sip)) < 0 ||
 		(err = rates_build(d, at, raw, burst_s, &r->police)) < 0 ||
 		(err = denial_build(d, at, raw, r)) < 0 ||
+		(err = subscriptions_build(d, at, raw, r)) < 0 ||
 		(err = list_build(d, at, "permit", raw->permit, raw->permit_count, &r->permit,
 			 &r->n_permit)) < 0)
 		return err;

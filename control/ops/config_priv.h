@@ -40,6 +40,8 @@ struct raw_limits {
 	uint32_t *deny_window_s;
 	uint32_t *deny_s;
 	uint32_t *trusted_s;
+	uint32_t *subscriptions;
+	uint32_t *source_subscriptions;
 };
 
 struct raw_dscp {

@@ -83,6 +83,9 @@ static const cyaml_schema_field_t realm_limits_fields[] = {
 	CYAML_FIELD_UINT_PTR("deny_s", OPTIONAL, struct raw_limits, deny_s),
 	CYAML_FIELD_UINT_PTR("trusted_s", OPTIONAL, struct raw_limits, trusted_s),
 	CYAML_FIELD_UINT_PTR("calls", OPTIONAL, struct raw_limits, calls),
+	CYAML_FIELD_UINT_PTR("subscriptions", OPTIONAL, struct raw_limits, subscriptions),
+	CYAML_FIELD_UINT_PTR(
+		"source_subscriptions", OPTIONAL, struct raw_limits, source_subscriptions),
 	CYAML_FIELD_END,
 };
 

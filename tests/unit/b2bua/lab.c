@@ -131,8 +131,8 @@ const char *lab_expect(struct lab *l, unsigned int side, const char *with)
 		return m->text;
 	}
 	for (unsigned int i = 0; i < l->n_msgs; i++)
-		if (!l->msg[i].taken)
-			print_message("to %u:\n%s\n", l->msg[i].side, l->msg[i].text);
+		if (l->msg[i].side == side && !l->msg[i].taken)
+			print_message("to %u:\n%s\n", side, l->msg[i].text);
 	fail_msg("nothing to side %u begins with '%s'", side, with);
 	return "";
 }
