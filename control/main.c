@@ -99,6 +99,7 @@ static int shards_init(struct control *c)
 			.cdr = c->cdr,
 			.limits = c->limits,
 			.reputation = c->reputation,
+			.all = c->shards,
 		};
 
 		c->shards[i] = shard_new(&env);
@@ -111,6 +112,8 @@ static int shards_init(struct control *c)
 
 static void shards_fini(struct control *c)
 {
+	for (unsigned int i = 0; i < c->n_shards; i++)
+		shard_stop(c->shards[i]);
 	for (unsigned int i = 0; i < c->n_shards; i++)
 		shard_free(c->shards[i]);
 	/* What they sent to the main thread before they ended. */

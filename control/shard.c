@@ -6,6 +6,7 @@
 
 #include "heap.h"
 #include "log.h"
+#include "replaces.h"
 #include "shard_priv.h"
 
 uint64_t shard_clock_ms(void)
@@ -100,6 +101,32 @@ static void loop_fini(struct shard *s)
 		event_base_free(s->base);
 }
 
+/* --- dialogs of other shards --- */
+
+static void do_answered(void *owner, void *arg)
+{
+	replaces_answered(((struct shard *)owner)->b2bua, arg);
+	free(arg);
+}
+
+static void do_answer(void *owner, void *arg)
+{
+	struct shard *s = owner;
+	struct replaces *q = arg;
+
+	replaces_answer(s->b2bua, q);
+	/* Once this one is stopping, the other may be gone. */
+	if (s->stop || shard_post(s->env.all[q->shard], do_answered, q) < 0)
+		free(q);
+}
+
+static int shard_ask(void *ctx, unsigned int shard, struct replaces *q)
+{
+	struct shard *s = ctx;
+
+	return s->stop ? -ESHUTDOWN : shard_post(s->env.all[shard], do_answer, q);
+}
+
 static int calls_init(struct shard *s)
 {
 	const struct config *c = s->env.config;
@@ -133,6 +160,10 @@ static int calls_init(struct shard *s)
 	};
 
 	timers_init(&s->timers, shard_clock_ms());
+	if (s->env.all != NULL) {
+		env.ask = shard_ask;
+		env.ask_ctx = s;
+	}
 	env.reputation = s->reputation = reputation_new(&reputation_env);
 	if (s->reputation == NULL)
 		return -ENOMEM;
@@ -188,13 +219,20 @@ static void do_stop(void *owner, void *arg)
 	s->stop = true;
 }
 
+void shard_stop(struct shard *s)
+{
+	while (shard_post(s, do_stop, NULL) < 0)
+		sched_yield(); /* out of memory: others are about to free some */
+	pthread_join(s->thread, NULL);
+	s->stopped = true;
+}
+
 void shard_free(struct shard *s)
 {
 	if (s == NULL)
 		return;
-	while (shard_post(s, do_stop, NULL) < 0)
-		sched_yield(); /* out of memory: others are about to free some */
-	pthread_join(s->thread, NULL);
+	if (!s->stopped)
+		shard_stop(s);
 	mailbox_fini(&s->mailbox);
 	shard_release(s);
 }

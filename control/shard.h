@@ -24,11 +24,14 @@ struct shard_env {
 	struct cdr_file *cdr;		     /* outlives the shard */
 	struct b2bua_limits *limits;	     /* outlives the shard */
 	struct reputation_table *reputation; /* outlives the shard */
+	struct shard *const *all;    /* of b2bua_env.ask; outlives the shard. NULL: it is alone */
 };
 
 /** Make it and start its thread. @return NULL with a log line. Free with shard_free(). */
 struct shard *shard_new(const struct shard_env *env);
-/** Stop the thread at its next turn, join it, run its last mail, free everything. */
+/** Stop the thread at its next turn, join it. All are stopped before the first is freed. */
+void shard_stop(struct shard *s);
+/** Run its last mail, free everything. NULL is fine. */
 void shard_free(struct shard *s);
 
 /** Any thread: run fn(shard, arg) in the shard's thread. @return 0 or -ENOMEM. */

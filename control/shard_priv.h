@@ -32,6 +32,7 @@ struct shard {
 	struct event_base *base;
 	struct event *mail_event, *ring_event, *timer_event;
 	bool stop;
+	bool stopped; /* main thread: rw */
 	struct timers timers;
 	struct media *media;
 	struct b2bua *b2bua;

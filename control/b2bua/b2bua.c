@@ -6,6 +6,7 @@
 #include "b2bua_priv.h"
 #include "log.h"
 #include "relay.h"
+#include "replaces.h"
 #include "reputation.h"
 #include "subscription.h"
 
@@ -124,8 +125,12 @@ static void on_dialog_request(
 	}
 	if (!is_in_order(b, d, txn, req))
 		return;
+	if (req->idx.method == SIP_REFER) {
+		refer_on_request(b, d, txn, req);
+		return;
+	}
 	if (d->subscription != NULL) {
-		subscription_on_dialog_request(d, txn, req);
+		subscription_on_dialog_request(d, txn, req, NULL);
 		return;
 	}
 	switch (req->idx.method) {
@@ -142,7 +147,7 @@ static void on_dialog_request(
 		update_on_request(d, txn, req);
 		break;
 	default:
-		relay_on_dialog_request(d, txn, req);
+		relay_on_dialog_request(d, txn, req, NULL);
 		break;
 	}
 }
@@ -165,7 +170,7 @@ static void on_request(void *ctx, struct server_txn *txn, struct sip_msg *req)
 	else if (d != NULL)
 		on_dialog_request(b, d, txn, req);
 	else if (req->idx.method == SIP_INVITE)
-		invite_on_request(b, txn, req);
+		invite_begin(b, txn, req);
 	else
 		outside_on_request(b, txn, req);
 }
@@ -184,6 +189,8 @@ static void on_cancel(void *ctx, struct server_txn *invite, struct sip_msg *canc
 
 	if (c != NULL)
 		invite_on_cancel(c, invite, cancel);
+	else
+		(void)replaces_on_cancel(ctx, invite);
 }
 
 static void on_server_end(void *ctx, struct server_txn *txn, int error)
@@ -369,6 +376,7 @@ void b2bua_free(struct b2bua *b)
 	/* First of all, so that nothing is sent any more. */
 	txn_layer_free(b->txns);
 	b->txns = NULL;
+	replaces_abandon_all(b);
 	relay_abandon_all(b);
 	subscription_abandon_all(b);
 	HASH_ITER(hh, b->calls, c, tmp)

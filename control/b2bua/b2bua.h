@@ -16,6 +16,7 @@
 struct b2bua;
 
 struct b2bua_limits;
+struct replaces;
 struct reputation;
 
 struct b2bua_env {
@@ -30,6 +31,12 @@ struct b2bua_env {
 	/** Write one finished call; the object is borrowed. NULL: none. */
 	void (*cdr)(void *ctx, const json_t *record);
 	void *cdr_ctx;
+	/**
+	 * Have another shard run replaces_answer() on this, then replaces_answered() here; it is
+	 * freed afterwards. NULL: there is no other. @return 0, or negative errno: still ours.
+	 */
+	int (*ask)(void *ctx, unsigned int shard, struct replaces *q);
+	void *ask_ctx;
 	struct reputation *reputation; /* hears how sources behave; NULL: nobody does */
 };
 

@@ -177,6 +177,7 @@ struct call {
 	struct timer timer;		     /* no answer; then streams being set; then counts */
 	struct timer goes_on;		     /* armed while `credited` is in this call */
 	struct net_endpoint credited;	     /* the caller as its ACK proved it */
+	char *replaces;			     /* header line of the INVITE, or NULL */
 	char *from, *to;		     /* caller's From URI and Request-URI, for people */
 	char reason[CALL_REASON_LEN];	     /* Reason value to pass on with BYE; "" none */
 	int64_t start_ms, answer_ms, end_ms; /* UTC; 0: did not happen */
@@ -195,6 +196,8 @@ struct b2bua {
 	struct call *calls;
 	struct dialog *dialogs;
 	struct relay *relays;
+	struct replaces_wait *waits;
+	uint64_t last_wait;
 	struct subscription *subscriptions;
 	struct subscriber *subscribers;
 	char (*allow)[B2BUA_ALLOW_LEN]; /* of each realm */
@@ -417,7 +420,7 @@ void exchange_on_ack(struct leg *l, struct sip_msg *ack);
 int exchange_take_sdp(struct call *c, struct sip_msg *resp);
 
 /* invite.c */
-void invite_on_request(struct b2bua *b, struct server_txn *txn, struct sip_msg *req);
+void invite_begin(struct b2bua *b, struct server_txn *txn, struct sip_msg *req);
 /** For INVITE and re-INVITE. */
 extern const struct dialog_txn_user invite_txn_user;
 /** A 2xx to an INVITE of this leg whose transaction is over. */

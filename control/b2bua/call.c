@@ -42,6 +42,7 @@ void call_free(struct call *c)
 	while (c->forks != NULL)
 		fork_free(c->forks);
 	json_decref(c->media_report);
+	free(c->replaces);
 	free(c->from);
 	free(c->to);
 	if (c->hh.tbl != NULL)

@@ -103,12 +103,16 @@ struct dialog *dialog_find_tag(const struct b2bua *b, struct str_view local_tag)
 
 struct dialog *dialog_find(const struct b2bua *b, const struct sip_msg *req)
 {
-	struct str_view local = sip_msg_view(req, req->idx.to_tag);
-	struct str_view remote = sip_msg_view(req, req->idx.from_tag);
+	return dialog_find_names(b, req->path.realm, sip_msg_view(req, req->idx.call_id),
+		sip_msg_view(req, req->idx.to_tag), sip_msg_view(req, req->idx.from_tag));
+}
+
+struct dialog *dialog_find_names(const struct b2bua *b, uint16_t realm, struct str_view call_id,
+	struct str_view local, struct str_view remote)
+{
 	struct dialog *d = dialog_find_tag(b, local);
 
-	if (d == NULL || d->path.realm != req->path.realm ||
-		!sv_is(sip_msg_view(req, req->idx.call_id), d->call_id))
+	if (d == NULL || d->path.realm != realm || !sv_is(call_id, d->call_id))
 		return NULL;
 	if (d->remote_tag == NULL || sv_is(remote, d->remote_tag))
 		return d;

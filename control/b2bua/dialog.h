@@ -91,6 +91,8 @@ void dialog_free(struct dialog *d);
 
 /** The dialog that this request belongs to, by both tags, Call-ID and realm; NULL: none. */
 struct dialog *dialog_find(const struct b2bua *b, const struct sip_msg *req);
+struct dialog *dialog_find_names(const struct b2bua *b, uint16_t realm, struct str_view call_id,
+	struct str_view local_tag, struct str_view remote_tag);
 /** One that has this local tag; early dialogs of the callee's side may share it. */
 struct dialog *dialog_find_tag(const struct b2bua *b, struct str_view local_tag);
 

@@ -77,6 +77,8 @@ unsigned int exchange_send(struct call *c, struct sip_msg *req)
 		sip_write_fmt(&w, "Supported: timer\r\n");
 	session_write(ex->to, &w);
 	headers_cross(&w, req, ex->from->dialog, ex->to->dialog);
+	if (ex->initial && c->replaces != NULL)
+		sip_write_raw(&w, (struct str_view){c->replaces, strlen(c->replaces)});
 	sip_write_body(&w, SV("application/sdp"), sdp);
 	ex->client = dialog_request_send(ex->to->dialog, &w, SIP_INVITE, &invite_txn_user, NULL);
 	if (ex->client == NULL)

@@ -6,8 +6,10 @@
 
 #define ITEM_MAX 512 /* one element of a list, written */
 
-/* Extensions that two phones agree on and the box has no part in. */
-static const struct str_view option_tags[] = {{"norefersub", 10}, {"eventlist", 9}};
+/* Extensions that two phones agree on through the box: it keeps what they need (the names of
+ * dialogs in Replaces and Join), or has no part in them. */
+static const struct str_view option_tags[] = {
+	{"replaces", 8}, {"join", 4}, {"norefersub", 10}, {"eventlist", 9}};
 
 void header_copy(
 	struct sip_writer *w, const struct crossing *x, const char *name, struct str_view value)

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "b2bua_priv.h"
+#include "replaces.h"
 
 static const struct str_view nothing;
 
@@ -154,7 +155,22 @@ static void refuse(struct call *c, struct server_txn *txn, unsigned int status)
 	call_free(c);
 }
 
-void invite_on_request(struct b2bua *b, struct server_txn *txn, struct sip_msg *req)
+/* The call that it replaces or joins is where it goes, or it is not this INVITE's. */
+static unsigned int take_replaces(
+	struct call *c, const struct sip_msg *req, const struct replaces *q)
+{
+	bool join = sip_msg_header(req, SIP_HDR_REPLACES, 0).p == NULL;
+	char line[REPLACES_VALUE_MAX + 16];
+	int n = snprintf(line, sizeof(line), "%s: %s\r\n", join ? "Join" : "Replaces", q->value);
+
+	if (c->leg[SIDE_CALLEE].dialog->realm != q->far_realm)
+		return 481;
+	return b2bua_str_set(&c->replaces, (struct str_view){line, (size_t)n}) == 0 ? 0 : 500;
+}
+
+/* @param q  the dialog that it names, or NULL. */
+static void start(
+	struct b2bua *b, struct server_txn *txn, struct sip_msg *req, const struct replaces *q)
 {
 	struct call *c;
 	struct str_view sdp;
@@ -175,6 +191,8 @@ void invite_on_request(struct b2bua *b, struct server_txn *txn, struct sip_msg *
 		return;
 	}
 	status = call_setup(c, req);
+	if (status == 0 && q != NULL)
+		status = take_replaces(c, req, q);
 	if (status == 0) {
 		exchange_start(c, &c->leg[SIDE_CALLER], txn, req);
 		c->ex.initial = true;
@@ -186,6 +204,31 @@ void invite_on_request(struct b2bua *b, struct server_txn *txn, struct sip_msg *
 	}
 	call_count(c);
 	invite_ring(c);
+}
+
+static void on_found(struct b2bua *b, struct server_txn *txn, const struct replaces *q)
+{
+	if (q->status == 0)
+		start(b, txn, server_txn_request(txn), q);
+	else
+		b2bua_reply(b, txn, q->status);
+}
+
+void invite_begin(struct b2bua *b, struct server_txn *txn, struct sip_msg *req)
+{
+	struct str_view value = sip_msg_header(req, SIP_HDR_REPLACES, 0);
+	struct str_view join = sip_header_find_name(req->buf, &req->idx, SV("Join"), 0);
+	struct replaces q = {.realm = req->path.realm, .to_realm = REPLACES_ANY_REALM};
+
+	if (value.p == NULL && join.p == NULL)
+		start(b, txn, req, NULL);
+	/* RFC 3911 section 4: not both, and one only. */
+	else if ((value.p != NULL && join.p != NULL) ||
+		 sip_header_find_name(req->buf, &req->idx, SV("Join"), 1).p != NULL ||
+		 replaces_parse(value.p != NULL ? value : join, &q) != 0)
+		b2bua_reply(b, txn, 400);
+	else
+		replaces_find(b, txn, &q, on_found);
 }
 
 void invite_on_cancel(struct call *c, struct server_txn *invite, const struct sip_msg *cancel)

@@ -3,6 +3,7 @@
 
 #include "b2bua_priv.h"
 #include "relay.h"
+#include "replaces.h"
 #include "route.h"
 #include "subscription.h"
 
@@ -106,8 +107,12 @@ void outside_on_request(struct b2bua *b, struct server_txn *txn, const struct si
 		b2bua_reply(b, txn, 200);
 		return;
 	}
-	if (req->idx.method == SIP_SUBSCRIBE || req->idx.method == SIP_REFER) {
-		subscription_on_request(b, txn, req);
+	if (req->idx.method == SIP_SUBSCRIBE) {
+		subscription_on_request(b, txn, req, NULL);
+		return;
+	}
+	if (req->idx.method == SIP_REFER) {
+		refer_on_request(b, NULL, txn, req);
 		return;
 	}
 	if (req->idx.method == SIP_REGISTER)

@@ -193,7 +193,8 @@ static unsigned int count_open(const struct dialog *d)
 	return n;
 }
 
-static unsigned int build_request(struct relay *r, struct sip_writer *w, const struct sip_msg *req)
+static unsigned int build_request(
+	struct relay *r, struct sip_writer *w, const struct sip_msg *req, const char *extra)
 {
 	const struct crossing way = {
 		.from = b2bua_realm(r->b, req->path.realm),
@@ -211,6 +212,8 @@ static unsigned int build_request(struct relay *r, struct sip_writer *w, const s
 			w, "Contact: <sip:%s>\r\n", net_endpoint_format(&r->to->path.local, here));
 	sip_write_fmt(w, "Max-Forwards: %u\r\n", headers_max_forwards(req));
 	headers_pass(w, req, &way);
+	if (extra != NULL)
+		sip_write_raw(w, (struct str_view){extra, strlen(extra)});
 	if (r->user != NULL && r->user->write_request != NULL)
 		status = r->user->write_request(r, w, req);
 	write_body(w, req);
@@ -244,7 +247,7 @@ unsigned int relay_start(struct b2bua *b, struct server_txn *txn, const struct s
 		snprintf(r->to_tag, sizeof(r->to_tag), "%.*s", SV_ARG(way->to_tag));
 	else
 		txn_answer_tag(b->txns, req, r->to_tag);
-	status = build_request(r, &w, req);
+	status = build_request(r, &w, req, way->extra);
 	if (status == 0) {
 		r->client = dialog_request_send(r->to, &w, req->idx.method, &txn_user, r);
 		status = r->client != NULL ? 0 : 500;
@@ -276,10 +279,11 @@ static void on_call_final(struct relay *r, const struct sip_msg *resp)
 
 static const struct relay_user call_user = {.on_final = on_call_final};
 
-void relay_on_dialog_request(struct dialog *d, struct server_txn *txn, const struct sip_msg *req)
+void relay_on_dialog_request(
+	struct dialog *d, struct server_txn *txn, const struct sip_msg *req, const char *extra)
 {
 	struct leg *l = d->leg;
-	struct relay_way way = {.to = dialog_far(d), .user = &call_user};
+	struct relay_way way = {.to = dialog_far(d), .extra = extra, .user = &call_user};
 	unsigned int status;
 
 	if (l->call->state == CALL_ENDED || l->state == LEG_GONE)

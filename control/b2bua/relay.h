@@ -43,6 +43,7 @@ struct relay {
 struct relay_way {
 	struct dialog *to;
 	bool own;		/* frees `to` when it is over, and also if it cannot be sent */
+	const char *extra;	/* header lines of our making, or NULL */
 	struct str_view to_tag; /* empty: as for an answer that makes no dialog */
 	const struct relay_user *user;
 	void *ctx;
@@ -57,8 +58,12 @@ unsigned int relay_start(struct b2bua *b, struct server_txn *txn, const struct s
 /** All that wait for an answer end without one; when the program does. */
 void relay_abandon_all(struct b2bua *b);
 
-/** A request in the dialog of a call's leg. Answers it by itself if it does not go on. */
-void relay_on_dialog_request(struct dialog *d, struct server_txn *txn, const struct sip_msg *req);
+/**
+ * A request in the dialog of a call's leg. Answers it by itself if it does not go on.
+ * @param extra  as in struct relay_way.
+ */
+void relay_on_dialog_request(
+	struct dialog *d, struct server_txn *txn, const struct sip_msg *req, const char *extra);
 
 /* outside.c */
 /** A request outside of a dialog that is no INVITE: answered here, or routed as a call is. */

@@ -145,10 +145,12 @@ static void on_ask_final(struct relay *r, const struct sip_msg *resp)
 
 static const struct relay_user subscribe_user = {.on_final = on_ask_final};
 
-static unsigned int ask(struct subscription *s, struct server_txn *txn, const struct sip_msg *req)
+static unsigned int ask(struct subscription *s, struct server_txn *txn, const struct sip_msg *req,
+	const char *extra)
 {
 	const struct relay_way way = {
 		.to = s->side[NOTIFIER],
+		.extra = extra,
 		.to_tag = {s->side[SUBSCRIBER]->local_tag, DIALOG_TAG_LEN},
 		.user = &subscribe_user,
 		.ctx = s,
@@ -179,7 +181,8 @@ static unsigned int setup(struct subscription *s, const struct sip_msg *req)
 	return rc == 0 ? 0 : rc == -ENOMEM ? 500 : 400;
 }
 
-void subscription_on_request(struct b2bua *b, struct server_txn *txn, const struct sip_msg *req)
+void subscription_on_request(
+	struct b2bua *b, struct server_txn *txn, const struct sip_msg *req, const char *extra)
 {
 	struct subscription *s = b->draining ? NULL : subscription_new(b);
 	unsigned int status;
@@ -190,7 +193,7 @@ void subscription_on_request(struct b2bua *b, struct server_txn *txn, const stru
 	}
 	status = setup(s, req);
 	if (status == 0)
-		status = ask(s, txn, req);
+		status = ask(s, txn, req, extra);
 	if (status == 0) {
 		extend(s, expires_of(req, SUBSCRIPTION_DEFAULT_S));
 		return;
@@ -261,12 +264,17 @@ static unsigned int notify(
 	return status;
 }
 
+struct dialog *subscription_far(const struct dialog *d)
+{
+	return d->subscription->side[d == d->subscription->side[NOTIFIER] ? SUBSCRIBER : NOTIFIER];
+}
+
 void subscription_on_dialog_request(
-	struct dialog *d, struct server_txn *txn, const struct sip_msg *req)
+	struct dialog *d, struct server_txn *txn, const struct sip_msg *req, const char *extra)
 {
 	struct subscription *s = d->subscription;
 	bool notifier = d == s->side[NOTIFIER];
-	const struct relay_way way = {.to = s->side[notifier ? SUBSCRIBER : NOTIFIER]};
+	const struct relay_way way = {.to = subscription_far(d), .extra = extra};
 	unsigned int status;
 
 	if (notifier && req->idx.method == SIP_NOTIFY && !adopt(d, req))
@@ -280,7 +288,7 @@ void subscription_on_dialog_request(
 	if (status == 0) {
 		dialog_refresh(d, req);
 		if (req->idx.method == SIP_SUBSCRIBE && !notifier)
-			status = ask(s, txn, req);
+			status = ask(s, txn, req, NULL);
 		else if (req->idx.method == SIP_NOTIFY && notifier)
 			status = notify(s, txn, req);
 		else

@@ -15,11 +15,17 @@
 
 struct subscription;
 
-/** SUBSCRIBE or REFER outside of a dialog. Answers it by itself if it does not go on. */
-void subscription_on_request(struct b2bua *b, struct server_txn *txn, const struct sip_msg *req);
+/**
+ * SUBSCRIBE or REFER outside of a dialog. Answers it by itself if it does not go on.
+ * @param extra  as in struct relay_way.
+ */
+void subscription_on_request(
+	struct b2bua *b, struct server_txn *txn, const struct sip_msg *req, const char *extra);
 /** A request in one of its dialogs; likewise. */
 void subscription_on_dialog_request(
-	struct dialog *d, struct server_txn *txn, const struct sip_msg *req);
+	struct dialog *d, struct server_txn *txn, const struct sip_msg *req, const char *extra);
+/** The other dialog of the pair. */
+struct dialog *subscription_far(const struct dialog *d);
 /** Without a word, when the program ends. */
 void subscription_abandon_all(struct b2bua *b);
 

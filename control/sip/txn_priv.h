@@ -31,7 +31,7 @@
 #define TXN_TRYING_MS 200 /* section 17.2.1: 100 by the layer after that */
 
 /* Option tags that the box supports in Require. */
-#define TXN_SUPPORTED SV("100rel, timer, norefersub, eventlist")
+#define TXN_SUPPORTED SV("100rel, timer, replaces, join, norefersub, eventlist")
 
 enum server_state {
 	SERVER_TRYING, /* of non-INVITE */

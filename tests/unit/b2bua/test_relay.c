@@ -80,7 +80,7 @@ static void test_in_dialog(void **state)
 				dir == 0 ? "inside" : "outside");
 			ua_request(from, methods[i], ++from->cseq, "hello",
 				TEXT "Event: refer\r\nSubscription-State: active;expires=60\r\n"
-				     "X-Extra: 1\r\n");
+				     "Refer-To: <sip:eve@192.0.2.9>\r\nX-Extra: 1\r\n");
 			req = lab_expect(&lab, to->side, first);
 			expect_header(req, "Call-ID", to->call_id);
 			assert_string_equal(lab_tag(lab_header(req, "To")), to->tag);
@@ -142,7 +142,8 @@ static void test_silence(void **state)
 static void test_481(void **state)
 {
 	for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
-		ua_request(&caller, methods[i], ++caller.cseq, NULL, NULL);
+		ua_request(&caller, methods[i], ++caller.cseq, NULL,
+			"Refer-To: <sip:eve@192.0.2.9>\r\n");
 		ua_respond(&callee, lab_expect(&lab, INSIDE, methods[i]),
 			strcmp(methods[i], "INFO") == 0 ? 408 : 481, NULL, NULL);
 		lab_expect(&lab, OUTSIDE, i == 0 ? "SIP/2.0 408" : "SIP/2.0 481");

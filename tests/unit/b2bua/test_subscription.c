@@ -256,7 +256,7 @@ static void test_refer(void **state)
 	const char *req;
 
 	phone = ua_caller(&lab, "bob");
-	ua_request(&phone, "REFER", 1, NULL, NULL);
+	ua_request(&phone, "REFER", 1, NULL, "Refer-To: <sip:bob@192.0.2.1>\r\n");
 	req = lab_expect(&lab, INSIDE, "REFER sip:bob@10.0.0.10:5060 ");
 	server = ua_callee(&lab, req);
 	ua_respond(&server, req, 202, NULL, NULL);
@@ -273,7 +273,8 @@ static void test_refer(void **state)
 	ua_request(&phone, "SUBSCRIBE", 2, NULL, NULL);
 	lab_expect(&lab, OUTSIDE, "SIP/2.0 481");
 	phone = ua_caller(&lab, "bob");
-	ua_request(&phone, "REFER", 1, NULL, "Refer-Sub: false\r\n");
+	ua_request(
+		&phone, "REFER", 1, NULL, "Refer-Sub: false\r\nRefer-To: <sip:bob@192.0.2.1>\r\n");
 	req = lab_expect(&lab, INSIDE, "REFER ");
 	assert_string_equal(lab_header(req, "Refer-Sub"), "false");
 	server = ua_callee(&lab, req);
