@@ -34,7 +34,7 @@ def pytest_runtest_makereport(item, call):
     """A failed test shows the ends of the programs' logs."""
     report = (yield).get_result()
     boxes = [value for value in item.funcargs.values() if isinstance(value, Box)]
-    if report.failed and boxes:
+    if report.failed and boxes and report.when != "teardown":  # by then the logs may be gone
         report.sections.append(("logs", "\n".join(box.logs() for box in boxes)))
 
 

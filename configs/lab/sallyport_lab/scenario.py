@@ -106,17 +106,37 @@ def bye(cseq=2):
                                     cseq=cseq, cseq_method="BYE"), None, True)
 
 
+def _typed(text, body):
+    """With these lines of text as its body."""
+    head = text + ("Content-Type: text/plain\n" if body else "") + "Content-Length: [len]\n"
+    return f'<send retrans="500"><![CDATA[\n{head}\n{body}]]></send>\n'
+
+
+def other(method, cseq=1, inside=False, headers="", body=""):
+    """Any other request of the caller; inside=True: in its dialog. headers: whole lines."""
+    text = _REQUEST.format(method=method, cseq=cseq, cseq_method=method,
+                           uri="[next_url]" if inside else "sip:[service]@[remote_ip]:[remote_port]",
+                           to_tag="[peer_tag_param]" if inside else "")
+    return _typed(text + headers, body)
+
+
+def callee_other(method, cseq=1, headers="", body=""):
+    """Any other request of the callee in the dialog; needs remember_dialog()."""
+    return _typed(_CALLEE_REQUEST.format(method=method, cseq=cseq) + headers, body)
+
+
 def options():
     """OPTIONS outside any dialog."""
     return _message(_REQUEST.format(method="OPTIONS", uri="sip:[remote_ip]:[remote_port]",
                                     to_tag="", cseq=1, cseq_method="OPTIONS"), None, True)
 
 
-def answer(status, reason, body=None, final_invite=False, tag=True):
-    """A response; final_invite=True repeats it until the ACK comes. tag: add ours to To."""
+def answer(status, reason, body=None, final_invite=False, tag=True, headers=""):
+    """A response; final_invite=True repeats it until the ACK comes. tag: add ours to To.
+    headers: whole lines."""
     return _message(_RESPONSE.format(
         status=status, reason=reason,
-        to_tag=";tag=b[pid]x[call_number]" if tag else ""), body, final_invite)
+        to_tag=";tag=b[pid]x[call_number]" if tag else "") + headers, body, final_invite)
 
 
 def remember_number():
@@ -127,9 +147,9 @@ def remember_number():
             '</action></recv>\n<Reference variables="uri"/>\n')
 
 
-def remember_dialog():
+def remember_dialog(method="INVITE"):
     """Receive the INVITE and keep its From and To for requests of the callee."""
-    return ('<recv request="INVITE" rrs="true"><action>'
+    return (f'<recv request="{method}" rrs="true"><action>'
             '<ereg regexp=".*" search_in="hdr" header="From:" assign_to="caller"/>'
             '<ereg regexp=".*" search_in="hdr" header="To:" assign_to="to"/>'
             '<assignstr assign_to="callee" value="[$to];tag=b[pid]x[call_number]"/>'
