@@ -24,7 +24,7 @@ struct shard_env {
 	struct cdr_file *cdr;		     /* outlives the shard */
 	struct b2bua_limits *limits;	     /* outlives the shard */
 	struct reputation_table *reputation; /* outlives the shard */
-	struct shard *const *all;    /* of b2bua_env.ask; outlives the shard. NULL: it is alone */
+	struct shard *const *all; /* of b2bua_env.ask; outlives the shard. NULL: it is alone */
 };
 
 /** Make it and start its thread. @return NULL with a log line. Free with shard_free(). */

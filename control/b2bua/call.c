@@ -82,7 +82,8 @@ static void on_goes_on(void *ctx)
 
 	note_caller(c, REPUTATION_IN_CALL);
 	(void)timer_arm(b->env.timers, &c->goes_on,
-		reputation_in_call_ms(b->env.reputation, c->leg[SIDE_CALLER].dialog->realm), on_goes_on, c);
+		reputation_in_call_ms(b->env.reputation, c->leg[SIDE_CALLER].dialog->realm),
+		on_goes_on, c);
 }
 
 void call_credit(struct call *c, const struct net_endpoint *caller)

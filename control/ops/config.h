@@ -17,8 +17,8 @@
 #define CONFIG_GATEWAYS_MAX 2	 /* one a family */
 #define CONFIG_PREFIXES_MAX 1024 /* on a permit or deny list of a realm */
 #define CONFIG_POLICIES_MAX 256
-#define CONFIG_CODECS_MAX 32	 /* on a list of a policy */
-#define CONFIG_CODEC_NAME_MAX 32 /* its NUL included */
+#define CONFIG_CODECS_MAX 32	   /* on a list of a policy */
+#define CONFIG_CODEC_NAME_MAX 32   /* its NUL included */
 #define CONFIG_METHODS_OTHER_MAX 8 /* on a list of methods, beside those of enum sip_method */
 #define CONFIG_METHOD_LEN 32	   /* of one of them, with its NUL */
 #define CONFIG_CONTROL_SOCKET_DEFAULT "/run/sallyport/control.sock"
@@ -113,7 +113,7 @@ struct config_realm {
 	uint32_t max_subscriptions;	   /* 0: no limit */
 	uint32_t max_source_subscriptions; /* of one address and port; 0: no limit */
 	uint8_t dscp_sip, dscp_media;
-	const struct config_policy *policy; /* NULL: none */
+	const struct config_policy *policy;   /* NULL: none */
 	struct config_methods methods;	      /* taken outside of dialogs */
 	struct config_methods dialog_methods; /* taken within them */
 };

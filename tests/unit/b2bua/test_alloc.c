@@ -111,10 +111,10 @@ static bool play(void)
 		ua_request(&callee, "ACK", 101, NULL, NULL);
 	}
 	lab_forget(&lab);
-	ua_request(&caller, "UPDATE", 4, OUTSIDE_SDP, NULL);
+	ua_request(&caller, "UPDATE", 4, OUTSIDE_SDP "m=audio 40002 RTP/AVP 0\r\n", NULL);
 	update = last(INSIDE, "UPDATE ");
 	if (update != NULL)
-		ua_respond(&callee, update, 200, INSIDE_SDP, NULL);
+		ua_respond(&callee, update, 200, INSIDE6_SDP "m=audio 50002 RTP/AVP 0\r\n", NULL);
 	lab_forget(&lab);
 	ua_request(&caller, "BYE", 5, NULL, NULL);
 	if (last(OUTSIDE, "SIP/2.0 200") == NULL) /* refused 503: a phone tries again */
