@@ -50,23 +50,29 @@ static void timer_set(struct shard *s)
 	evtimer_add(s->timer_event, &tv);
 }
 
+bool shard_turn(struct shard *s, uint64_t now_ms)
+{
+	const struct b2bua_stats *stats = b2bua_get_stats(s->b2bua);
+	bool more;
+
+	s->counts.turns++;
+	timers_run(&s->timers, now_ms);
+	more = shard_rings_poll(s);
+	media_flush(s->media);
+	shard_rings_publish(s);
+	atomic_store_explicit(&s->calls_active, stats->calls_active, memory_order_relaxed);
+	atomic_store_explicit(&s->requests_open, stats->requests_open, memory_order_relaxed);
+	return more;
+}
+
 static void *shard_main(void *arg)
 {
 	struct shard *s = arg;
 
 	heap_arena_own();
 	while (!s->stop) {
-		bool more;
+		bool more = shard_turn(s, shard_clock_ms());
 
-		s->counts.turns++;
-		timers_run(&s->timers, shard_clock_ms());
-		more = shard_rings_poll(s);
-		media_flush(s->media);
-		shard_rings_publish(s);
-		atomic_store_explicit(&s->calls_active, b2bua_get_stats(s->b2bua)->calls_active,
-			memory_order_relaxed);
-		atomic_store_explicit(&s->requests_open, b2bua_get_stats(s->b2bua)->requests_open,
-			memory_order_relaxed);
 		if (!more)
 			more = !shard_rings_sleep(s);
 		timer_set(s);
@@ -175,8 +181,9 @@ static int calls_init(struct shard *s)
 	return s->b2bua != NULL ? 0 : -ENOMEM;
 }
 
-static void shard_release(struct shard *s)
+void shard_discard(struct shard *s)
 {
+	mailbox_fini(&s->mailbox);
 	b2bua_free(s->b2bua);
 	media_free(s->media);
 	reputation_free(s->reputation);
@@ -185,29 +192,40 @@ static void shard_release(struct shard *s)
 	free(s);
 }
 
-struct shard *shard_new(const struct shard_env *env)
+int shard_make(const struct shard_env *env, struct shard **out)
 {
 	struct shard *s = calloc(1, sizeof(*s));
-	int rc = -ENOMEM;
+	int rc;
 
 	if (s == NULL)
-		goto fail;
+		return -ENOMEM;
 	s->env = *env;
 	rc = mailbox_init(&s->mailbox, s);
 	if (rc < 0) {
 		free(s);
-		goto fail;
+		return rc;
 	}
 	rc = loop_init(s);
 	if (rc == 0)
 		rc = calls_init(s);
 	if (rc == 0)
+		*out = s;
+	else
+		shard_discard(s);
+	return rc;
+}
+
+struct shard *shard_new(const struct shard_env *env)
+{
+	struct shard *s = NULL;
+	int rc = shard_make(env, &s);
+
+	if (rc == 0) {
 		rc = -pthread_create(&s->thread, NULL, shard_main, s);
-	if (rc == 0)
-		return s;
-	mailbox_fini(&s->mailbox);
-	shard_release(s);
-fail:
+		if (rc == 0)
+			return s;
+		shard_discard(s);
+	}
 	log_error("cannot start a shard shard=%u error=\"%s\"", env->index, strerror(-rc));
 	return NULL;
 }
@@ -233,8 +251,7 @@ void shard_free(struct shard *s)
 		return;
 	if (!s->stopped)
 		shard_stop(s);
-	mailbox_fini(&s->mailbox);
-	shard_release(s);
+	shard_discard(s);
 }
 
 int shard_post(struct shard *s, mail_fn fn, void *arg)

@@ -47,6 +47,16 @@ struct shard {
 		record[sizeof(struct rec_sip_up) + sizeof(struct sip_index) + API_SIP_MSG_MAX];
 };
 
+/**
+ * Everything of a shard but its thread: who has no loop of its own runs it by shard_turn(), its
+ * mail by mailbox_run(). @return 0, -ENOMEM or another negative errno; ends by shard_discard().
+ */
+int shard_make(const struct shard_env *env, struct shard **out);
+/** Run its last mail, free everything. */
+void shard_discard(struct shard *s);
+/** What is due by this clock, then one burst of each ring. @return true when there may be more. */
+bool shard_turn(struct shard *s, uint64_t now_ms);
+
 /** Read up and event rings, at most a burst each. @return true when there may be more. */
 bool shard_rings_poll(struct shard *s);
 /** Show the dataplane what was put since the last call. */
