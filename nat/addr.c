@@ -3,6 +3,7 @@
  * whether a packet may be sent somewhere at all.
  */
 #include "addr.h"
+#include "decimal.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -92,13 +93,26 @@ int net_prefix_parse(struct str_view text, struct net_addr *out, uint8_t *len)
 	return 0;
 }
 
+/* "192.0.2.1" and a NUL. @return characters without it. */
+static size_t v4_write(char *out, const uint8_t bytes[4])
+{
+	size_t n = 0;
+
+	for (unsigned int i = 0; i < 4; i++) {
+		n += decimal_write(out + n, bytes[i]);
+		out[n++] = '.';
+	}
+	out[--n] = '\0';
+	return n;
+}
+
 const char *net_addr_format(const struct net_addr *a, char buf[NET_ADDR_STRLEN])
 {
-	int family = a->family == NET_FAMILY_V4 ? AF_INET : AF_INET6;
-
-	if (a->family != NET_FAMILY_V4 && a->family != NET_FAMILY_V6)
+	if (a->family == NET_FAMILY_V4)
+		v4_write(buf, a->bytes);
+	else if (a->family != NET_FAMILY_V6)
 		snprintf(buf, NET_ADDR_STRLEN, "any");
-	else if (inet_ntop(family, a->bytes, buf, NET_ADDR_STRLEN) == NULL)
+	else if (inet_ntop(AF_INET6, a->bytes, buf, NET_ADDR_STRLEN) == NULL)
 		buf[0] = '\0';
 	return buf;
 }
@@ -106,11 +120,17 @@ const char *net_addr_format(const struct net_addr *a, char buf[NET_ADDR_STRLEN])
 const char *net_endpoint_format(const struct net_endpoint *e, char buf[NET_ENDPOINT_STRLEN])
 {
 	char text[NET_ADDR_STRLEN];
-	bool v6 = e->addr.family == NET_FAMILY_V6;
+	size_t n;
 
+	if (e->addr.family == NET_FAMILY_V4) {
+		n = v4_write(buf, e->addr.bytes);
+		buf[n++] = ':';
+		buf[n + decimal_write(buf + n, e->port)] = '\0';
+		return buf;
+	}
 	net_addr_format(&e->addr, text);
-	snprintf(buf, NET_ENDPOINT_STRLEN, "%s%s%s:%u", v6 ? "[" : "", text, v6 ? "]" : "",
-		(unsigned int)e->port);
+	snprintf(buf, NET_ENDPOINT_STRLEN, e->addr.family == NET_FAMILY_V6 ? "[%s]:%u" : "%s:%u",
+		text, (unsigned int)e->port);
 	return buf;
 }
 

@@ -1,0 +1,34 @@
+/*
+ * Numbers to text without printf, which reads its format anew each time: for messages and records
+ * that are written by the thousand.
+ */
+#ifndef SALLYPORT_NAT_DECIMAL_H
+#define SALLYPORT_NAT_DECIMAL_H
+
+#include "base.h"
+
+#define DECIMAL_MAX 20 /* digits of UINT64_MAX */
+
+/** @param out  DECIMAL_MAX bytes; no NUL follows. @return digits written. */
+static inline size_t decimal_write(char *out, uint64_t n)
+{
+	char digits[DECIMAL_MAX];
+	size_t at = DECIMAL_MAX;
+
+	do {
+		digits[--at] = (char)('0' + n % 10);
+		n /= 10;
+	} while (n > 0);
+	memcpy(out, digits + at, DECIMAL_MAX - at);
+	return DECIMAL_MAX - at;
+}
+
+/** Exactly `width` digits, with zeros in front; higher ones are cut off. @return width. */
+static inline size_t decimal_write_wide(char *out, uint64_t n, size_t width)
+{
+	for (size_t at = width; at > 0; n /= 10)
+		out[--at] = (char)('0' + n % 10);
+	return width;
+}
+
+#endif
