@@ -28,8 +28,9 @@ struct b2bua_env {
 	struct attach_keys keys; /* our Call-IDs hash to this shard */
 	txn_send_fn send;	 /* the transport (ACK to 2xx goes out without a transaction) */
 	void *send_ctx;
-	/** Write one finished call; the object is borrowed. NULL: none. */
-	void (*cdr)(void *ctx, const json_t *record);
+	/** Write one finished call: JSON without a line feed (borrowed); p NULL: it could not be
+	 * made. NULL: none. */
+	void (*cdr)(void *ctx, struct str_view record);
 	void *cdr_ctx;
 	/**
 	 * Have another shard run replaces_answer() on this, then replaces_answered() here; it is

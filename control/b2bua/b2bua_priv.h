@@ -173,7 +173,7 @@ struct call {
 	bool recorded; /* its CDR is written */
 	bool dead;     /* in b2bua.dead */
 	uint8_t redirects;
-	json_t *media_report;
+	char *media_report;		     /* JSON, of a session that is closed; NULL: none */
 	struct timer timer;		     /* no answer; then streams being set; then counts */
 	struct timer goes_on;		     /* armed while `credited` is in this call */
 	struct net_endpoint credited;	     /* the caller as its ACK proved it */
@@ -449,6 +449,8 @@ void bye_leg(struct leg *l);
 
 /* cdr_record.c */
 void cdr_write(struct call *c);
+/** The media of a session that is about to go, for the CDR and `show`. */
+void cdr_keep_media(struct call *c, const struct media_session *s);
 const char *call_state_name(enum call_state s);
 
 #endif

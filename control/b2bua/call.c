@@ -41,7 +41,7 @@ void call_free(struct call *c)
 	leg_fini(&c->leg[SIDE_CALLEE]);
 	while (c->forks != NULL)
 		fork_free(c->forks);
-	json_decref(c->media_report);
+	free(c->media_report);
 	free(c->replaces);
 	free(c->from);
 	free(c->to);
@@ -131,7 +131,7 @@ static void end_media(struct call *c)
 
 void call_media_closed(struct call *c, const struct media_session *s)
 {
-	c->media_report = media_session_json(s);
+	cdr_keep_media(c, s);
 	c->media = NULL;
 	timer_cancel(c->b->env.timers, &c->timer);
 	call_check(c);

@@ -1,7 +1,6 @@
 /* The CDR of one call, and what `sally show calls` tells of it. */
-#include <time.h>
-
 #include "b2bua_priv.h"
+#include "json_line.h"
 
 static const char *const state_names[CALL_STATE_COUNT] = {
 	[CALL_CALLING] = "calling",
@@ -33,51 +32,42 @@ const char *call_state_name(enum call_state s)
 	return state_names[s];
 }
 
-/* ISO 8601 in UTC with milliseconds; null for what did not happen. */
-static json_t *time_json(int64_t utc_ms)
-{
-	time_t seconds = (time_t)(utc_ms / 1000);
-	char day[32], text[48];
-	struct tm tm;
+/* A call as JSON: 16 m= lines of about 1 KB each, two Call-IDs of at most 8 KB with every byte
+ * escaped, and what is shorter. */
+#define CALL_TEXT_MAX (64u << 10)
 
-	if (utc_ms == 0 || gmtime_r(&seconds, &tm) == NULL)
-		return json_null();
-	strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(text, sizeof(text), "%s.%03dZ", day, (int)(utc_ms % 1000));
-	return json_string(text);
+static void peer_write(struct json_line *out, const char *key, const struct dialog *d)
+{
+	if (d->peer >= 0)
+		json_line_text(out, key, d->b->env.config->peers[d->peer].name);
+	else
+		json_line_null(out, key);
 }
 
-/* Received text may not be UTF-8, which jansson refuses: bytes beyond ASCII become '?'. */
-static json_t *text_json(const char *text)
+static void realm_write(struct json_line *out, const char *key, const struct dialog *d)
 {
-	json_t *out;
-	char *copy = strdup(text ? text : "");
-
-	if (copy == NULL)
-		return NULL;
-	for (char *p = copy; *p != '\0'; p++)
-		if (*p < ' ' || *p > '~')
-			*p = '?';
-	out = json_string(copy);
-	free(copy);
-	return out;
+	json_line_text(out, key, b2bua_realm(d->b, d->realm)->name);
 }
 
-static json_t *peer_json(const struct dialog *d)
+static void media_write(struct json_line *out, const struct call *c)
 {
-	return d->peer >= 0 ? json_string(d->b->env.config->peers[d->peer].name) : json_null();
-}
+	static const char none[] = "[]";
+	const char *text = c->media_report != NULL ? c->media_report : none;
 
-static json_t *realm_json(const struct dialog *d)
-{
-	return json_string(b2bua_realm(d->b, d->realm)->name);
-}
-
-static json_t *media_json(const struct call *c)
-{
 	if (c->media != NULL)
-		return media_session_json(c->media);
-	return c->media_report != NULL ? json_incref(c->media_report) : json_array();
+		media_session_write(c->media, out, "media");
+	else
+		json_line_value(out, "media", (struct str_view){text, strlen(text)});
+}
+
+void cdr_keep_media(struct call *c, const struct media_session *s)
+{
+	char text[CALL_TEXT_MAX];
+	struct json_line out;
+
+	json_line_init(&out, text, sizeof(text));
+	media_session_write(s, &out, NULL);
+	(void)b2bua_str_set(&c->media_report, json_line_finish(&out));
 }
 
 static uint64_t duration_ms(const struct call *c)
@@ -88,55 +78,92 @@ static uint64_t duration_ms(const struct call *c)
 }
 
 /* What CDR and `show` have in common. */
-static json_t *base_json(const struct call *c)
+static void base_write(struct json_line *out, const struct call *c)
 {
 	const struct dialog *caller = c->leg[SIDE_CALLER].dialog;
 	const struct dialog *callee = c->leg[SIDE_CALLEE].dialog;
 
-	return json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:I}", "id", c->name, "from",
-		text_json(c->from), "to", text_json(c->to), "from_realm", realm_json(caller),
-		"from_peer", peer_json(caller), "to_realm", realm_json(callee), "to_peer",
-		peer_json(callee), "start", time_json(c->start_ms), "duration_ms",
-		(json_int_t)duration_ms(c));
+	json_line_text(out, "id", c->name);
+	json_line_text(out, "from", c->from);
+	json_line_text(out, "to", c->to);
+	realm_write(out, "from_realm", caller);
+	peer_write(out, "from_peer", caller);
+	realm_write(out, "to_realm", callee);
+	peer_write(out, "to_peer", callee);
+	json_line_time(out, "start", c->start_ms);
+	json_line_uint(out, "duration_ms", duration_ms(c));
 }
 
 void cdr_write(struct call *c)
 {
 	struct b2bua *b = c->b;
-	json_t *record;
+	char text[CALL_TEXT_MAX];
+	struct json_line out;
 
 	if (b->env.cdr == NULL || !c->counted)
 		return;
-	record = base_json(c);
-	if (record == NULL)
-		return;
-	json_object_set_new(record, "answer", time_json(c->answer_ms));
-	json_object_set_new(record, "end", time_json(c->end_ms));
-	json_object_set_new(record, "a_call_id", text_json(c->leg[SIDE_CALLER].dialog->call_id));
-	json_object_set_new(record, "b_call_id", text_json(c->leg[SIDE_CALLEE].dialog->call_id));
-	json_object_set_new(record, "cause", json_string(cause_names[c->cause]));
-	json_object_set_new(record, "sip_status", json_integer(c->sip_status));
-	json_object_set_new(record, "ended_by", json_string(ended_by_names[c->ended_by]));
-	json_object_set_new(record, "media", media_json(c));
-	b->env.cdr(b->env.cdr_ctx, record);
-	json_decref(record);
+	json_line_init(&out, text, sizeof(text));
+	json_line_open(&out, NULL, '{');
+	base_write(&out, c);
+	json_line_time(&out, "answer", c->answer_ms);
+	json_line_time(&out, "end", c->end_ms);
+	json_line_text(&out, "a_call_id", c->leg[SIDE_CALLER].dialog->call_id);
+	json_line_text(&out, "b_call_id", c->leg[SIDE_CALLEE].dialog->call_id);
+	json_line_text(&out, "cause", cause_names[c->cause]);
+	json_line_uint(&out, "sip_status", c->sip_status);
+	json_line_text(&out, "ended_by", ended_by_names[c->ended_by]);
+	media_write(&out, c);
+	json_line_close(&out, '}');
+	b->env.cdr(b->env.cdr_ctx, json_line_finish(&out));
 }
 
 /* --- show --- */
 
-static json_t *call_json(const struct call *c)
+static void leg_write(struct json_line *out, const char *key, const struct leg *l)
 {
-	json_t *o = base_json(c);
+	const struct dialog *d = l->dialog;
+	char local[NET_ENDPOINT_STRLEN], remote[NET_ENDPOINT_STRLEN];
 
-	if (o == NULL)
-		return NULL;
-	json_object_set_new(o, "state", json_string(state_names[c->state]));
-	return o;
+	json_line_open(out, key, '{');
+	json_line_text(out, "state", leg_state_names[l->state]);
+	realm_write(out, "realm", d);
+	peer_write(out, "peer", d);
+	json_line_text(out, "call_id", d->call_id);
+	json_line_text(out, "local_tag", d->local_tag);
+	json_line_text(out, "remote_tag", d->remote_tag);
+	json_line_text(out, "remote_target", d->remote_target);
+	json_line_text(out, "local", net_endpoint_format(&d->path.local, local));
+	json_line_text(out, "remote", net_endpoint_format(&d->path.remote, remote));
+	json_line_uint(out, "local_cseq", d->local_cseq);
+	json_line_uint(out, "remote_cseq", d->remote_cseq);
+	json_line_close(out, '}');
+}
+
+/* An object, for who puts lists and live counts together. */
+static json_t *call_json(const struct call *c, bool legs, bool media)
+{
+	char text[CALL_TEXT_MAX];
+	struct json_line out;
+	struct str_view line;
+
+	json_line_init(&out, text, sizeof(text));
+	json_line_open(&out, NULL, '{');
+	base_write(&out, c);
+	json_line_text(&out, "state", state_names[c->state]);
+	if (legs) {
+		leg_write(&out, "caller", &c->leg[SIDE_CALLER]);
+		leg_write(&out, "callee", &c->leg[SIDE_CALLEE]);
+	}
+	if (media)
+		media_write(&out, c);
+	json_line_close(&out, '}');
+	line = json_line_finish(&out);
+	return line.p != NULL ? json_loadb(line.p, line.len, 0, NULL) : NULL;
 }
 
 json_t *b2bua_calls_json(const struct b2bua *b, unsigned int max, bool media)
 {
-	json_t *all = json_array(), *o;
+	json_t *all = json_array();
 	const struct call *c, *tmp;
 
 	HASH_ITER(hh, b->calls, c, tmp)
@@ -145,27 +172,10 @@ json_t *b2bua_calls_json(const struct b2bua *b, unsigned int max, bool media)
 			break;
 		if (c->recorded)
 			continue; /* over; only the last answers are waited for */
-		o = call_json(c);
-		if (media)
-			json_object_set_new(o, "media", media_json(c));
-		json_array_append_new(all, o);
+		json_array_append_new(all, call_json(c, false, media));
 		max--;
 	}
 	return all;
-}
-
-static json_t *leg_json(const struct leg *l)
-{
-	const struct dialog *d = l->dialog;
-	char local[NET_ENDPOINT_STRLEN], remote[NET_ENDPOINT_STRLEN];
-
-	return json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:s,s:s,s:I,s:I}", "state",
-		leg_state_names[l->state], "realm", realm_json(d), "peer", peer_json(d), "call_id",
-		text_json(d->call_id), "local_tag", text_json(d->local_tag), "remote_tag",
-		text_json(d->remote_tag), "remote_target", text_json(d->remote_target), "local",
-		net_endpoint_format(&d->path.local, local), "remote",
-		net_endpoint_format(&d->path.remote, remote), "local_cseq",
-		(json_int_t)d->local_cseq, "remote_cseq", (json_int_t)d->remote_cseq);
 }
 
 json_t *b2bua_call_json(const struct b2bua *b, const char *id)
@@ -174,17 +184,8 @@ json_t *b2bua_call_json(const struct b2bua *b, const char *id)
 
 	HASH_ITER(hh, b->calls, c, tmp)
 	{
-		json_t *o;
-
-		if (strcmp(c->name, id) != 0)
-			continue;
-		o = call_json(c);
-		if (o == NULL)
-			return NULL;
-		json_object_set_new(o, "caller", leg_json(&c->leg[SIDE_CALLER]));
-		json_object_set_new(o, "callee", leg_json(&c->leg[SIDE_CALLEE]));
-		json_object_set_new(o, "media", media_json(c));
-		return o;
+		if (strcmp(c->name, id) == 0)
+			return call_json(c, true, true);
 	}
 	return NULL;
 }

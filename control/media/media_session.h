@@ -12,6 +12,7 @@
 #include "sdp.h"
 
 struct media_session;
+struct json_line;
 
 /** One side of a call. */
 struct media_side {
@@ -91,10 +92,10 @@ bool media_session_end(struct media_session *s);
 void media_session_forget(struct media_session *s);
 
 /**
- * m= lines with ports, far ends and what the dataplane counted (counts are known when a stream is
- * gone). For the CDR and `sally show call`. @return new reference or NULL.
+ * m= lines with ports, far ends, what the dataplane counted (counts are known when a stream is
+ * gone) and how it graded. For the CDR and `sally show call`.
  */
-json_t *media_session_json(const struct media_session *s);
+void media_session_write(const struct media_session *s, struct json_line *out, const char *key);
 
 /**
  * Put "loss_percent" and, for speech, "mos" into each side of such a "media" array: by what is

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "cdr_file.h"
@@ -80,16 +81,18 @@ static void line_undo(struct cdr_file *c, ssize_t n)
 }
 
 /* One write a line: O_APPEND makes it land whole. */
-static int line_write(struct cdr_file *c, const char *line, size_t len)
+static int line_write(struct cdr_file *c, struct str_view record)
 {
+	struct iovec line[] = {{(void *)record.p, record.len}, {"\n", 1}};
+	ssize_t len = (ssize_t)record.len + 1;
 	ssize_t n;
 
 	if (file_open(c) < 0)
 		return -EIO;
 	do {
-		n = write(c->fd, line, len);
+		n = writev(c->fd, line, ARRAY_LEN(line));
 	} while (n < 0 && errno == EINTR);
-	if (n == (ssize_t)len)
+	if (n == len)
 		return 0;
 	complain(c, "cannot write the CDR file, call records are lost", n < 0 ? errno : ENOSPC);
 	if (n > 0)
@@ -99,23 +102,15 @@ static int line_write(struct cdr_file *c, const char *line, size_t len)
 	return -EIO;
 }
 
-void cdr_file_write(void *cdr, const json_t *record)
+void cdr_file_write(void *cdr, struct str_view record)
 {
 	struct cdr_file *c = cdr;
-	char *text;
-	size_t len;
-	int rc = -ENOMEM;
+	int rc;
 
 	if (c->file[0] == '\0')
 		return;
-	/* ASCII only: what peers sent is safe to page through. */
-	text = json_dumps(record, JSON_COMPACT | JSON_ENSURE_ASCII);
 	pthread_mutex_lock(&c->lock);
-	if (text != NULL) {
-		len = strlen(text);
-		text[len] = '\n'; /* in place of the NUL: one buffer, one write */
-		rc = line_write(c, text, len + 1);
-	}
+	rc = record.p != NULL ? line_write(c, record) : -EMSGSIZE;
 	if (rc == 0) {
 		c->stats.written++;
 		c->complained = false;
@@ -123,7 +118,6 @@ void cdr_file_write(void *cdr, const json_t *record)
 		c->stats.failed++;
 	}
 	pthread_mutex_unlock(&c->lock);
-	free(text);
 }
 
 struct cdr_file_stats cdr_file_get_stats(struct cdr_file *c)

@@ -5,8 +5,6 @@
 #ifndef SALLYPORT_CONTROL_CDR_FILE_H
 #define SALLYPORT_CONTROL_CDR_FILE_H
 
-#include <jansson.h>
-
 #include "base.h"
 
 struct cdr_file;
@@ -24,8 +22,11 @@ struct cdr_file_stats {
 struct cdr_file *cdr_file_new(const char *file);
 void cdr_file_free(struct cdr_file *c);
 
-/** Append one record (borrowed). Any thread; fits struct b2bua_env.cdr with the cdr as ctx. */
-void cdr_file_write(void *cdr, const json_t *record);
+/**
+ * Append one record (borrowed, JSON without a line feed) as a line; p NULL: it could not be made,
+ * and counts as failed. Any thread; fits struct b2bua_env.cdr with the cdr as ctx.
+ */
+void cdr_file_write(void *cdr, struct str_view record);
 
 /** Any thread. */
 struct cdr_file_stats cdr_file_get_stats(struct cdr_file *c);

@@ -303,13 +303,14 @@ static int source_take(void *ctx, struct cmd_hdr *cmd, size_t len)
 	return 0;
 }
 
-static void take_cdr(void *ctx, const json_t *record)
+static void take_cdr(void *ctx, struct str_view record)
 {
 	struct lab *l = ctx;
 
 	assert_true(l->n_cdrs < LAB_CDRS_MAX);
 	l->busy = true;
-	l->cdr[l->n_cdrs++] = json_deep_copy(record);
+	l->cdr[l->n_cdrs] = json_loadb(record.p, record.len, 0, NULL);
+	assert_non_null(l->cdr[l->n_cdrs++]);
 	l->busy = false;
 }
 
