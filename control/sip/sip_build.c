@@ -4,6 +4,7 @@
 #include <stdarg.h>
 
 #include "sip_build.h"
+#include "text_format.h"
 
 void sip_writer_init(struct sip_writer *w, char *buf, size_t cap)
 {
@@ -32,14 +33,27 @@ static bool is_nul_pair(const char *p, size_t i)
 	return p[i] == '\0' && i > 0 && p[i - 1] == '\\';
 }
 
-/** True if bytes could end a line or a C string. */
-static bool has_break(const char *p, size_t len)
+/** Is one of these eight bytes below 14? (Bit Twiddling Hacks, "a byte less than n".) */
+static bool has_control(uint64_t word)
 {
-	for (size_t i = 0; i < len; i++) {
-		if (is_break(p[i]))
-			return true;
+	return ((word - 0x0e0e0e0e0e0e0e0e) & ~word & 0x8080808080808080) != 0;
+}
+
+/** Bytes before the first that could end a line or a C string. */
+static size_t plain_len(const char *p, size_t len)
+{
+	size_t n = 0;
+	uint64_t word;
+
+	/* Values are long, and hardly any has a break. */
+	for (; n + sizeof(word) <= len; n += sizeof(word)) {
+		memcpy(&word, p + n, sizeof(word));
+		if (has_control(word))
+			break;
 	}
-	return false;
+	while (n < len && !is_break(p[n]))
+		n++;
+	return n;
 }
 
 void sip_write_fmt(struct sip_writer *w, const char *fmt, ...)
@@ -52,17 +66,17 @@ void sip_write_fmt(struct sip_writer *w, const char *fmt, ...)
 	if (w->failed)
 		return;
 	va_start(ap, fmt);
-	/* vsnprintf wants one byte for its NUL: a message never fills the last byte this way. */
-	n = vsnprintf(w->buf + w->len, room, fmt, ap);
+	/* It wants one byte for its NUL: a message never fills the last byte this way. */
+	n = text_vformat(w->buf + w->len, room, fmt, ap);
 	va_end(ap);
-	if (n < 0 || (size_t)n >= room) {
+	if (n < 0) {
 		w->failed = true;
 		return;
 	}
 	text = (size_t)n;
 	if (text >= 2 && memcmp(w->buf + w->len + text - 2, "\r\n", 2) == 0)
 		text -= 2;
-	if (has_break(w->buf + w->len, text)) {
+	if (plain_len(w->buf + w->len, text) < text) {
 		w->failed = w->bad_value = true;
 		return;
 	}
@@ -93,10 +107,10 @@ void sip_write_value(struct sip_writer *w, struct str_view value)
 	size_t left = value.len;
 
 	while (left > 0 && !w->failed) {
-		size_t n = 0, fold;
+		size_t n = plain_len(p, left), fold;
 
-		while (n < left && (!is_break(p[n]) || (w->nul_pair && is_nul_pair(p, n))))
-			n++;
+		while (n < left && w->nul_pair && is_nul_pair(p, n))
+			n += 1 + plain_len(p + n + 1, left - n - 1);
 		sip_write_raw(w, (struct str_view){p, n});
 		p += n;
 		left -= n;
@@ -124,7 +138,8 @@ void sip_write_value(struct sip_writer *w, struct str_view value)
 
 void sip_write_header(struct sip_writer *w, const char *name, struct str_view value)
 {
-	sip_write_fmt(w, "%s: ", name);
+	sip_write_raw(w, (struct str_view){name, strlen(name)});
+	sip_write_raw(w, SV(": "));
 	sip_write_value(w, value);
 	sip_write_raw(w, SV("\r\n"));
 }

@@ -21,8 +21,8 @@ struct sip_writer {
 void sip_writer_init(struct sip_writer *w, char *buf, size_t cap);
 /** Raw bytes (our own literals, bodies). */
 void sip_write_raw(struct sip_writer *w, struct str_view bytes);
-/** printf into the message; for our own formats and numbers; result must hold no CR, LF or NUL
- *  except at the very end "\r\n". */
+/** text_format() into the message; for our own formats and numbers; result must hold no CR, LF or
+ * NUL except at the very end "\r\n". */
 void sip_write_fmt(struct sip_writer *w, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 /** A received value, or a part of one: folding becomes one space, a line break or NUL fails. */
