@@ -1,9 +1,9 @@
 #include <errno.h>
-#include <openssl/rand.h>
 
 #include "attach.h"
 #include "log.h"
 #include "media_priv.h"
+#include "random.h"
 
 struct media *media_new(const struct media_env *env)
 {
@@ -15,8 +15,9 @@ struct media *media_new(const struct media_env *env)
 		return NULL;
 	m->env = *env;
 	m->pools = calloc(c->n_realms ? c->n_realms : 1, sizeof(m->pools[0]));
-	if (m->pools == NULL || RAND_bytes((unsigned char *)&high, sizeof(high)) != 1)
+	if (m->pools == NULL)
 		goto fail;
+	random_bytes(&high, sizeof(high));
 	m->id_high = (uint64_t)high << 32;
 	for (unsigned int r = 0; r < c->n_realms; r++)
 		if (media_pools_init(m, &c->realms[r], &m->pools[r]) != 0)

@@ -1,7 +1,7 @@
 #include <errno.h>
-#include <openssl/rand.h>
 
 #include "ports.h"
+#include "random.h"
 
 enum port_flags { PORT_USED = 1, PORT_ORPHAN_EVEN = 2, PORT_ORPHAN_ODD = 4 };
 
@@ -62,8 +62,9 @@ uint16_t port_pool_take(struct port_pool *p)
 {
 	uint32_t start;
 
-	if (p->used >= p->n || RAND_bytes((unsigned char *)&start, sizeof(start)) != 1)
+	if (p->used >= p->n)
 		return 0;
+	random_bytes(&start, sizeof(start));
 	for (unsigned int i = 0; i < p->n; i++) {
 		unsigned int index = (start % p->n + i) % p->n;
 

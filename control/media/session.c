@@ -1,8 +1,8 @@
 #include <errno.h>
-#include <openssl/rand.h>
 #include <utlist.h>
 
 #include "media_priv.h"
+#include "random.h"
 
 struct media_session *media_session_new(
 	struct media *m, uint64_t call_id, const struct media_side sides[2])
@@ -10,10 +10,9 @@ struct media_session *media_session_new(
 	struct media_session *s = calloc(1, sizeof(*s));
 	uint64_t random[2];
 
-	if (s == NULL || RAND_bytes((unsigned char *)random, sizeof(random)) != 1) {
-		free(s);
+	if (s == NULL)
 		return NULL;
-	}
+	random_bytes(random, sizeof(random));
 	s->media = m;
 	s->call_id = call_id;
 	for (unsigned int side = 0; side < 2; side++) {

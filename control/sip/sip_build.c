@@ -1,8 +1,8 @@
 /* The bounded message writer, and random tokens. */
 #include <errno.h>
-#include <openssl/rand.h>
 #include <stdarg.h>
 
+#include "random.h"
 #include "sip_build.h"
 #include "text_format.h"
 
@@ -160,37 +160,22 @@ int sip_writer_finish(struct sip_writer *w)
 	return (int)w->len;
 }
 
-static unsigned char random_byte(void)
-{
-	/* One call of the generator serves several tokens; shards are threads. */
-	static _Thread_local unsigned char pool[256];
-	static _Thread_local size_t left;
-
-	if (left == 0) {
-		/* Guessable tags and branches would open every dialog to strangers. */
-		if (RAND_bytes(pool, sizeof(pool)) != 1)
-			abort();
-		left = sizeof(pool);
-	}
-	return pool[--left];
-}
-
 void sip_random_token(char *out, size_t n)
 {
 	static const char alphabet[33] = "abcdefghijklmnopqrstuvwxyz234567";
 
+	random_bytes(out, n);
 	for (size_t i = 0; i < n; i++)
-		out[i] = alphabet[random_byte() & 31];
+		out[i] = alphabet[out[i] & 31];
 	out[n] = '\0';
 }
 
 void sip_lane_token(
 	const uint64_t key[2], const struct net_addr *peer, char out[LANE_TOKEN_LEN + 1])
 {
-	uint64_t nonce = 0;
+	uint64_t nonce;
 
-	for (unsigned int i = 0; i < sizeof(nonce); i++)
-		nonce = nonce << 8 | random_byte();
+	random_bytes(&nonce, sizeof(nonce));
 	lane_token_build(key, peer, nonce, out);
 	out[LANE_TOKEN_LEN] = '\0';
 }
