@@ -358,7 +358,7 @@ struct b2bua *b2bua_new(const struct b2bua_env *env)
 	memcpy(txn_user.lane, env->keys.lane, sizeof(txn_user.lane));
 	b->txns = txn_layer_new(env->timers, env->send, env->send_ctx, &txn_user);
 	b->allow = methods_allow_new(env->config);
-	if (b->txns == NULL || b->allow == NULL || timer_hold(env->timers, &b->reaper) != 0) {
+	if (b->txns == NULL || b->allow == NULL) {
 		b2bua_free(b);
 		return NULL;
 	}
@@ -383,7 +383,7 @@ void b2bua_free(struct b2bua *b)
 	{
 		call_abandon(c);
 	}
-	timer_release(b->env.timers, &b->reaper);
+	timer_cancel(b->env.timers, &b->reaper);
 	free(b->allow);
 	free(b);
 }

@@ -19,9 +19,7 @@ struct call *call_new(struct b2bua *b)
 	c->start_ms = b2bua_utc_ms();
 	c->leg[SIDE_CALLER].state = c->leg[SIDE_CALLEE].state = LEG_GONE;
 	HASH_ADD(hh, b->calls, id, sizeof(c->id), c);
-	if (c->hh.tbl == NULL || timer_hold(b->env.timers, &c->timer) != 0 ||
-		timer_hold(b->env.timers, &c->goes_on) != 0 ||
-		timer_hold(b->env.timers, &c->ex.timer) != 0) {
+	if (c->hh.tbl == NULL) {
 		call_free(c);
 		return NULL;
 	}
@@ -34,9 +32,9 @@ void call_free(struct call *c)
 
 	call_dismiss(c);
 	exchange_over(c);
-	timer_release(b->env.timers, &c->timer);
-	timer_release(b->env.timers, &c->goes_on);
-	timer_release(b->env.timers, &c->ex.timer);
+	timer_cancel(b->env.timers, &c->timer);
+	timer_cancel(b->env.timers, &c->goes_on);
+	timer_cancel(b->env.timers, &c->ex.timer);
 	leg_fini(&c->leg[SIDE_CALLER]);
 	leg_fini(&c->leg[SIDE_CALLEE]);
 	while (c->forks != NULL)
@@ -125,8 +123,7 @@ static void end_media(struct call *c)
 	if (media_session_end(c->media))
 		c->media = NULL;
 	else
-		(void)timer_arm(
-			c->b->env.timers, &c->timer, CALL_COUNTS_WAIT_MS, on_counts_timeout, c);
+		timer_arm(c->b->env.timers, &c->timer, CALL_COUNTS_WAIT_MS, on_counts_timeout, c);
 }
 
 void call_media_closed(struct call *c, const struct media_session *s)
@@ -192,7 +189,7 @@ void call_check(struct call *c)
 	c->dead = true;
 	c->dead_next = b->dead;
 	b->dead = c;
-	(void)timer_arm(b->env.timers, &b->reaper, 0, call_reap, b);
+	timer_arm(b->env.timers, &b->reaper, 0, call_reap, b);
 }
 
 void call_abandon(struct call *c)

@@ -194,7 +194,7 @@ static void on_timer(void *ctx)
 	}
 	(void)server_txn_respond(ex->server, (struct str_view){ex->ok, ex->ok_len});
 	ex->interval_ms = 2 * ex->interval_ms < SIP_T2_MS ? 2 * ex->interval_ms : SIP_T2_MS;
-	(void)timer_arm(timers, &ex->timer, ex->interval_ms, on_timer, c);
+	timer_arm(timers, &ex->timer, ex->interval_ms, on_timer, c);
 }
 
 void exchange_accept(struct call *c)
@@ -218,7 +218,7 @@ void exchange_accept(struct call *c)
 	ex->ok_since_ms = c->b->env.timers->now_ms;
 	ex->interval_ms = SIP_T1_MS;
 	(void)server_txn_respond(ex->server, (struct str_view){ex->ok, ex->ok_len});
-	(void)timer_arm(c->b->env.timers, &ex->timer, SIP_T1_MS, on_timer, c);
+	timer_arm(c->b->env.timers, &ex->timer, SIP_T1_MS, on_timer, c);
 	leg_set_state(ex->from, LEG_CONFIRMED);
 }
 

@@ -11,7 +11,7 @@ struct fork *fork_new(struct call *c, struct dialog *caller, struct dialog *call
 {
 	struct fork *f = calloc(1, sizeof(*f));
 
-	if (f == NULL || timer_hold(c->b->env.timers, &f->reliable.timer) != 0) {
+	if (f == NULL) {
 		free(f);
 		return NULL;
 	}
@@ -33,7 +33,7 @@ void fork_free(struct fork *f)
 		c->media_fork = NULL;
 	carry_abort(f);
 	reliable_stop(f);
-	timer_release(c->b->env.timers, &f->reliable.timer);
+	timer_cancel(c->b->env.timers, &f->reliable.timer);
 	offer_forget(f);
 	free(f->body);
 	dialog_free(f->dialog[SIDE_CALLER]);

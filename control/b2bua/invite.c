@@ -80,7 +80,7 @@ void invite_ring(struct call *c)
 	uint32_t ring_s = b->env.config->peers[c->leg[SIDE_CALLEE].dialog->peer].no_answer_s;
 
 	if (ring_s != 0)
-		(void)timer_arm(b->env.timers, &c->timer, (uint64_t)ring_s * 1000, on_no_answer, c);
+		timer_arm(b->env.timers, &c->timer, (uint64_t)ring_s * 1000, on_no_answer, c);
 }
 
 /*
@@ -323,7 +323,7 @@ static void on_accepted(struct call *c, struct sip_msg *resp)
 	if (media_session_ready(c->media))
 		invite_answer(c);
 	else
-		(void)timer_arm(timers, &c->timer, CALL_MEDIA_WAIT_MS, on_media_late, c);
+		timer_arm(timers, &c->timer, CALL_MEDIA_WAIT_MS, on_media_late, c);
 }
 
 static enum call_cause failure_cause(unsigned int status)

@@ -10,7 +10,7 @@ int leg_init(struct leg *l, struct call *c, enum leg_side side, uint16_t realm, 
 	l->call = c;
 	l->side = side;
 	l->dialog = dialog_new(c->b, l, realm, peer, to);
-	if (l->dialog == NULL || timer_hold(c->b->env.timers, &l->session.timer) != 0)
+	if (l->dialog == NULL)
 		return -ENOMEM;
 	l->state = LEG_EARLY;
 	return 0;
@@ -21,7 +21,7 @@ void leg_fini(struct leg *l)
 	if (l->dialog == NULL)
 		return;
 	leg_set_state(l, LEG_GONE);
-	timer_release(l->call->b->env.timers, &l->session.timer);
+	timer_cancel(l->call->b->env.timers, &l->session.timer);
 	if (l->dialog->fork == NULL)
 		dialog_free(l->dialog);
 	l->dialog = NULL;

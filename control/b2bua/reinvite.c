@@ -68,7 +68,7 @@ static void on_accepted(struct call *c, struct sip_msg *resp)
 	if (media_session_ready(c->media))
 		reinvite_answer(c);
 	else
-		(void)timer_arm(c->b->env.timers, &c->timer, CALL_MEDIA_WAIT_MS, on_media_late, c);
+		timer_arm(c->b->env.timers, &c->timer, CALL_MEDIA_WAIT_MS, on_media_late, c);
 }
 
 void reinvite_on_response(struct call *c, struct sip_msg *resp)

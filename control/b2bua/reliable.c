@@ -78,7 +78,7 @@ static void on_timer(void *ctx)
 	r->interval_ms *= 2;
 	if (passed_ms + r->interval_ms > GIVE_UP_MS)
 		r->interval_ms = (uint32_t)(GIVE_UP_MS - passed_ms);
-	(void)timer_arm(timers, &r->timer, r->interval_ms, on_timer, f);
+	timer_arm(timers, &r->timer, r->interval_ms, on_timer, f);
 }
 
 static void send_reliable(struct fork *f, struct sip_msg *resp, uint32_t far, struct str_view sdp)
@@ -103,7 +103,7 @@ static void send_reliable(struct fork *f, struct sip_msg *resp, uint32_t far, st
 	r->since_ms = c->b->env.timers->now_ms;
 	r->interval_ms = INTERVAL_MS;
 	(void)server_txn_respond(c->ex.server, (struct str_view){r->text, r->len});
-	(void)timer_arm(c->b->env.timers, &r->timer, r->interval_ms, on_timer, f);
+	timer_arm(c->b->env.timers, &r->timer, r->interval_ms, on_timer, f);
 }
 
 /*

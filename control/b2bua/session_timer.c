@@ -80,7 +80,7 @@ static void start(struct leg *l, uint32_t interval_s, bool refresher)
 	interval_ms = (uint64_t)interval_s * 1000;
 	s->end_ms =
 		timers->now_ms + interval_ms - (interval_ms / 3 < 32000 ? interval_ms / 3 : 32000);
-	(void)timer_arm(timers, &s->timer, refresher ? interval_ms / 2 : s->end_ms - timers->now_ms,
+	timer_arm(timers, &s->timer, refresher ? interval_ms / 2 : s->end_ms - timers->now_ms,
 		on_timer, l);
 }
 
@@ -204,7 +204,7 @@ static void again(struct leg *l)
 
 	if (l->session.end_ms < now_ms + wait_ms)
 		wait_ms = l->session.end_ms > now_ms ? l->session.end_ms - now_ms : 0;
-	(void)timer_arm(l->call->b->env.timers, &l->session.timer, wait_ms, on_timer, l);
+	timer_arm(l->call->b->env.timers, &l->session.timer, wait_ms, on_timer, l);
 }
 
 static void close_offer(struct leg *l)
@@ -308,6 +308,6 @@ static void on_timer(void *ctx)
 	} else if (s->refreshing != SIP_METHOD_NONE || !refresh(l)) {
 		again(l);
 	} else {
-		(void)timer_arm(timers, &s->timer, s->end_ms - timers->now_ms, on_timer, l);
+		timer_arm(timers, &s->timer, s->end_ms - timers->now_ms, on_timer, l);
 	}
 }

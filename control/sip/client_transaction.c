@@ -49,17 +49,16 @@ static void on_retransmit(void *ctx)
 		(void)fn(t, NULL);
 }
 
-/* Arming cannot fail: client_txn_new() holds room for both timers. */
 static void arm_end(struct client_txn *t, uint64_t after_ms, int error)
 {
 	t->end_error = error;
-	(void)timer_arm(t->layer->timers, &t->end, after_ms, on_end, t);
+	timer_arm(t->layer->timers, &t->end, after_ms, on_end, t);
 }
 
 static void arm_retransmit(struct client_txn *t, uint64_t after_ms)
 {
 	t->interval_ms = after_ms;
-	(void)timer_arm(t->layer->timers, &t->retransmit, after_ms, on_retransmit, t);
+	timer_arm(t->layer->timers, &t->retransmit, after_ms, on_retransmit, t);
 }
 
 static int send_request(struct client_txn *t)
@@ -256,8 +255,8 @@ void client_txn_free(struct client_txn *t)
 {
 	struct txn_layer *l = t->layer;
 
-	timer_release(l->timers, &t->retransmit);
-	timer_release(l->timers, &t->end);
+	timer_cancel(l->timers, &t->retransmit);
+	timer_cancel(l->timers, &t->end);
 	if (t->hh.tbl != NULL)
 		HASH_DELETE(hh, l->clients, t);
 	l->stats.clients--;
@@ -288,8 +287,7 @@ struct client_txn *client_txn_new(struct txn_layer *l, const struct sip_path *pa
 		client_txn_find(l, &t->key) != NULL)
 		goto fail;
 	HASH_ADD(hh, l->clients, key, sizeof(t->key), t);
-	if (t->hh.tbl == NULL || timer_hold(l->timers, &t->retransmit) != 0 ||
-		timer_hold(l->timers, &t->end) != 0)
+	if (t->hh.tbl == NULL)
 		goto fail;
 	l->stats.requests_out++;
 	arm_end(t, TXN_TIMEOUT_MS, -ETIMEDOUT); /* timers B, F */

@@ -44,17 +44,16 @@ static void on_retransmit(void *ctx)
 	handle(ctx, EVENT_RETRANSMIT);
 }
 
-/* Arming cannot fail: server_txn_new() holds room for both timers. */
 static void arm_end(struct server_txn *t, uint64_t after_ms, bool is_timeout)
 {
 	t->timed_out = is_timeout;
 	timer_cancel(t->layer->timers, &t->retransmit);
-	(void)timer_arm(t->layer->timers, &t->end, after_ms, on_end, t);
+	timer_arm(t->layer->timers, &t->end, after_ms, on_end, t);
 }
 
 static void arm_retransmit(struct server_txn *t, uint64_t after_ms)
 {
-	(void)timer_arm(t->layer->timers, &t->retransmit, after_ms, on_retransmit, t);
+	timer_arm(t->layer->timers, &t->retransmit, after_ms, on_retransmit, t);
 }
 
 /** @return 100..699, or 0 if it is no response. */
@@ -321,8 +320,7 @@ struct server_txn *server_txn_new(
 	t->detached = internal;
 	l->stats.servers++;
 	HASH_ADD(hh, l->servers, key, sizeof(t->key), t);
-	if (t->hh.tbl == NULL || timer_hold(l->timers, &t->retransmit) != 0 ||
-		timer_hold(l->timers, &t->end) != 0)
+	if (t->hh.tbl == NULL)
 		goto fail;
 	if (!internal && !req->idx.has_to_tag) {
 		txn_key_merge(&l->secret, req, &t->merge_key);
@@ -342,8 +340,8 @@ void server_txn_free(struct server_txn *t)
 {
 	struct txn_layer *l = t->layer;
 
-	timer_release(l->timers, &t->retransmit);
-	timer_release(l->timers, &t->end);
+	timer_cancel(l->timers, &t->retransmit);
+	timer_cancel(l->timers, &t->end);
 	if (t->hh.tbl != NULL)
 		HASH_DELETE(hh, l->servers, t);
 	if (t->hh_merge.tbl != NULL)

@@ -1,183 +1,178 @@
 /*
- * A binary heap of timers, ordered by (due time, order of arming). Each timer knows
- * its slot, so that cancelling is O(log n) without a search.
+ * A hierarchical timing wheel (Varghese and Lauck, scheme 6). Level 0 has a slot for each
+ * millisecond of the 256 that wheel_ms is in, level 1 one for each 256 ms of the 65,536 around
+ * those, and so on: a timer lies on the level of the highest digit (of 8 bits) in which its due
+ * time differs from wheel_ms. When wheel_ms comes to a slot of a higher level, what lies there goes
+ * down. Lists keep the order of arming: a slot is emptied downwards before anything can be armed
+ * into its range directly.
  */
-#include <errno.h>
-
 #include "timers.h"
 
-#define HEAP_FIRST_CAP 64
-
-static bool earlier(const struct timer *a, const struct timer *b)
+static unsigned int digit(uint64_t ms, unsigned int level)
 {
-	return a->due_ms != b->due_ms ? a->due_ms < b->due_ms : a->seq < b->seq;
+	return (unsigned int)(ms >> (level * TIMERS_BITS)) & (TIMERS_SLOTS - 1);
 }
 
-static void place(struct timers *t, size_t i, struct timer *timer)
+static void list_clear(struct timers_list *l)
 {
-	t->heap[i] = timer;
-	timer->slot = i + 1;
+	l->first = NULL;
+	l->last = &l->first;
 }
 
-static void sift_up(struct timers *t, size_t i)
+static void link_timer(struct timers *t, struct timer *timer)
 {
-	struct timer *timer = t->heap[i];
+	uint64_t differs = timer->due_ms ^ t->wheel_ms;
+	unsigned int level = 0, index;
+	struct timers_list *l;
 
-	while (i > 0 && earlier(timer, t->heap[(i - 1) / 2])) {
-		place(t, i, t->heap[(i - 1) / 2]);
-		i = (i - 1) / 2;
+	while (level < TIMERS_LEVELS - 1 && differs >> ((level + 1) * TIMERS_BITS) != 0)
+		level++;
+	/* Beyond the last level: the farthest slot of it, from where it is put anew. */
+	index = differs >> (TIMERS_LEVELS * TIMERS_BITS) != 0 ? TIMERS_SLOTS - 1
+							      : digit(timer->due_ms, level);
+	l = &t->slot[level * TIMERS_SLOTS + index];
+	timer->next = NULL;
+	timer->at = l->last;
+	*l->last = timer;
+	l->last = &timer->next;
+	timer->slot = (uint16_t)(level * TIMERS_SLOTS + index + 1);
+	t->used[level][index / 64] |= 1ull << (index % 64);
+}
+
+static void unlink_timer(struct timers *t, struct timer *timer)
+{
+	unsigned int slot = timer->slot - 1u;
+	struct timers_list *l = &t->slot[slot];
+
+	*timer->at = timer->next;
+	if (timer->next != NULL)
+		timer->next->at = timer->at;
+	else
+		l->last = timer->at;
+	if (l->first == NULL)
+		t->used[slot / TIMERS_SLOTS][slot % TIMERS_SLOTS / 64] &= ~(1ull << (slot % 64));
+	timer->slot = 0;
+}
+
+/* The first used slot of a level from `from` on. @return TIMERS_SLOTS: none. */
+static unsigned int used_find(const struct timers *t, unsigned int level, unsigned int from)
+{
+	for (unsigned int i = from / 64; i < TIMERS_SLOTS / 64; i++) {
+		uint64_t bits = t->used[level][i];
+
+		if (i == from / 64)
+			bits &= ~0ull << (from % 64);
+		if (bits != 0)
+			return i * 64 + (unsigned int)__builtin_ctzll(bits);
 	}
-	place(t, i, timer);
-}
-
-static void sift_down(struct timers *t, size_t i)
-{
-	struct timer *timer = t->heap[i];
-
-	for (;;) {
-		size_t child = 2 * i + 1;
-
-		if (child >= t->n)
-			break;
-		if (child + 1 < t->n && earlier(t->heap[child + 1], t->heap[child]))
-			child++;
-		if (!earlier(t->heap[child], timer))
-			break;
-		place(t, i, t->heap[child]);
-		i = child;
-	}
-	place(t, i, timer);
-}
-
-/*
- * Make room for `want` entries. Armed held timers count twice in what callers ask for (in n and
- * in held), which costs eight bytes each and keeps the sum simple: cap never falls below the
- * number of held timers plus that of the armed others.
- */
-static int make_room(struct timers *t, size_t want)
-{
-	size_t cap = t->cap != 0 ? t->cap : HEAP_FIRST_CAP;
-	struct timer **heap;
-
-	if (want <= t->cap)
-		return 0;
-	while (cap < want)
-		cap *= 2;
-	heap = realloc(t->heap, cap * sizeof(struct timer *));
-	if (heap == NULL)
-		return -ENOMEM;
-	t->heap = heap;
-	t->cap = cap;
-	return 0;
-}
-
-/* Give room back after a busy time: half of it when a quarter would do, so that a load that
- * swings around one size does not move the heap each time. */
-static void trim_room(struct timers *t)
-{
-	size_t want = t->n + t->held, cap = t->cap;
-	struct timer **heap;
-
-	while (cap > HEAP_FIRST_CAP && want <= cap / 4)
-		cap /= 2;
-	if (cap == t->cap)
-		return;
-	heap = realloc(t->heap, cap * sizeof(struct timer *));
-	if (heap == NULL)
-		return;
-	t->heap = heap;
-	t->cap = cap;
+	return TIMERS_SLOTS;
 }
 
 void timers_init(struct timers *t, uint64_t now_ms)
 {
-	*t = (struct timers){.now_ms = now_ms};
+	memset(t, 0, sizeof(*t));
+	t->now_ms = t->wheel_ms = now_ms;
+	for (size_t i = 0; i < ARRAY_LEN(t->slot); i++)
+		list_clear(&t->slot[i]);
 }
 
 void timers_fini(struct timers *t)
 {
-	for (size_t i = 0; i < t->n; i++)
-		t->heap[i]->slot = 0;
-	free(t->heap);
-	*t = (struct timers){.now_ms = t->now_ms};
+	for (size_t i = 0; i < ARRAY_LEN(t->slot); i++)
+		for (struct timer *timer = t->slot[i].first; timer != NULL; timer = timer->next)
+			timer->slot = 0;
+	timers_init(t, t->now_ms);
 }
 
-int timer_hold(struct timers *t, struct timer *timer)
-{
-	if (timer->held)
-		return 0;
-	if (make_room(t, t->n + t->held + 1) != 0)
-		return -ENOMEM;
-	timer->held = true;
-	t->held++;
-	return 0;
-}
-
-void timer_release(struct timers *t, struct timer *timer)
+void timer_arm(struct timers *t, struct timer *timer, uint64_t after_ms, timer_fn fn, void *ctx)
 {
 	timer_cancel(t, timer);
-	if (timer->held) {
-		timer->held = false;
-		t->held--;
-	}
-	trim_room(t);
-}
-
-int timer_arm(struct timers *t, struct timer *timer, uint64_t after_ms, timer_fn fn, void *ctx)
-{
-	if (timer->slot == 0 && !timer->held && make_room(t, t->n + t->held + 1) != 0)
-		return -ENOMEM;
-	if (timer->slot == 0) {
-		assert(t->n < t->cap);
-		place(t, t->n++, timer);
-	}
 	timer->due_ms =
 		after_ms > UINT64_MAX - 1 - t->now_ms ? UINT64_MAX - 1 : t->now_ms + after_ms;
-	timer->seq = t->seq++;
+	timer->run = t->run;
 	timer->fn = fn;
 	timer->ctx = ctx;
-	sift_up(t, timer->slot - 1);
-	sift_down(t, timer->slot - 1);
-	return 0;
+	link_timer(t, timer);
+	t->n++;
 }
 
 void timer_cancel(struct timers *t, struct timer *timer)
 {
-	size_t i = timer->slot;
-	struct timer *last;
+	if (timer->slot == 0)
+		return;
+	unlink_timer(t, timer);
+	t->n--;
+}
 
-	if (i == 0)
-		return;
-	i--;
-	timer->slot = 0;
-	last = t->heap[--t->n];
-	if (last == timer)
-		return;
-	place(t, i, last);
-	sift_up(t, i);
-	sift_down(t, last->slot - 1);
+/* When the wheel has something to do next: calls, or a slot that goes down. UINT64_MAX: never. */
+static uint64_t next_event(const struct timers *t)
+{
+	for (unsigned int level = 0; level < TIMERS_LEVELS; level++) {
+		unsigned int here = digit(t->wheel_ms, level);
+		/* The slot of a higher level that wheel_ms is in has gone down already. */
+		unsigned int index = used_find(t, level, here + (level > 0));
+		unsigned int shift = level * TIMERS_BITS;
+
+		if (index < TIMERS_SLOTS)
+			return (t->wheel_ms >> shift >> TIMERS_BITS << TIMERS_BITS | index)
+			       << shift;
+	}
+	return UINT64_MAX;
+}
+
+/* wheel_ms comes to `ms`: what lies in its slots of higher levels, where they are other ones than
+ * before, goes down. */
+static void turn_to(struct timers *t, uint64_t ms)
+{
+	uint64_t differs = t->wheel_ms ^ ms;
+
+	t->wheel_ms = ms;
+	for (unsigned int level = TIMERS_LEVELS - 1; level > 0; level--) {
+		unsigned int index = digit(ms, level);
+		struct timers_list *l = &t->slot[level * TIMERS_SLOTS + index];
+		struct timer *timer = l->first, *next;
+
+		if (differs >> (level * TIMERS_BITS) == 0)
+			continue;
+		list_clear(l);
+		t->used[level][index / 64] &= ~(1ull << (index % 64));
+		for (; timer != NULL; timer = next) {
+			next = timer->next;
+			link_timer(t, timer);
+		}
+	}
 }
 
 void timers_run(struct timers *t, uint64_t now_ms)
 {
-	uint64_t end_seq = t->seq;
+	uint64_t event;
 
 	if (now_ms > t->now_ms)
 		t->now_ms = now_ms;
-	/* What a call arms is due no earlier than now and has a later seq, so it sorts behind all
-	 * that was due before: the loop ends even if a call arms itself again with 0 ms. */
-	while (t->n > 0 && t->heap[0]->due_ms <= t->now_ms && t->heap[0]->seq < end_seq) {
-		struct timer *timer = t->heap[0];
+	t->run++;
+	while ((event = next_event(t)) <= t->now_ms) {
+		struct timers_list *due;
 
-		timer_cancel(t, timer);
-		timer->fn(timer->ctx);
+		turn_to(t, event);
+		due = &t->slot[digit(event, 0)];
+		/* What a call arms lies behind all that was armed before. */
+		while (due->first != NULL && due->first->run != t->run) {
+			struct timer *timer = due->first;
+
+			timer_cancel(t, timer);
+			timer->fn(timer->ctx);
+		}
+		if (event == t->now_ms)
+			return;
 	}
-	trim_room(t);
+	turn_to(t, t->now_ms);
 }
 
 uint64_t timers_next_ms(const struct timers *t)
 {
-	if (t->n == 0)
+	uint64_t event = next_event(t);
+
+	if (event == UINT64_MAX)
 		return UINT64_MAX;
-	return t->heap[0]->due_ms > t->now_ms ? t->heap[0]->due_ms - t->now_ms : 0;
+	return event > t->now_ms ? event - t->now_ms : 0;
 }

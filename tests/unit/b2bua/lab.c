@@ -267,7 +267,7 @@ static int dataplane_send(void *ctx, struct cmd_hdr *cmd, size_t len)
 	assert_true(len <= sizeof(p->cmd));
 	p->lab = l;
 	memcpy(&p->cmd, cmd, len);
-	assert_int_equal(timer_arm(&l->timers, &p->timer, 0, on_command, p), 0);
+	timer_arm(&l->timers, &p->timer, 0, on_command, p);
 	l->busy = false;
 	return 0;
 }

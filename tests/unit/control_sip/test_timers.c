@@ -1,4 +1,4 @@
-/* The timer heap against a plain list, order among equals, and arming inside calls. */
+/* The timer wheel against a plain list, order among equals, and arming inside calls. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -31,7 +31,7 @@ static void rearm(void *ctx)
 	struct probe *p = ctx;
 
 	p->calls++;
-	assert_int_equal(timer_arm(p->timers, &p->timer, 0, rearm, p), 0);
+	timer_arm(p->timers, &p->timer, 0, rearm, p);
 }
 
 static uint32_t random_next(uint32_t *state)
@@ -52,7 +52,7 @@ static void test_calls_in_order_of_due_time_then_arming(void **state)
 	next_rank = 0;
 	for (unsigned int i = 0; i < N; i++) {
 		due[i] = random_next(&seed) % 100;
-		assert_int_equal(timer_arm(&t, &probes[i].timer, due[i], count, &probes[i]), 0);
+		timer_arm(&t, &probes[i].timer, due[i], count, &probes[i]);
 	}
 	/* Every seventh is cancelled, every fifth moved: it queues behind its equals then. */
 	for (unsigned int i = 0; i < N; i++) {
@@ -61,8 +61,7 @@ static void test_calls_in_order_of_due_time_then_arming(void **state)
 		else if (i % 5 == 0)
 			due[i] = random_next(&seed) % 100 + 100;
 		if (i % 7 != 0 && i % 5 == 0)
-			assert_int_equal(
-				timer_arm(&t, &probes[i].timer, due[i], count, &probes[i]), 0);
+			timer_arm(&t, &probes[i].timer, due[i], count, &probes[i]);
 	}
 	for (uint64_t now = 1000; now < 1200; now++) {
 		timers_run(&t, now);
@@ -142,68 +141,89 @@ static void test_a_far_deadline_does_not_wrap(void **state)
 	timers_fini(&t);
 }
 
-static void test_hold_counts(void **state)
+/* Due times of every level, each run exactly when it is due, whatever lies between the runs. */
+static void test_every_level_and_step(void **state)
 {
-	struct probe p[3] = {0};
-	struct timers t;
+	static const uint64_t steps[] = {1, 7, 255, 256, 257, 1000, 65536, 70001};
+	static struct probe probes[N];
 
-	timers_init(&t, 0);
-	for (unsigned int i = 0; i < 3; i++)
-		assert_int_equal(timer_hold(&t, &p[i].timer), 0);
-	assert_int_equal(timer_hold(&t, &p[0].timer), 0);
-	assert_int_equal(t.held, 3);
-	timer_arm(&t, &p[0].timer, 1, count, &p[0]);
-	timer_release(&t, &p[0].timer);
-	assert_int_equal(t.n, 0);
-	timer_release(&t, &p[0].timer);
-	assert_int_equal(t.held, 2);
-	timers_fini(&t);
-}
+	for (size_t s = 0; s < ARRAY_LEN(steps); s++) {
+		uint64_t due[N], now = 1000003, end;
+		struct timers t;
+		uint32_t seed = 11;
 
-/* After a rush the heap is as small as it was: nothing is kept for the next one. */
-static void test_memory_goes_back(void **state)
-{
-	static struct probe p[1000];
-	struct timers t;
-	size_t cap;
+		timers_init(&t, now);
+		memset(probes, 0, sizeof(probes));
+		for (unsigned int i = 0; i < N; i++) {
+			uint64_t after = random_next(&seed);
 
-	timers_init(&t, 0);
-	assert_int_equal(timer_hold(&t, &p[0].timer), 0);
-	cap = t.cap;
-	for (unsigned int i = 1; i < 1000; i++)
-		assert_int_equal(timer_hold(&t, &p[i].timer), 0);
-	assert_true(t.cap >= 1000);
-	for (unsigned int i = 999; i >= 1; i--) {
-		timer_release(&t, &p[i].timer);
-		assert_true(t.cap >= t.held);
+			/* Each third within a second, a minute, 20 of the largest steps. */
+			after %= i % 3 == 0 ? 1000 : i % 3 == 1 ? 60000 : 20 * 70001;
+			due[i] = now + after;
+			timer_arm(&t, &probes[i].timer, after, count, &probes[i]);
+		}
+		end = now + (steps[s] < 255 ? 3000 : 21 * 70001);
+		for (; now < end; now += steps[s]) {
+			timers_run(&t, now);
+			assert_true(timers_next_ms(&t) > 0);
+			for (unsigned int i = 0; i < N; i++)
+				assert_int_equal(probes[i].calls, due[i] <= now);
+		}
+		timers_fini(&t);
 	}
-	assert_int_equal(t.cap, cap);
-	assert_int_equal(timer_arm(&t, &p[0].timer, 1, count, &p[0]), 0);
-	timers_run(&t, 1);
-	assert_int_equal(p[0].calls, 1);
-	timer_release(&t, &p[0].timer);
+}
+
+/* Who sleeps for timers_next_ms() each time comes in time, and does not wake for ever. */
+static void test_sleeping_until_the_next(void **state)
+{
+	struct probe p = {0};
+	struct timers t;
+	unsigned int wakes = 0;
+
+	timers_init(&t, 12345);
+	timer_arm(&t, &p.timer, 32000, count, &p);
+	while (p.calls == 0) {
+		uint64_t ms = timers_next_ms(&t);
+
+		assert_true(ms != UINT64_MAX && t.now_ms + ms <= 12345 + 32000);
+		timers_run(&t, t.now_ms + ms);
+		wakes++;
+	}
+	assert_int_equal(t.now_ms, 12345 + 32000);
+	assert_true(wakes <= TIMERS_LEVELS);
+	assert_int_equal(timers_next_ms(&t), UINT64_MAX);
 	timers_fini(&t);
 }
 
-static void do_nothing(void *ctx)
+/* A call may cancel what is due in the same millisecond, and what is not. */
+static void cancel_others(void *ctx)
 {
+	struct probe *p = ctx;
+
+	p[0].calls++;
+	timer_cancel(p->timers, &p[1].timer);
+	timer_cancel(p->timers, &p[2].timer);
+	timer_cancel(p->timers, &p[2].timer);
 }
 
-/* Many that are due at once give all their room back in that one run. */
-static void test_one_run_gives_all_room_back(void **state)
+static void test_cancelling_in_a_call(void **state)
 {
-	static struct timer many[5000];
 	struct timers t;
-	size_t rest;
+	struct probe p[4] = {{.timers = &t}};
 
 	timers_init(&t, 0);
-	assert_int_equal(timer_arm(&t, &many[0], 1, do_nothing, NULL), 0);
-	timers_run(&t, 1);
-	rest = t.cap;
-	for (size_t i = 0; i < ARRAY_LEN(many); i++)
-		assert_int_equal(timer_arm(&t, &many[i], 1, do_nothing, NULL), 0);
-	timers_run(&t, 2);
-	assert_int_equal(t.cap, rest);
+	timer_arm(&t, &p[0].timer, 300, cancel_others, p);
+	timer_arm(&t, &p[1].timer, 300, count, &p[1]);
+	timer_arm(&t, &p[2].timer, 301, count, &p[2]);
+	timer_arm(&t, &p[3].timer, 300, count, &p[3]);
+	assert_int_equal(t.n, 4);
+	timers_run(&t, 400);
+	assert_int_equal(p[0].calls, 1);
+	assert_int_equal(p[1].calls, 0);
+	assert_int_equal(p[2].calls, 0);
+	assert_int_equal(p[3].calls, 1);
+	assert_int_equal(t.n, 0);
+	assert_int_equal(timers_next_ms(&t), UINT64_MAX);
 	timers_fini(&t);
 }
 
@@ -215,9 +235,9 @@ int main(void)
 		cmocka_unit_test(test_the_clock_never_goes_back),
 		cmocka_unit_test(test_zero_armed_in_a_call_waits_for_the_next_run),
 		cmocka_unit_test(test_a_far_deadline_does_not_wrap),
-		cmocka_unit_test(test_hold_counts),
-		cmocka_unit_test(test_one_run_gives_all_room_back),
-		cmocka_unit_test(test_memory_goes_back),
+		cmocka_unit_test(test_every_level_and_step),
+		cmocka_unit_test(test_sleeping_until_the_next),
+		cmocka_unit_test(test_cancelling_in_a_call),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
