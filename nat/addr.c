@@ -159,26 +159,28 @@ bool net_addr_in_prefix(const struct net_addr *a, const struct net_addr *net, ui
 	return ((a->bytes[whole] ^ net->bytes[whole]) & mask) == 0;
 }
 
-struct class_row {
+/* The first row that fits decides. */
+static const struct {
+	uint32_t net;
+	uint8_t len;
+	uint8_t class;
+} v4_classes[] = {
+	{0x00000000, 8, NET_CLASS_UNSPECIFIED}, /* 0/8, RFC 1122 section 3.2.1.3 */
+	{0x0a000000, 8, NET_CLASS_PRIVATE},	/* 10/8, RFC 1918 */
+	{0x64400000, 10, NET_CLASS_PRIVATE},	/* 100.64/10, RFC 6598 */
+	{0x7f000000, 8, NET_CLASS_LOOPBACK},	/* 127/8, RFC 1122 section 3.2.1.3 */
+	{0xa9fe0000, 16, NET_CLASS_LINK_LOCAL}, /* 169.254/16, RFC 3927 */
+	{0xac100000, 12, NET_CLASS_PRIVATE},	/* 172.16/12, RFC 1918 */
+	{0xc0a80000, 16, NET_CLASS_PRIVATE},	/* 192.168/16, RFC 1918 */
+	{0xe0000000, 4, NET_CLASS_MULTICAST},	/* 224/4, RFC 5771 */
+	{0xf0000000, 4, NET_CLASS_RESERVED},	/* 240/4, RFC 1112 section 4, broadcast */
+};
+
+static const struct {
 	uint8_t bytes[16];
 	uint8_t len;
 	uint8_t class;
-};
-
-/* The first row that fits decides. */
-static const struct class_row v4_classes[] = {
-	{{0}, 8, NET_CLASS_UNSPECIFIED},	/* RFC 1122 section 3.2.1.3 */
-	{{10}, 8, NET_CLASS_PRIVATE},		/* RFC 1918 */
-	{{100, 64}, 10, NET_CLASS_PRIVATE},	/* RFC 6598 */
-	{{127}, 8, NET_CLASS_LOOPBACK},		/* RFC 1122 section 3.2.1.3 */
-	{{169, 254}, 16, NET_CLASS_LINK_LOCAL}, /* RFC 3927 */
-	{{172, 16}, 12, NET_CLASS_PRIVATE},	/* RFC 1918 */
-	{{192, 168}, 16, NET_CLASS_PRIVATE},	/* RFC 1918 */
-	{{224}, 4, NET_CLASS_MULTICAST},	/* RFC 5771 */
-	{{240}, 4, NET_CLASS_RESERVED},		/* RFC 1112 section 4, broadcast */
-};
-
-static const struct class_row v6_classes[] = {
+} v6_classes[] = {
 	{{0}, 128, NET_CLASS_UNSPECIFIED}, {{[15] = 1}, 128, NET_CLASS_LOOPBACK},
 	{{0}, 96, NET_CLASS_RESERVED},		  /* v4-compatible, RFC 4291 section 2.5.5.1 */
 	{{0xfe, 0x80}, 10, NET_CLASS_LINK_LOCAL}, /* RFC 4291 section 2.5.6 */
@@ -186,25 +188,34 @@ static const struct class_row v6_classes[] = {
 	{{0xff}, 8, NET_CLASS_MULTICAST},	  /* RFC 4291 section 2.7 */
 };
 
-enum net_class net_addr_class(const struct net_addr *addr)
+static enum net_class v4_class(const uint8_t b[4])
 {
-	struct net_addr a = net_addr_normalise(addr), net;
-	const struct class_row *rows = v4_classes;
-	size_t n = ARRAY_LEN(v4_classes);
+	uint32_t a = (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
 
-	if (a.family == NET_FAMILY_V6) {
-		rows = v6_classes;
-		n = ARRAY_LEN(v6_classes);
-	} else if (a.family != NET_FAMILY_V4) {
-		return NET_CLASS_UNSPECIFIED;
-	}
-	for (size_t i = 0; i < n; i++) {
-		memcpy(net.bytes, rows[i].bytes, sizeof(net.bytes));
-		net.family = a.family;
-		if (net_addr_in_prefix(&a, &net, rows[i].len))
-			return rows[i].class;
+	for (size_t i = 0; i < ARRAY_LEN(v4_classes); i++)
+		if ((a ^ v4_classes[i].net) >> (V4_BITS - v4_classes[i].len) == 0)
+			return v4_classes[i].class;
+	return NET_CLASS_GLOBAL;
+}
+
+static enum net_class v6_class(const struct net_addr *a)
+{
+	for (size_t i = 0; i < ARRAY_LEN(v6_classes); i++) {
+		struct net_addr net = net_addr_v6(v6_classes[i].bytes);
+
+		if (net_addr_in_prefix(a, &net, v6_classes[i].len))
+			return v6_classes[i].class;
 	}
 	return NET_CLASS_GLOBAL;
+}
+
+enum net_class net_addr_class(const struct net_addr *addr)
+{
+	struct net_addr a = net_addr_normalise(addr);
+
+	if (a.family == NET_FAMILY_V4)
+		return v4_class(a.bytes);
+	return a.family == NET_FAMILY_V6 ? v6_class(&a) : NET_CLASS_UNSPECIFIED;
 }
 
 bool net_addr_is_unicast_peer(const struct net_addr *a)
