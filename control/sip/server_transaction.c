@@ -304,8 +304,8 @@ bool server_txn_is_merged(struct txn_layer *l, const struct txn_key *merge_key)
 	return t != NULL;
 }
 
-struct server_txn *server_txn_new(
-	struct txn_layer *l, struct sip_msg *req, const struct txn_key *key, bool internal)
+struct server_txn *server_txn_new(struct txn_layer *l, struct sip_msg *req,
+	const struct txn_key *key, const struct txn_key *merge_key, bool internal)
 {
 	struct server_txn *t = calloc(1, sizeof(*t));
 
@@ -322,8 +322,8 @@ struct server_txn *server_txn_new(
 	HASH_ADD(hh, l->servers, key, sizeof(t->key), t);
 	if (t->hh.tbl == NULL)
 		goto fail;
-	if (!internal && !req->idx.has_to_tag) {
-		txn_key_merge(&l->secret, req, &t->merge_key);
+	if (merge_key != NULL) {
+		t->merge_key = *merge_key;
 		HASH_ADD(hh_merge, l->merges, merge_key, sizeof(t->merge_key), t);
 		if (t->hh_merge.tbl == NULL)
 			goto fail;

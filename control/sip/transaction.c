@@ -198,7 +198,7 @@ static void receive_cancel(struct txn_layer *l, struct sip_msg *cancel, const st
 		refuse(l, cancel, 481, NULL);
 		return;
 	}
-	t = server_txn_new(l, cancel, key, true);
+	t = server_txn_new(l, cancel, key, NULL, true);
 	if (t == NULL) {
 		refuse(l, cancel, 503, NULL);
 		return;
@@ -226,22 +226,12 @@ static bool is_full(const struct txn_layer *l, const struct sip_msg *req)
 	return l->stats.servers >= (fresh ? l->max - l->max / 10 : l->max);
 }
 
-/** Section 8.2.2.2: the same request came on another way too. */
-static bool is_merged(struct txn_layer *l, const struct sip_msg *req)
-{
-	struct txn_key key;
-
-	if (req->idx.has_to_tag)
-		return false;
-	txn_key_merge(&l->secret, req, &key);
-	return server_txn_is_merged(l, &key);
-}
-
 /** A request that belongs to no transaction yet. */
 static void receive_new(struct txn_layer *l, struct sip_msg *req, const struct txn_key *key)
 {
 	struct sip_verdict verdict = sip_validate(req->buf, &req->idx, TXN_SUPPORTED);
-	bool cancel = req->idx.method == SIP_CANCEL;
+	bool cancel = req->idx.method == SIP_CANCEL, initial = !req->idx.has_to_tag;
+	struct txn_key merge;
 	struct server_txn *t;
 
 	/* Section 8.2.2.3: Require is ignored in a CANCEL. */
@@ -261,11 +251,14 @@ static void receive_new(struct txn_layer *l, struct sip_msg *req, const struct t
 		receive_cancel(l, req, key);
 		return;
 	}
-	if (is_merged(l, req)) {
+	if (initial)
+		txn_key_merge(&l->secret, req, &merge);
+	/* Section 8.2.2.2: the same request came on another way too. */
+	if (initial && server_txn_is_merged(l, &merge)) {
 		refuse(l, req, 482, NULL);
 		return;
 	}
-	t = server_txn_new(l, req, key, false);
+	t = server_txn_new(l, req, key, initial ? &merge : NULL, false);
 	if (t == NULL)
 		refuse(l, req, 503, NULL);
 	else

@@ -128,9 +128,12 @@ int txn_send(struct txn_layer *l, const struct sip_path *path, struct str_view m
 
 /* --- server_transaction.c --- */
 
-/** Start one for a request with this key; NULL when out of memory. `internal`: no callbacks. */
-struct server_txn *server_txn_new(
-	struct txn_layer *l, struct sip_msg *req, const struct txn_key *key, bool internal);
+/**
+ * Start one for a request with this key; NULL when out of memory.
+ * @param merge_key  of a request without To tag; else NULL. @param internal  no callbacks.
+ */
+struct server_txn *server_txn_new(struct txn_layer *l, struct sip_msg *req,
+	const struct txn_key *key, const struct txn_key *merge_key, bool internal);
 /** Without a callback. */
 void server_txn_free(struct server_txn *t);
 struct server_txn *server_txn_find(struct txn_layer *l, const struct txn_key *key);
