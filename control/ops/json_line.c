@@ -9,6 +9,8 @@ void json_line_init(struct json_line *l, char *buf, size_t cap)
 	*l = (struct json_line){.buf = buf, .cap = cap};
 }
 
+#define KEY_MAX 32
+
 static void put(struct json_line *l, const char *p, size_t len)
 {
 	if (l->failed || len > l->cap - l->len) {
@@ -24,24 +26,32 @@ static void put_char(struct json_line *l, char c)
 	put(l, &c, 1);
 }
 
-/* The comma in front of all but the first, and the key. */
-static void begin(struct json_line *l, const char *key)
+/* The comma in front of all but the first, the key, and a first byte of the value (0: none). */
+static void begin(struct json_line *l, const char *key, char value)
 {
 	char last = l->len > 0 ? l->buf[l->len - 1] : '{';
+	char head[KEY_MAX + 5];
+	size_t n = 0, len;
 
 	if (last != '{' && last != '[')
-		put_char(l, ',');
-	if (key == NULL)
-		return;
-	put_char(l, '"');
-	put(l, key, strlen(key));
-	put(l, "\":", 2);
+		head[n++] = ',';
+	if (key != NULL) {
+		len = strlen(key);
+		assert(len <= KEY_MAX);
+		head[n++] = '"';
+		memcpy(head + n, key, len);
+		n += len;
+		head[n++] = '"';
+		head[n++] = ':';
+	}
+	if (value != '\0')
+		head[n++] = value;
+	put(l, head, n);
 }
 
 void json_line_open(struct json_line *l, const char *key, char bracket)
 {
-	begin(l, key);
-	put_char(l, bracket);
+	begin(l, key, bracket);
 }
 
 void json_line_close(struct json_line *l, char bracket)
@@ -49,14 +59,31 @@ void json_line_close(struct json_line *l, char bracket)
 	put_char(l, bracket);
 }
 
+/* Stands for itself between quotes. */
+static bool is_plain(char c)
+{
+	return c >= ' ' && c <= '~' && c != '"' && c != '\\';
+}
+
 void json_line_text(struct json_line *l, const char *key, const char *text)
 {
-	begin(l, key);
-	put_char(l, '"');
-	for (const char *p = text != NULL ? text : ""; *p != '\0'; p++) {
+	const char *p = text != NULL ? text : "";
+
+	begin(l, key, '"');
+	for (;;) {
+		size_t n = 0;
+
+		while (is_plain(p[n]))
+			n++;
+		put(l, p, n);
+		p += n;
+		if (*p == '\0')
+			break;
 		if (*p == '"' || *p == '\\')
-			put_char(l, '\\');
-		put_char(l, *p >= ' ' && *p <= '~' ? *p : '?');
+			put(l, (const char[]){'\\', *p}, 2);
+		else
+			put_char(l, '?');
+		p++;
 	}
 	put_char(l, '"');
 }
@@ -70,7 +97,7 @@ static void put_number(struct json_line *l, uint64_t n)
 
 void json_line_uint(struct json_line *l, const char *key, uint64_t n)
 {
-	begin(l, key);
+	begin(l, key, '\0');
 	put_number(l, n);
 }
 
@@ -81,7 +108,7 @@ void json_line_thousandths(struct json_line *l, const char *key, uint64_t n)
 
 	while (used > 1 && places[used - 1] == '0')
 		used--;
-	begin(l, key);
+	begin(l, key, '\0');
 	put_number(l, n / 1000);
 	put_char(l, '.');
 	put(l, places, used);
@@ -89,19 +116,19 @@ void json_line_thousandths(struct json_line *l, const char *key, uint64_t n)
 
 void json_line_bool(struct json_line *l, const char *key, bool v)
 {
-	begin(l, key);
+	begin(l, key, '\0');
 	put(l, v ? "true" : "false", v ? 4 : 5);
 }
 
 void json_line_null(struct json_line *l, const char *key)
 {
-	begin(l, key);
+	begin(l, key, '\0');
 	put(l, "null", 4);
 }
 
 void json_line_value(struct json_line *l, const char *key, struct str_view json)
 {
-	begin(l, key);
+	begin(l, key, '\0');
 	put(l, json.p, json.len);
 }
 

@@ -17,7 +17,8 @@ struct json_line {
 
 void json_line_init(struct json_line *l, char *buf, size_t cap);
 
-/* `key` is our own word; NULL for an element of an array, and for the line's one value. */
+/* `key` is our own word of at most 32 characters; NULL for an element of an array, and for the
+ * line's one value. */
 
 /** @param bracket  '{' or '['. */
 void json_line_open(struct json_line *l, const char *key, char bracket);
