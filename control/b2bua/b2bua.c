@@ -79,28 +79,28 @@ int b2bua_str_set(char **dst, struct str_view text)
 
 void b2bua_reply(struct b2bua *b, struct server_txn *txn, unsigned int status)
 {
-	bool options = server_txn_request(txn)->idx.method == SIP_OPTIONS;
+	const struct sip_msg *req = server_txn_request(txn);
+	bool options = req->idx.method == SIP_OPTIONS;
 	char tag[TXN_TAG_LEN + 1], extra[B2BUA_ALLOW_LEN + 128];
-	int n;
+	struct str_view to_tag = {tag, 0};
+	struct sip_writer w;
 
-	n = snprintf(extra, sizeof(extra), "Server: %s\r\n", b2bua_product);
+	if (!req->idx.has_to_tag)
+		to_tag = txn_answer_tag(b->txns, req, tag);
+	sip_writer_init(&w, extra, sizeof(extra));
+	sip_write_fmt(&w, "Server: %s\r\n", b2bua_product);
 	if ((options && status == 200) || status == 405 || status == 501)
-		n += snprintf(extra + n, sizeof(extra) - (size_t)n, "Allow: %s\r\n",
-			b2bua_allow(b, server_txn_request(txn)->path.realm));
+		sip_write_fmt(&w, "Allow: %s\r\n", b2bua_allow(b, req->path.realm));
 	if ((options && status == 200) || status == 415)
-		n += snprintf(extra + n, sizeof(extra) - (size_t)n, "Accept: application/sdp\r\n");
+		sip_write_fmt(&w, "Accept: application/sdp\r\n");
 	if (options && status == 200)
-		n += snprintf(extra + n, sizeof(extra) - (size_t)n, "Supported: %s\r\n",
-			b2bua_supported_value);
+		sip_write_fmt(&w, "Supported: %s\r\n", b2bua_supported_value);
 	/* Section 14.2: at random, so that what met does not meet again. */
 	if (status == 500)
-		n += snprintf(extra + n, sizeof(extra) - (size_t)n, "Retry-After: %u\r\n",
-			b2bua_random(RETRY_AFTER_S + 1));
+		sip_write_fmt(&w, "Retry-After: %u\r\n", b2bua_random(RETRY_AFTER_S + 1));
 	if (status == 503)
-		n += snprintf(
-			extra + n, sizeof(extra) - (size_t)n, "Retry-After: %d\r\n", RETRY_AFTER_S);
-	(void)server_txn_reply(txn, status, txn_answer_tag(b->txns, server_txn_request(txn), tag),
-		(struct str_view){extra, (size_t)n});
+		sip_write_fmt(&w, "Retry-After: %d\r\n", RETRY_AFTER_S);
+	(void)server_txn_reply(txn, status, to_tag, (struct str_view){extra, w.len});
 }
 
 /* Section 12.2.2: requests in a dialog come in order. @return false when it was answered. */

@@ -3,6 +3,7 @@
 #include "b2bua_priv.h"
 #include "reputation.h"
 #include "route.h"
+#include "text_format.h"
 
 struct call *call_new(struct b2bua *b)
 {
@@ -14,7 +15,7 @@ struct call *call_new(struct b2bua *b)
 	c->b = b;
 	c->id = ((uint64_t)b->env.shard << 48) | ++b->last_id;
 	sip_random_token(random, sizeof(random) - 1);
-	snprintf(c->name, sizeof(c->name), "%u-%llu-%s", b->env.shard,
+	(void)text_format(c->name, sizeof(c->name), "%u-%llu-%s", b->env.shard,
 		(unsigned long long)b->last_id, random);
 	c->start_ms = b2bua_utc_ms();
 	c->leg[SIDE_CALLER].state = c->leg[SIDE_CALLEE].state = LEG_GONE;

@@ -11,10 +11,8 @@ struct fork *fork_new(struct call *c, struct dialog *caller, struct dialog *call
 {
 	struct fork *f = calloc(1, sizeof(*f));
 
-	if (f == NULL) {
-		free(f);
+	if (f == NULL)
 		return NULL;
-	}
 	f->call = c;
 	f->offerer = SIDE_COUNT;
 	f->dialog[SIDE_CALLER] = caller;

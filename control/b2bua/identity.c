@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "b2bua_priv.h"
+#include "text_format.h"
 
 /* Section 25.1 "user" and what phones write; nothing that could end a URI or a name-addr. A comma
  * is one of its characters: no list is near, since our name-addrs all have brackets. */
@@ -46,10 +47,10 @@ static int name_write(char **dst, struct str_view display, const char *uri)
 	int n;
 
 	if (display_is_sane(display))
-		n = snprintf(text, sizeof(text), "\"%.*s\" <%s>", SV_ARG(display), uri);
+		n = text_format(text, sizeof(text), "\"%.*s\" <%s>", SV_ARG(display), uri);
 	else
-		n = snprintf(text, sizeof(text), "<%s>", uri);
-	if (n < 0 || (size_t)n >= sizeof(text))
+		n = text_format(text, sizeof(text), "<%s>", uri);
+	if (n < 0)
 		return -EBADMSG;
 	return b2bua_str_set(dst, (struct str_view){text, (size_t)n});
 }
@@ -62,7 +63,7 @@ int identity_name_set(char **dst, struct str_view header)
 
 	if (name_parse(header, &na, &uri) != 0)
 		return -EBADMSG;
-	snprintf(uri_text, sizeof(uri_text), "%.*s", SV_ARG(na.uri));
+	(void)text_format(uri_text, sizeof(uri_text), "%.*s", SV_ARG(na.uri));
 	return name_write(dst, na.display, uri_text);
 }
 
@@ -83,9 +84,9 @@ int identity_name_map(
 	net_endpoint_format(host, where);
 	if (plain)
 		*strrchr(where, ':') = '\0';
-	n = snprintf(uri_text, sizeof(uri_text), "sip:%.*s%s%s", SV_ARG(uri.user),
+	n = text_format(uri_text, sizeof(uri_text), "sip:%.*s%s%s", SV_ARG(uri.user),
 		uri.user.len > 0 ? "@" : "", where);
-	if (n < 0 || (size_t)n >= sizeof(uri_text))
+	if (n < 0)
 		return -EBADMSG;
 	if (uri_only)
 		return b2bua_str_set(dst, (struct str_view){uri_text, (size_t)n});
