@@ -59,6 +59,8 @@ bool shard_turn(struct shard *s, uint64_t now_ms)
 	timers_run(&s->timers, now_ms);
 	more = shard_rings_poll(s);
 	media_flush(s->media);
+	/* Before the reaper forgets these calls, which is a timer's work. */
+	cdr_batch_flush(&s->records);
 	shard_rings_publish(s);
 	atomic_store_explicit(&s->calls_active, stats->calls_active, memory_order_relaxed);
 	atomic_store_explicit(&s->requests_open, stats->requests_open, memory_order_relaxed);
@@ -152,8 +154,8 @@ static int calls_init(struct shard *s)
 		.keys = s->env.keys,
 		.send = shard_send,
 		.send_ctx = s,
-		.cdr = cdr_file_write,
-		.cdr_ctx = s->env.cdr,
+		.cdr = cdr_batch_add,
+		.cdr_ctx = &s->records,
 	};
 
 	const struct reputation_env reputation_env = {
@@ -185,6 +187,7 @@ void shard_discard(struct shard *s)
 {
 	mailbox_fini(&s->mailbox);
 	b2bua_free(s->b2bua);
+	cdr_batch_flush(&s->records);
 	media_free(s->media);
 	reputation_free(s->reputation);
 	timers_fini(&s->timers);
@@ -200,6 +203,7 @@ int shard_make(const struct shard_env *env, struct shard **out)
 	if (s == NULL)
 		return -ENOMEM;
 	s->env = *env;
+	s->records.file = env->cdr;
 	rc = mailbox_init(&s->mailbox, s);
 	if (rc < 0) {
 		free(s);

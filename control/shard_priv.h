@@ -40,6 +40,7 @@ struct shard {
 	struct attach_group *group; /* NULL: no dataplane */
 	unsigned int workers;	    /* of the attached dataplane */
 	struct shard_counts counts;
+	struct cdr_batch records;	/* of calls that ended in this turn */
 	_Atomic uint64_t calls_active;	/* shard: wo, others: ro */
 	_Atomic uint64_t requests_open; /* shard: wo, others: ro */
 	struct sip_index index;		/* of the message at hand */

@@ -71,8 +71,8 @@ void cdr_file_free(struct cdr_file *c)
 	free(c);
 }
 
-/* Take back the n bytes of a line that the disk had room for: the next line would go on there. */
-static void line_undo(struct cdr_file *c, ssize_t n)
+/* Take back the n bytes that the disk had room for: the next line would go on there. */
+static void lines_undo(struct cdr_file *c, ssize_t n)
 {
 	off_t end = lseek(c->fd, 0, SEEK_CUR);
 
@@ -80,44 +80,80 @@ static void line_undo(struct cdr_file *c, ssize_t n)
 		complain(c, "cannot take back a part of a call record", errno);
 }
 
-/* One write a line: O_APPEND makes it land whole. */
-static int line_write(struct cdr_file *c, struct str_view record)
+/* One write for all: O_APPEND makes it land whole. */
+static int lines_write(struct cdr_file *c, const struct iovec *parts, int n_parts, ssize_t len)
 {
-	struct iovec line[] = {{(void *)record.p, record.len}, {"\n", 1}};
-	ssize_t len = (ssize_t)record.len + 1;
 	ssize_t n;
 
 	if (file_open(c) < 0)
 		return -EIO;
 	do {
-		n = writev(c->fd, line, ARRAY_LEN(line));
+		n = writev(c->fd, parts, n_parts);
 	} while (n < 0 && errno == EINTR);
 	if (n == len)
 		return 0;
 	complain(c, "cannot write the CDR file, call records are lost", n < 0 ? errno : ENOSPC);
 	if (n > 0)
-		line_undo(c, n);
+		lines_undo(c, n);
 	close(c->fd);
 	c->fd = -1;
 	return -EIO;
 }
 
-void cdr_file_write(void *cdr, struct str_view record)
+static void count(struct cdr_file *c, int rc, uint64_t records)
 {
-	struct cdr_file *c = cdr;
-	int rc;
+	if (rc == 0) {
+		c->stats.written += records;
+		c->complained = false;
+	} else {
+		c->stats.failed += records;
+	}
+}
+
+void cdr_file_write(struct cdr_file *c, struct str_view record)
+{
+	const struct iovec parts[] = {{(void *)record.p, record.len}, {"\n", 1}};
+	int rc = -EMSGSIZE;
 
 	if (c->file[0] == '\0')
 		return;
 	pthread_mutex_lock(&c->lock);
-	rc = record.p != NULL ? line_write(c, record) : -EMSGSIZE;
-	if (rc == 0) {
-		c->stats.written++;
-		c->complained = false;
-	} else {
-		c->stats.failed++;
-	}
+	if (record.p != NULL)
+		rc = lines_write(c, parts, ARRAY_LEN(parts), (ssize_t)record.len + 1);
+	count(c, rc, 1);
 	pthread_mutex_unlock(&c->lock);
+}
+
+/* --- several at once --- */
+
+void cdr_batch_add(void *batch, struct str_view record)
+{
+	struct cdr_batch *b = batch;
+
+	if (record.len >= sizeof(b->lines) - b->len)
+		cdr_batch_flush(b);
+	if (record.p == NULL || record.len >= sizeof(b->lines)) {
+		cdr_file_write(b->file, record);
+		return;
+	}
+	memcpy(b->lines + b->len, record.p, record.len);
+	b->len += record.len;
+	b->lines[b->len++] = '\n';
+	b->records++;
+}
+
+void cdr_batch_flush(struct cdr_batch *b)
+{
+	struct cdr_file *c = b->file;
+	const struct iovec part = {b->lines, b->len};
+
+	if (b->records > 0 && c->file[0] != '\0') {
+		pthread_mutex_lock(&c->lock);
+		count(c, lines_write(c, &part, 1, (ssize_t)b->len), b->records);
+		pthread_mutex_unlock(&c->lock);
+	}
+	b->len = 0;
+	b->records = 0;
 }
 
 struct cdr_file_stats cdr_file_get_stats(struct cdr_file *c)

@@ -1,5 +1,5 @@
 /*
- * Call detail records: one JSON object a line, appended by one write each, so that
+ * Call detail records: one JSON object a line, appended by whole writes, so that
  * several threads and log rotation need no agreement. Never stops a call.
  */
 #ifndef SALLYPORT_CONTROL_CDR_FILE_H
@@ -24,9 +24,24 @@ void cdr_file_free(struct cdr_file *c);
 
 /**
  * Append one record (borrowed, JSON without a line feed) as a line; p NULL: it could not be made,
- * and counts as failed. Any thread; fits struct b2bua_env.cdr with the cdr as ctx.
+ * and counts as failed. Any thread.
  */
-void cdr_file_write(void *cdr, struct str_view record);
+void cdr_file_write(struct cdr_file *c, struct str_view record);
+
+/**
+ * Records of one thread that go to the file in one write: a busy shard ends several calls a turn.
+ * What the disk has no room for is lost as a whole. Zeroed but for `file` it is empty.
+ */
+struct cdr_batch {
+	struct cdr_file *file; /* outlives it */
+	unsigned int records;
+	size_t len;
+	char lines[32u << 10]; /* about 25 records */
+};
+
+/** As cdr_file_write(), by the next flush; fits struct b2bua_env.cdr with the batch as ctx. */
+void cdr_batch_add(void *batch, struct str_view record);
+void cdr_batch_flush(struct cdr_batch *b);
 
 /** Any thread. */
 struct cdr_file_stats cdr_file_get_stats(struct cdr_file *c);

@@ -150,6 +150,41 @@ static void test_record_that_could_not_be_made(void **state)
 	cdr_file_free(c);
 }
 
+static void test_batch(void **state)
+{
+	struct cdr_file *c = cdr_file_new(file);
+	struct cdr_batch b = {.file = c};
+	const struct str_view one = {record, sizeof(record) - 1};
+	unsigned int before = lines_of(file), many = sizeof(b.lines) / one.len + 10;
+	char *long_one = malloc(sizeof(b.lines));
+
+	cdr_batch_flush(&b);
+	cdr_batch_add(&b, one);
+	cdr_batch_add(&b, one);
+	assert_int_equal(lines_of(file), before);
+	cdr_batch_flush(&b);
+	cdr_batch_flush(&b);
+	assert_int_equal(lines_of(file), before + 2);
+	/* One that could not be made, and one that fits no batch, go their way at once, in order.
+	 */
+	cdr_batch_add(&b, one);
+	cdr_batch_add(&b, (struct str_view){NULL, 0});
+	assert_int_equal(cdr_file_get_stats(c).failed, 1);
+	memset(long_one, ' ', sizeof(b.lines));
+	memcpy(long_one, "{}", 2);
+	cdr_batch_add(&b, (struct str_view){long_one, sizeof(b.lines)});
+	assert_int_equal(cdr_file_get_stats(c).written, 4);
+	assert_int_equal(b.records, 0);
+	for (unsigned int i = 0; i < many; i++)
+		cdr_batch_add(&b, one);
+	assert_in_range(b.records, 1, many - 1);
+	cdr_batch_flush(&b);
+	assert_int_equal(cdr_file_get_stats(c).written, 4 + many);
+	assert_int_equal(cdr_file_get_stats(c).failed, 1);
+	free(long_one);
+	cdr_file_free(c);
+}
+
 static void test_none_configured(void **state)
 {
 	struct cdr_file *c = cdr_file_new("");
@@ -192,6 +227,7 @@ int main(void)
 		BED(test_directory_gone),
 		BED(test_disk_full),
 		BED(test_record_that_could_not_be_made),
+		BED(test_batch),
 		BED(test_none_configured),
 		BED(test_threads),
 	};
