@@ -160,17 +160,15 @@ uint64_t txn_key_source(const struct txn_secret *s, const struct sip_msg *m)
 
 int txn_key_client(const struct txn_secret *s, const struct sip_msg *msg, struct txn_key *out)
 {
-	struct sip_cseq cseq;
-	struct str_view item;
+	struct str_view branch = sip_msg_view(msg, msg->idx.branch);
+	struct str_view method = sip_msg_view(msg, msg->idx.method_text);
 	struct sip_hash h;
-	struct sip_via via;
 
-	if (!top_via(msg, &item, &via) || via.branch.len == 0 ||
-		sip_cseq_parse(sip_msg_header(msg, SIP_HDR_CSEQ, 0), &cseq) != 0)
+	if (branch.len == 0 || method.len == 0)
 		return -EBADMSG;
 	key_init(&h, s, KEY_CLIENT, msg);
-	hash_text_nocase(&h, via.branch);
-	hash_text(&h, cseq.method);
+	hash_text_nocase(&h, branch);
+	hash_text(&h, method);
 	hash_finish(&h, out);
 	return 0;
 }
