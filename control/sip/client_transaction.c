@@ -115,9 +115,17 @@ static bool invite_proceed(struct client_txn *t, const struct sip_msg *resp)
 	return true;
 }
 
+/** Nothing of the request is sent, or acknowledged, any more. */
+static void request_drop(struct client_txn *t)
+{
+	sip_msg_put(t->request);
+	t->request = NULL;
+}
+
 static bool invite_accepted(struct client_txn *t, const struct sip_msg *resp)
 {
 	finish(t, CLIENT_ACCEPTED, TXN_TIMEOUT_MS); /* timer M */
+	request_drop(t);
 	return true;
 }
 
@@ -159,6 +167,7 @@ static bool other_proceed(struct client_txn *t, const struct sip_msg *resp)
 static bool other_finished(struct client_txn *t, const struct sip_msg *resp)
 {
 	finish(t, CLIENT_COMPLETED, txn_linger_ms(&t->request->path, SIP_T4_MS)); /* timer K */
+	request_drop(t);
 	return true;
 }
 

@@ -375,7 +375,7 @@ static void refusal_acked(struct server_txn *t, const struct sip_msg *ack)
 
 bool server_txn_acknowledged(struct server_txn *t, const struct sip_msg *ack)
 {
-	struct str_view tag = server_txn_to_tag(t);
+	struct str_view tag;
 
 	/* In Accepted the ACK is the user's (RFC 6026 section 7.1). */
 	if (t->state == SERVER_ACCEPTED)
@@ -384,6 +384,7 @@ bool server_txn_acknowledged(struct server_txn *t, const struct sip_msg *ack)
 		t->layer->stats.ignored++;
 		return true;
 	}
+	tag = server_txn_to_tag(t);
 	/* Without a unique branch the To tag tells which answer is meant (section 17.2.3). */
 	if (!txn_branch_is_unique(sip_msg_view(ack, ack->idx.branch)) && tag.len != 0 &&
 		!sv_eq(tag, sip_msg_view(ack, ack->idx.to_tag)))
@@ -479,6 +480,14 @@ void server_txn_detach(struct server_txn *t)
 		return;
 	t->detached = true;
 	t->data = NULL;
+	if (t->state == SERVER_ACCEPTED) {
+		/* Who could repeat the answer is gone; it only absorbs the INVITE now. */
+		sip_msg_put(t->request);
+		free(t->response);
+		t->request = NULL;
+		t->response = NULL;
+		return;
+	}
 	if (action(t, EVENT_FAILURE) == NULL)
 		return;
 	/* Nobody is left to answer it. */

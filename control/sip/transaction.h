@@ -133,7 +133,7 @@ struct str_view txn_answer_tag(
  */
 void server_txn_passed_on(struct server_txn *t);
 
-/** The request that began it; borrowed while the transaction lives. */
+/** The request that began it; borrowed until the transaction is over or detached. */
 struct sip_msg *server_txn_request(const struct server_txn *t);
 void server_txn_set_data(struct server_txn *t, void *data);
 void *server_txn_data(const struct server_txn *t);

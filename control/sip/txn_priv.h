@@ -58,8 +58,8 @@ struct server_txn {
 	UT_hash_handle hh;
 	UT_hash_handle hh_merge; /* tbl NULL: not in the table */
 	struct txn_layer *layer;
-	struct sip_msg *request;
-	char *response; /* the last one sent, or NULL */
+	struct sip_msg *request; /* NULL: accepted and detached */
+	char *response;		 /* the last one sent, or NULL */
 	size_t response_len;
 	void *data;
 	struct timer retransmit; /* G; before the first response: 100 Trying */
@@ -80,7 +80,7 @@ struct client_txn {
 	struct txn_key key;
 	UT_hash_handle hh;
 	struct txn_layer *layer;
-	struct sip_msg *request;
+	struct sip_msg *request; /* NULL when nobody can want it any more */
 	struct client_txn_user user;
 	struct timer retransmit; /* A, E */
 	struct timer end;	 /* B, D, F, K, M, and the wait after CANCEL */

@@ -134,7 +134,43 @@ static void test_each_allocation_failing_in_turn(void **state)
 	fail_at = 0;
 }
 
-/* Growing tables and heap, now and then without memory for it. */
+/* What lingers for half a minute to absorb what comes late holds no messages. */
+static void test_what_lingers_is_small(void **state)
+{
+	struct client_txn *t;
+	long before;
+
+	fail_at = 0;
+	calls = live = 0;
+	start(&w);
+	world_feed(&w, &(struct request){0});
+	before = live; /* the transaction, its request, the answer to come */
+	reply_if(200);
+	server_txn_detach(w.server);
+	assert_int_equal(live, before - 1);
+	world_feed(&w, &(struct request){0}); /* absorbed */
+	assert_int_equal(live, before - 1);
+	w.n_sent = 0;
+	t = world_call(&w, &(struct request){.branch = "z9hG4bKcall"});
+	assert_non_null(t);
+	before = live;
+	world_answer(&w, 0, 200, "theirs");
+	assert_int_equal(live, before - 1);
+	world_answer(&w, 0, 200, "theirs"); /* and again, for its user */
+	client_txn_detach(t);
+	t = world_call(&w, &(struct request){.method = "OPTIONS", .branch = "z9hG4bKo"});
+	assert_non_null(t);
+	before = live;
+	world_answer(&w, w.n_sent - 1, 200, "theirs");
+	assert_int_equal(live, before - 1);
+	world_run(&w, w.timers.now_ms + 200000);
+	assert_int_equal(txn_layer_stats(w.layer)->servers, 0);
+	assert_int_equal(txn_layer_stats(w.layer)->clients, 0);
+	world_fini(&w);
+	assert_int_equal(live, 0);
+}
+
+/* Growing tables, now and then without memory for it. */
 static void test_many_with_failures_on_the_way(void **state)
 {
 	static const unsigned int percent[] = {0, 1, 10, 50};
@@ -174,6 +210,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_allocation_failing_in_turn),
+		cmocka_unit_test(test_what_lingers_is_small),
 		cmocka_unit_test(test_many_with_failures_on_the_way),
 	};
 
