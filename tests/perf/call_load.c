@@ -5,7 +5,8 @@
  *   call_load [-H HELD,HELD...] [-n CALLS] [-r RATE] [-w WINDOW] [-c CDR_FILE]
  *
  * For each number of held calls: so many more begin, answer and end, and a line of JSON says what
- * they cost, and what is allocated when nothing but the held calls is left.
+ * they cost, what is allocated at the end of them (with the transactions that linger), and what
+ * when nothing but the held calls is left.
  */
 #include <getopt.h>
 #include <stdarg.h>
@@ -148,7 +149,7 @@ static uint64_t allocated(void)
 
 static void level(struct bench *b, uint32_t held)
 {
-	uint64_t before, cpu_ns;
+	uint64_t before, cpu_ns, busy;
 
 	calls_run(b, held - b->phones.held, true);
 	/* As many transactions linger then as before the last measured call. */
@@ -156,9 +157,12 @@ static void level(struct bench *b, uint32_t held)
 	before = b->cpu_ns;
 	calls_run(b, b->opt.calls, false);
 	cpu_ns = b->cpu_ns - before;
+	busy = allocated();
 	quiet(b);
-	printf("{\"held\": %u, \"calls\": %u, \"cpu_ns\": %llu, \"allocated\": %llu}\n", held,
-		b->opt.calls, (unsigned long long)cpu_ns, (unsigned long long)allocated());
+	printf("{\"held\": %u, \"calls\": %u, \"cpu_ns\": %llu, \"busy\": %llu, "
+	       "\"allocated\": %llu}\n",
+		held, b->opt.calls, (unsigned long long)cpu_ns, (unsigned long long)busy,
+		(unsigned long long)allocated());
 	fflush(stdout);
 }
 
