@@ -80,7 +80,7 @@ static void on_goes_on(void *ctx)
 	struct b2bua *b = c->b;
 
 	note_caller(c, REPUTATION_IN_CALL);
-	(void)timer_arm(b->env.timers, &c->goes_on,
+	timer_arm(b->env.timers, &c->goes_on,
 		reputation_in_call_ms(b->env.reputation, c->leg[SIDE_CALLER].dialog->realm),
 		on_goes_on, c);
 }

@@ -52,6 +52,8 @@ static int unescape(struct str_view v, char *out, size_t cap)
 /* What hnv-unreserved has not, as %XX. */
 static void write_escaped(struct sip_writer *w, const char *text)
 {
+	static const char digits[] = "0123456789ABCDEF";
+
 	for (; *text != '\0'; text++) {
 		unsigned char c = (unsigned char)*text;
 
@@ -59,7 +61,7 @@ static void write_escaped(struct sip_writer *w, const char *text)
 			strchr("-_.!~*", c) != NULL)
 			sip_write_raw(w, (struct str_view){text, 1});
 		else
-			sip_write_fmt(w, "%%%02X", c);
+			sip_write_fmt(w, "%%%c%c", digits[c >> 4], digits[c & 15]);
 	}
 }
 

@@ -27,7 +27,7 @@ static void subscription_free(struct subscription *s)
 	struct b2bua *b = s->b;
 
 	s->dead = true;
-	timer_release(b->env.timers, &s->timer);
+	timer_cancel(b->env.timers, &s->timer);
 	dialog_free(s->side[SUBSCRIBER]);
 	dialog_free(s->side[NOTIFIER]);
 	subscriber_del(b, s->who);
@@ -43,10 +43,6 @@ static struct subscription *subscription_new(struct b2bua *b)
 	if (s == NULL)
 		return NULL;
 	s->b = b;
-	if (timer_hold(b->env.timers, &s->timer) != 0) {
-		free(s);
-		return NULL;
-	}
 	DL_APPEND(b->subscriptions, s);
 	b->stats.subscriptions++;
 	return s;
@@ -57,10 +53,9 @@ static void on_timer(void *ctx)
 	subscription_free(ctx);
 }
 
-/* Arming cannot fail: the timer has its room. */
 static void end_in(struct subscription *s, uint64_t ms)
 {
-	(void)timer_arm(s->b->env.timers, &s->timer, ms, on_timer, s);
+	timer_arm(s->b->env.timers, &s->timer, ms, on_timer, s);
 }
 
 /* It is over. The timer frees it, since whoever calls still has it in hand; an answer that is on
