@@ -10,6 +10,7 @@
 #include "media_session.h"
 #include "show.h"
 #include "source_command.h"
+#include "transactions.h"
 
 #define CALLS_DEFAULT 100
 #define CALLS_MAX 100000
@@ -274,6 +275,7 @@ const struct rpc_method control_methods[] = {
 	{"drops", drops},
 	{"limits", limits},
 	{"sources", sources},
+	{"transactions", transactions_request},
 	{"source", source_command},
 	{"stats", stats},
 	{"memory", memory},

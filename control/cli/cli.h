@@ -54,6 +54,7 @@ void format_call(const struct cli *cli, const json_t *result);
 void format_drops(const struct cli *cli, const json_t *result);
 void format_limits(const struct cli *cli, const json_t *result);
 void format_sources(const struct cli *cli, const json_t *result);
+void format_transactions(const struct cli *cli, const json_t *result);
 void format_source(const struct cli *cli, const json_t *result);
 void format_stats(const struct cli *cli, const json_t *result);
 void format_capture(const struct cli *cli, const json_t *result);

@@ -28,11 +28,17 @@ static client_action_fn action(const struct client_txn *t, enum client_event eve
 	return (t->invite ? invite_table : other_table)[t->state][event];
 }
 
+static void set_state(struct client_txn *t, enum client_state state)
+{
+	txn_count_state(t->layer, TXN_CLIENT, t->method, t->state, state);
+	t->state = (uint8_t)state;
+}
+
 static void on_end(void *ctx)
 {
 	struct client_txn *t = ctx;
 
-	t->state = CLIENT_TERMINATED;
+	set_state(t, CLIENT_TERMINATED);
 	if (t->end_error == -ETIMEDOUT)
 		t->layer->stats.timeouts++;
 	if (!t->detached && t->user.on_end != NULL)
@@ -70,7 +76,7 @@ static int send_request(struct client_txn *t)
 /** Final response: nothing is sent again, and `end` only absorbs what still comes. */
 static void finish(struct client_txn *t, enum client_state state, uint64_t linger_ms)
 {
-	t->state = state;
+	set_state(t, state);
 	timer_cancel(t->layer->timers, &t->retransmit);
 	arm_end(t, linger_ms, 0);
 }
@@ -107,7 +113,7 @@ static bool invite_timer_a(struct client_txn *t, const struct sip_msg *none)
 
 static bool invite_proceed(struct client_txn *t, const struct sip_msg *resp)
 {
-	t->state = CLIENT_PROCEEDING;
+	set_state(t, CLIENT_PROCEEDING);
 	timer_cancel(t->layer->timers, &t->retransmit);
 	timer_cancel(t->layer->timers, &t->end);
 	if (t->cancel)
@@ -160,7 +166,7 @@ static bool other_timer_e(struct client_txn *t, const struct sip_msg *none)
 
 static bool other_proceed(struct client_txn *t, const struct sip_msg *resp)
 {
-	t->state = CLIENT_PROCEEDING;
+	set_state(t, CLIENT_PROCEEDING);
 	return true;
 }
 
@@ -269,6 +275,7 @@ void client_txn_free(struct client_txn *t)
 	if (t->hh.tbl != NULL)
 		HASH_DELETE(hh, l->clients, t);
 	l->stats.clients--;
+	txn_count_state(l, TXN_CLIENT, t->method, t->state, TXN_STATE_COUNT);
 	sip_msg_put(t->request);
 	free(t);
 }
@@ -289,19 +296,22 @@ struct client_txn *client_txn_new(struct txn_layer *l, const struct sip_path *pa
 		return NULL;
 	l->stats.clients++;
 	t->layer = l;
+	t->method = idx.method;
+	txn_count_state(l, TXN_CLIENT, t->method, TXN_STATE_COUNT, t->state);
 	t->user = *user;
 	t->invite = idx.method == SIP_INVITE;
 	t->request = sip_msg_new(path, &idx, request.p, idx.msg_len);
 	if (t->request == NULL || txn_key_client(&l->secret, t->request, &t->key) != 0 ||
 		client_txn_find(l, &t->key) != NULL)
 		goto fail;
+	t->request->rx_ms = l->timers->now_ms;
 	HASH_ADD(hh, l->clients, key, sizeof(t->key), t);
 	if (t->hh.tbl == NULL)
 		goto fail;
 	l->stats.requests_out++;
 	arm_end(t, TXN_TIMEOUT_MS, -ETIMEDOUT); /* timers B, F */
 	if (send_request(t) != 0) {
-		t->state = CLIENT_TERMINATED;
+		set_state(t, CLIENT_TERMINATED);
 		arm_end(t, 0, -EIO);
 	} else if (!txn_reliable(path)) {
 		arm_retransmit(t, SIP_T1_MS); /* timers A, E */

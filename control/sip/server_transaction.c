@@ -24,12 +24,18 @@ enum server_event {
 /* @return what server_txn_respond() returns. */
 typedef int (*server_action_fn)(struct server_txn *t, struct str_view response);
 
+static void set_state(struct server_txn *t, enum server_state state)
+{
+	txn_count_state(t->layer, TXN_SERVER, t->method, t->state, state);
+	t->state = (uint8_t)state;
+}
+
 static void on_end(void *ctx)
 {
 	struct server_txn *t = ctx;
 	int error = t->timed_out ? -ETIMEDOUT : t->send_error;
 
-	t->state = SERVER_TERMINATED;
+	set_state(t, SERVER_TERMINATED);
 	if (t->timed_out)
 		t->layer->stats.timeouts++;
 	if (!t->detached && t->layer->user.on_server_end != NULL)
@@ -146,7 +152,7 @@ static uint64_t keep_ms(const struct server_txn *t, struct str_view response)
 
 static int provisional(struct server_txn *t, struct str_view response)
 {
-	t->state = SERVER_PROCEEDING;
+	set_state(t, SERVER_PROCEEDING);
 	return first_response(t, response);
 }
 
@@ -155,7 +161,7 @@ static int final(struct server_txn *t, struct str_view response)
 	int rc;
 
 	txn_answered(t->layer, t->request, status_of(response));
-	t->state = SERVER_COMPLETED;
+	set_state(t, SERVER_COMPLETED);
 	rc = first_response(t, response);
 	/* timer J */
 	arm_end(t, txn_linger_ms(&t->request->path, keep_ms(t, response)), false);
@@ -167,7 +173,7 @@ static int invite_accept(struct server_txn *t, struct str_view response)
 	int rc;
 
 	txn_answered(t->layer, t->request, status_of(response));
-	t->state = SERVER_ACCEPTED;
+	set_state(t, SERVER_ACCEPTED);
 	rc = first_response(t, response);
 	arm_end(t, TXN_TIMEOUT_MS, false); /* timer L */
 	return rc;
@@ -184,7 +190,7 @@ static int invite_fail(struct server_txn *t, struct str_view response)
 	int rc;
 
 	txn_answered(t->layer, t->request, status_of(response));
-	t->state = SERVER_COMPLETED;
+	set_state(t, SERVER_COMPLETED);
 	rc = first_response(t, response);
 	/* Timer H; nobody owes an ACK for what may have gone to a stranger. */
 	arm_end(t, keep_ms(t, response), !t->request->unproven);
@@ -212,7 +218,7 @@ static int invite_trying(struct server_txn *t, struct str_view none)
 
 static int invite_confirm(struct server_txn *t, struct str_view none)
 {
-	t->state = SERVER_CONFIRMED;
+	set_state(t, SERVER_CONFIRMED);
 	/* The response arrived, whatever its last sending said. */
 	t->send_error = 0;
 	arm_end(t, txn_linger_ms(&t->request->path, SIP_T4_MS), false); /* timer I */
@@ -315,8 +321,10 @@ struct server_txn *server_txn_new(struct txn_layer *l, struct sip_msg *req,
 	t->key = *key;
 	t->request = sip_msg_get(req);
 	t->bytes_in = req->len;
+	t->method = req->idx.method;
 	t->invite = req->idx.method == SIP_INVITE;
 	t->state = t->invite ? SERVER_PROCEEDING : SERVER_TRYING;
+	txn_count_state(l, TXN_SERVER, t->method, TXN_STATE_COUNT, t->state);
 	t->detached = internal;
 	l->stats.servers++;
 	HASH_ADD(hh, l->servers, key, sizeof(t->key), t);
@@ -347,6 +355,7 @@ void server_txn_free(struct server_txn *t)
 	if (t->hh_merge.tbl != NULL)
 		HASH_DELETE(hh_merge, l->merges, t);
 	l->stats.servers--;
+	txn_count_state(l, TXN_SERVER, t->method, t->state, TXN_STATE_COUNT);
 	sip_msg_put(t->request);
 	free(t->response);
 	free(t);

@@ -19,7 +19,7 @@ struct sip_path {
 struct sip_msg {
 	unsigned int refs;
 	struct sip_path path;
-	uint64_t rx_ms;	      /* shard clock */
+	uint64_t rx_ms;	      /* shard clock; of one that we send: when first */
 	bool unproven;	      /* its source may be forged: see answer_size.h */
 	struct sip_index idx; /* checked: spans lie in buf */
 	size_t len;	      /* idx.msg_len */

@@ -90,6 +90,30 @@ struct txn_stats {
 	uint64_t servers, clients; /* alive now */
 };
 
+enum txn_kind { TXN_SERVER, TXN_CLIENT, TXN_KIND_COUNT };
+
+/** Of RFC 3261 section 17 and RFC 6026. Trying is Calling in an INVITE client transaction. */
+enum txn_state {
+	TXN_TRYING,
+	TXN_PROCEEDING,
+	TXN_COMPLETED,
+	TXN_CONFIRMED, /* of a server */
+	TXN_ACCEPTED,  /* of INVITE */
+	TXN_TERMINATED,
+	TXN_STATE_COUNT
+};
+
+/** The transactions that are alive. */
+struct txn_census {
+	uint32_t alive[TXN_KIND_COUNT][SIP_METHOD_COUNT][TXN_STATE_COUNT];
+	struct {
+		uint64_t age_ms;
+		enum sip_method method;
+		enum txn_state state;
+	} oldest[TXN_KIND_COUNT]; /* SIP_METHOD_NONE: there is none */
+	uint64_t room;		  /* of each kind, as many as there may be */
+};
+
 /**
  * @param timers  the shard's; outlives the layer.
  * @param user    copied.
@@ -100,6 +124,10 @@ struct txn_layer *txn_layer_new(
 /** Ends all transactions without callbacks. Not from inside one. */
 void txn_layer_free(struct txn_layer *l);
 const struct txn_stats *txn_layer_stats(const struct txn_layer *l);
+/** Costs the same however many there are. */
+void txn_layer_census(const struct txn_layer *l, struct txn_census *out);
+/** "trying", "proceeding" ... */
+const char *txn_state_name(enum txn_state state);
 
 /**
  * Hand in one received message (borrowed). Matches it (section 17.1.3, 17.2.3), absorbs

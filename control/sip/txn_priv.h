@@ -34,21 +34,21 @@
 #define TXN_SUPPORTED SV("100rel, timer, replaces, join, norefersub, eventlist")
 
 enum server_state {
-	SERVER_TRYING, /* of non-INVITE */
-	SERVER_PROCEEDING,
-	SERVER_COMPLETED,
-	SERVER_CONFIRMED,
-	SERVER_ACCEPTED, /* RFC 6026 */
-	SERVER_TERMINATED,
+	SERVER_TRYING = TXN_TRYING, /* of non-INVITE */
+	SERVER_PROCEEDING = TXN_PROCEEDING,
+	SERVER_COMPLETED = TXN_COMPLETED,
+	SERVER_CONFIRMED = TXN_CONFIRMED,
+	SERVER_ACCEPTED = TXN_ACCEPTED, /* RFC 6026 */
+	SERVER_TERMINATED = TXN_TERMINATED,
 	SERVER_STATE_COUNT
 };
 
 enum client_state {
-	CLIENT_TRYING, /* of INVITE: Calling */
-	CLIENT_PROCEEDING,
-	CLIENT_COMPLETED,
-	CLIENT_ACCEPTED, /* RFC 6026 */
-	CLIENT_TERMINATED,
+	CLIENT_TRYING = TXN_TRYING, /* of INVITE: Calling */
+	CLIENT_PROCEEDING = TXN_PROCEEDING,
+	CLIENT_COMPLETED = TXN_COMPLETED,
+	CLIENT_ACCEPTED = TXN_ACCEPTED, /* RFC 6026 */
+	CLIENT_TERMINATED = TXN_TERMINATED,
 	CLIENT_STATE_COUNT
 };
 
@@ -69,6 +69,7 @@ struct server_txn {
 	uint64_t bytes_out;	 /* of the answers */
 	uint64_t refusal_bytes;	 /* of those with a status of 300 and more */
 	int send_error;		 /* of the last send, told when `end` fires */
+	uint8_t method;		 /* enum sip_method */
 	uint8_t state;		 /* enum server_state */
 	bool timed_out;		 /* `end` is timer H */
 	bool invite;
@@ -86,6 +87,7 @@ struct client_txn {
 	struct timer end;	 /* B, D, F, K, M, and the wait after CANCEL */
 	uint64_t interval_ms;	 /* of timers A, E */
 	int end_error;		 /* told when `end` fires */
+	uint8_t method;		 /* enum sip_method */
 	uint8_t state;		 /* enum client_state */
 	bool invite;
 	bool detached;
@@ -98,6 +100,7 @@ struct txn_layer {
 	void *send_ctx;
 	struct txn_user user;
 	struct txn_stats stats;
+	uint32_t alive[TXN_KIND_COUNT][SIP_METHOD_COUNT][TXN_STATE_COUNT];
 	struct txn_secret secret;
 	struct server_txn *servers;
 	struct server_txn *merges;
@@ -118,6 +121,16 @@ static inline bool txn_reliable(const struct sip_path *path)
 static inline uint64_t txn_linger_ms(const struct sip_path *path, uint64_t ms)
 {
 	return txn_reliable(path) ? 0 : ms;
+}
+
+/** A transaction comes (from TXN_STATE_COUNT), goes (to it), or changes its state. */
+static inline void txn_count_state(struct txn_layer *l, enum txn_kind kind, unsigned int method,
+	unsigned int from, unsigned int to)
+{
+	if (from < TXN_STATE_COUNT)
+		l->alive[kind][method][from]--;
+	if (to < TXN_STATE_COUNT)
+		l->alive[kind][method][to]++;
 }
 
 /** Tell the user how a request fared, if it is one that makes or needs no dialog. */

@@ -83,7 +83,7 @@ static void test_hostile_text(void **state)
 	static const char hostile[] = "\\u001b]0;evil\\u0007\\u009b31m\\u00e9\\r\\n\\t";
 	static const format_fn formats[] = {format_status, format_ports, format_graph, format_calls,
 		format_call, format_drops, format_stats, format_memory, format_limits,
-		format_sources, format_source};
+		format_sources, format_source, format_transactions};
 	char json[1024];
 
 	for (size_t i = 0; i < ARRAY_LEN(formats); i++) {
@@ -107,6 +107,30 @@ static void test_hostile_text(void **state)
 		for (const char *p = printed(formats[i], json, 40); *p != '\0'; p++)
 			assert_true((*p >= 0x20 && *p < 0x7f) || *p == '\n');
 	}
+}
+
+static void test_transactions(void **state)
+{
+	static const char two[] =
+		"{\"shards\":[{\"shard\":0,\"room\":200000,\"servers\":3,\"clients\":0,"
+		"\"retransmits_in\":7,\"retransmits_out\":1,\"timeouts\":0,\"refused\":2,"
+		"\"oldest\":[{\"kind\":\"server\",\"method\":\"INVITE\",\"state\":\"proceeding\","
+		"\"age_ms\":12345}],\"transactions\":[{\"kind\":\"server\",\"method\":\"INVITE\","
+		"\"total\":3,\"trying\":0,\"proceeding\":3,\"completed\":0,\"confirmed\":0,"
+		"\"accepted\":0,\"terminated\":0}]}]}";
+
+	assert_string_equal(printed(format_transactions, two, 0),
+		"SHARD  SERVER  CLIENT  ROOM FOR  CAME AGAIN  SENT AGAIN  TIMEOUTS  REFUSED  "
+		"OLDEST SERVER              OLDEST CLIENT\n"
+		"    0       3       0   200,000           7           1         0        2  "
+		"INVITE proceeding, 12.3 s  -\n"
+		"\n"
+		"SHARD  KIND    METHOD  TRYING  PROCEEDING  COMPLETED  CONFIRMED  ACCEPTED  "
+		"TERMINATED  TOTAL\n"
+		"    0  server  INVITE       0           3          0          0         0  "
+		"         0      3\n");
+	assert_non_null(
+		strstr(printed(format_transactions, "{\"shards\":[]}", 0), "no transactions"));
 }
 
 static void test_graph(void **state)
@@ -264,6 +288,7 @@ int main(void)
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_hostile_text),
 		cmocka_unit_test(test_graph),
+		cmocka_unit_test(test_transactions),
 		cmocka_unit_test(test_graph_of_a_hundred_nodes),
 		cmocka_unit_test(test_exit_statuses),
 		cmocka_unit_test(test_policing),
