@@ -160,6 +160,35 @@ static void call(void *ctx, struct rpc_call *rpc, const json_t *params)
 		collect(ctx, rpc, ask_call, answer_call, id, 0);
 }
 
+static json_t *ask_trace(struct shard *s, const char *id, unsigned int number)
+{
+	return b2bua_trace_json(shard_b2bua(s), id);
+}
+
+static void answer_trace(struct control *c, struct rpc_call *call, json_t *const *results,
+	unsigned int n, unsigned int number)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		if (results[i] == NULL)
+			continue;
+		rpc_result(call, json_incref(results[i]));
+		return;
+	}
+	rpc_fail(call, RPC_NOT_FOUND,
+		"no trace of such a call; ops.trace_calls says how many are kept");
+}
+
+static void trace(void *ctx, struct rpc_call *rpc, const json_t *params)
+{
+	const char *id = json_string_value(json_object_get(params, "id"));
+
+	if (id == NULL || id[0] == '\0' || strlen(id) > 255)
+		rpc_fail(rpc, RPC_INVALID_PARAMS,
+			"id: the identifier that \"calls\" and call records show, or a Call-ID");
+	else
+		collect(ctx, rpc, ask_trace, answer_trace, id, 0);
+}
+
 /* --- stats, memory --- */
 
 static void answer_stats(struct control *c, struct rpc_call *call, json_t *const *results,
@@ -272,6 +301,7 @@ const struct rpc_method control_methods[] = {
 	{"graph", graph},
 	{"calls", calls},
 	{"call", call},
+	{"trace", trace},
 	{"drops", drops},
 	{"limits", limits},
 	{"sources", sources},

@@ -49,4 +49,28 @@ static inline uint64_t siphash_fold(const uint64_t v[4])
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
+static inline uint64_t siphash_load(const char *p, size_t n)
+{
+	uint64_t x = 0;
+
+	for (size_t i = 0; i < n; i++)
+		x |= (uint64_t)(unsigned char)p[i] << (8 * i);
+	return x;
+}
+
+/** SipHash-1-3 of a text. */
+static inline uint64_t siphash13(const uint64_t key[2], const char *p, size_t len)
+{
+	uint64_t v[4];
+	size_t i;
+
+	siphash_init(v, key);
+	for (i = 0; i + 8 <= len; i += 8)
+		siphash_word(v, siphash_load(p + i, 8), 1);
+	siphash_word(v, siphash_load(p + i, len - i) | (uint64_t)len << 56, 1);
+	v[2] ^= 0xff;
+	siphash_rounds(v, 3);
+	return siphash_fold(v);
+}
+
 #endif

@@ -8,7 +8,9 @@
 #include "relay.h"
 #include "replaces.h"
 #include "reputation.h"
+#include "route.h"
 #include "subscription.h"
+#include "trace.h"
 
 #define CALL_ID_LEN 24
 #define CALL_ID_TRIES 4096 /* for a Call-ID of our shard; one try in `shards` hits */
@@ -268,6 +270,11 @@ static void on_answered(void *ctx, const struct sip_msg *req, unsigned int statu
 		&req->path.remote, answer_event(req, status), user);
 }
 
+static void on_message(void *ctx, bool sent, const struct sip_msg *about, struct str_view text)
+{
+	trace_message(ctx, sent, about, text);
+}
+
 static void on_refusal_acked(void *ctx, const struct sip_msg *req, unsigned int status)
 {
 	enum reputation_event event = answer_event(req, status);
@@ -342,6 +349,7 @@ struct b2bua *b2bua_new(const struct b2bua_env *env)
 		.on_stray_response = on_stray_response,
 		.on_answered = on_answered,
 		.on_refusal_acked = on_refusal_acked,
+		.on_message = on_message,
 		.ctx = b,
 	};
 	struct media_user media_user = {
@@ -358,7 +366,9 @@ struct b2bua *b2bua_new(const struct b2bua_env *env)
 	memcpy(txn_user.lane, env->keys.lane, sizeof(txn_user.lane));
 	b->txns = txn_layer_new(env->timers, env->send, env->send_ctx, &txn_user);
 	b->allow = methods_allow_new(env->config);
-	if (b->txns == NULL || b->allow == NULL) {
+	b->traces = trace_store_new(env->config->ops.trace_messages,
+		env->config->ops.trace_calls / env->shards, env->keys.hash);
+	if (b->txns == NULL || b->allow == NULL || b->traces == NULL) {
 		b2bua_free(b);
 		return NULL;
 	}
@@ -383,6 +393,7 @@ void b2bua_free(struct b2bua *b)
 	{
 		call_abandon(c);
 	}
+	trace_store_free(b->traces);
 	timer_cancel(b->env.timers, &b->reaper);
 	free(b->allow);
 	free(b);

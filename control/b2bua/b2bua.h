@@ -87,4 +87,10 @@ json_t *b2bua_calls_json(const struct b2bua *b, unsigned int max, bool media);
  * such call. */
 json_t *b2bua_call_json(const struct b2bua *b, const char *id);
 
+/**
+ * The messages of one call, which may be over (trace.h).
+ * @param id  as above, or the Call-ID of one of its legs. @return NULL: no such call.
+ */
+json_t *b2bua_trace_json(const struct b2bua *b, const char *id);
+
 #endif

@@ -20,6 +20,8 @@
 
 struct call;
 struct fork;
+struct trace;
+struct trace_store;
 
 /* --- leg: one side of a call, its dialog and how far the INVITE has come in it --- */
 
@@ -174,6 +176,7 @@ struct call {
 	bool dead;     /* in b2bua.dead */
 	uint8_t redirects;
 	char *media_report;		     /* JSON, of a session that is closed; NULL: none */
+	struct trace *trace;		     /* NULL: none is kept */
 	struct timer timer;		     /* no answer; then streams being set; then counts */
 	struct timer goes_on;		     /* armed while `credited` is in this call */
 	struct net_endpoint credited;	     /* the caller as its ACK proved it */
@@ -202,6 +205,7 @@ struct b2bua {
 	struct subscriber *subscribers;
 	char (*allow)[B2BUA_ALLOW_LEN]; /* of each realm */
 	struct call *dead;		/* freed by the reaper */
+	struct trace_store *traces;
 	struct timer reaper;
 	uint64_t last_id;
 	bool draining;
@@ -447,10 +451,23 @@ void bye_on_request(struct leg *l, struct server_txn *txn, const struct sip_msg 
 /** BYE this leg, now or when the ACK allows it. */
 void bye_leg(struct leg *l);
 
+/* trace.c */
+/** A message of some transaction (txn_user.on_message). */
+void trace_message(
+	const struct b2bua *b, bool sent, const struct sip_msg *about, struct str_view text);
+/** From its first message on. */
+void call_trace_begin(struct call *c, const struct sip_msg *invite);
+/** The call goes; its trace stays for a while. */
+void call_trace_end(struct call *c);
+/** What a leg sends without a transaction. */
+void leg_trace_sent(
+	const struct leg *l, enum sip_method method, uint32_t cseq, struct str_view text);
+
 /* cdr_record.c */
 void cdr_write(struct call *c);
 /** The media of a session that is about to go, for the CDR and `show`. */
 void cdr_keep_media(struct call *c, const struct media_session *s);
+const char *call_cause_name(enum call_cause cause);
 const char *call_state_name(enum call_state s);
 
 #endif

@@ -36,14 +36,13 @@ void call_free(struct call *c)
 	timer_cancel(b->env.timers, &c->timer);
 	timer_cancel(b->env.timers, &c->goes_on);
 	timer_cancel(b->env.timers, &c->ex.timer);
+	call_trace_end(c);
 	leg_fini(&c->leg[SIDE_CALLER]);
 	leg_fini(&c->leg[SIDE_CALLEE]);
 	while (c->forks != NULL)
 		fork_free(c->forks);
 	free(c->media_report);
 	free(c->replaces);
-	free(c->from);
-	free(c->to);
 	if (c->hh.tbl != NULL)
 		HASH_DEL(b->calls, c);
 	free(c);

@@ -27,6 +27,11 @@ static const char *const ended_by_names[ENDED_BY_COUNT] = {
 	[ENDED_BY_BOX] = "box",
 };
 
+const char *call_cause_name(enum call_cause cause)
+{
+	return cause_names[cause];
+}
+
 const char *call_state_name(enum call_state s)
 {
 	return state_names[s];

@@ -190,6 +190,7 @@ static void start(
 		b2bua_reply(b, txn, 503);
 		return;
 	}
+	call_trace_begin(c, req);
 	status = call_setup(c, req);
 	if (status == 0 && q != NULL)
 		status = take_replaces(c, req, q);

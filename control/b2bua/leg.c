@@ -76,11 +76,13 @@ static void send_bye(struct dialog *d, const char *reason, const struct dialog_t
 
 void leg_repeat_ack(struct leg *l)
 {
+	const struct str_view ack = {l->ack, l->ack_len};
 	struct b2bua *b = l->call->b;
 
-	if (l->ack != NULL)
-		(void)b->env.send(
-			b->env.send_ctx, &l->dialog->path, (struct str_view){l->ack, l->ack_len});
+	if (l->ack == NULL)
+		return;
+	(void)b->env.send(b->env.send_ctx, &l->dialog->path, ack);
+	leg_trace_sent(l, SIP_ACK, l->ack_cseq, ack);
 }
 
 void leg_send_ack(struct leg *l, uint32_t cseq, struct str_view sdp)
@@ -129,8 +131,10 @@ void leg_refuse_fork(struct leg *l, const struct sip_msg *resp)
 		    (struct str_view){d->remote_target, strlen(d->remote_target)}) == 0 &&
 		dialog_from_response(&fork, resp) == 0) {
 		ack = build_ack(&fork, resp->idx.cseq, nothing);
-		if (ack.p != NULL)
+		if (ack.p != NULL) {
 			(void)b->env.send(b->env.send_ctx, &fork.path, ack);
+			leg_trace_sent(l, SIP_ACK, resp->idx.cseq, ack);
+		}
 		send_bye(&fork, l->call->reason, NULL);
 	}
 	/* Nobody waits for the answer to this BYE. */

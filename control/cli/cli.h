@@ -20,6 +20,7 @@ struct cli {
 	bool json; /* print results as JSON */
 	FILE *out;
 	unsigned int width; /* columns of the terminal; 0: do not cut */
+	bool utf8;	    /* the locale has more than ASCII */
 };
 
 /**
@@ -51,6 +52,7 @@ void format_ports(const struct cli *cli, const json_t *result);
 void format_graph(const struct cli *cli, const json_t *result);
 void format_calls(const struct cli *cli, const json_t *result);
 void format_call(const struct cli *cli, const json_t *result);
+void format_trace(const struct cli *cli, const json_t *result);
 void format_drops(const struct cli *cli, const json_t *result);
 void format_limits(const struct cli *cli, const json_t *result);
 void format_sources(const struct cli *cli, const json_t *result);

@@ -47,6 +47,8 @@ static int usage(const char *fmt, ...)
 static const struct {
 	const char *words, *help;
 } other_commands[] = {
+	{"trace call ID", "the messages of a call, also when it is over, both sides with times;"},
+	{"", "ID of \"show calls\" or a call record, or a Call-ID"},
 	{"source deny SOURCE",
 		"refuse all of ADDRESS or ADDRESS:PORT, for an hour, in all realms;"},
 	{"", "or \"source deny SOURCE SECONDS REALM\""},
@@ -166,6 +168,18 @@ static int show_run(
 	return rc == CLI_OK ? ask_run(cli, noun->noun, params, noun->format) : rc;
 }
 
+static int trace_run(struct cli *cli, const char *const words[], unsigned int n)
+{
+	json_t *params;
+
+	if (n != 2 || strcmp(words[0], "call") != 0)
+		return usage("\"trace call ID\"");
+	params = json_pack("{s:s}", "id", words[1]);
+	if (params == NULL)
+		return usage("that is not text in UTF-8");
+	return ask_run(cli, "trace", params, format_trace);
+}
+
 static const char *const source_actions[] = {"deny", "permit", "forget"};
 
 /* ACTION ADDRESS[:PORT] [SECONDS] [REALM]; control says what is wrong with the values. */
@@ -211,6 +225,8 @@ int command_run(struct cli *cli, const char *const words[], unsigned int n)
 		return capture_run(cli, words + 1, n - 1);
 	if (n >= 1 && strcmp(words[0], "source") == 0)
 		return source_run(cli, words + 1, n - 1);
+	if (n >= 1 && strcmp(words[0], "trace") == 0)
+		return trace_run(cli, words + 1, n - 1);
 	if (n == 0 || strcmp(words[0], "show") != 0)
 		return usage("no command \"%.40s\"", n > 0 ? words[0] : "");
 	if (n == 1)
@@ -224,7 +240,8 @@ int command_run(struct cli *cli, const char *const words[], unsigned int n)
 const char *command_complete(
 	const char *const words[], unsigned int n, struct str_view prefix, unsigned int i)
 {
-	static const char *const verbs[] = {"show", "source", "capture", "config", "help", "quit"};
+	static const char *const verbs[] = {
+		"show", "trace", "source", "capture", "config", "help", "quit"};
 	const char *candidates[ARRAY_LEN(nouns)];
 	size_t count = 0;
 
@@ -237,6 +254,8 @@ const char *command_complete(
 	} else if (n == 1 && strcmp(words[0], "source") == 0) {
 		for (; count < ARRAY_LEN(source_actions); count++)
 			candidates[count] = source_actions[count];
+	} else if (n == 1 && strcmp(words[0], "trace") == 0) {
+		candidates[count++] = "call";
 	} else if (n == 1 && strcmp(words[0], "config") == 0) {
 		candidates[count++] = "check";
 	} else if (n == 1 && strcmp(words[0], "capture") == 0) {

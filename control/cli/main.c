@@ -2,6 +2,8 @@
  * sally: the command line of Sallyport.
  */
 #include <getopt.h>
+#include <langinfo.h>
+#include <locale.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -55,6 +57,8 @@ int main(int argc, char **argv)
 		}
 	}
 	cli.width = terminal_width();
+	/* Of the locale only its character set is wanted: numbers look the same everywhere. */
+	cli.utf8 = setlocale(LC_CTYPE, "") != NULL && strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 	for (; optind < argc && n < WORDS_MAX; optind++)
 		words[n++] = argv[optind];
 	if (n > 0)

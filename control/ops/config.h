@@ -154,6 +154,8 @@ struct config {
 		char cdr_file[256];	     /* "": no CDRs */
 		unsigned int shards;	     /* default 1 */
 		unsigned int log_level;	     /* enum log_level */
+		unsigned int trace_messages; /* notes a call; 0: none; default 32 */
+		unsigned int trace_calls;    /* kept when they are over; default 10000 */
 		unsigned int stop_timeout_s; /* SIGTERM: how long calls may finish; default 5, then
 						BYE */
 	} ops;

@@ -472,6 +472,8 @@ static int ops_build(const struct config_doc *d, const struct raw_ops *raw, stru
 {
 	static const struct number shards = {"shards", 1, API_SHARDS_MAX, 1, "threads"};
 	static const struct number stop = {"stop_timeout_s", 0, 3600, 5, "seconds"};
+	static const struct number messages = {"trace_messages", 0, 256, 32, "messages"};
+	static const struct number calls = {"trace_calls", 0, 1000000, 10000, "calls"};
 	int err;
 
 	snprintf(c->ops.control_socket, sizeof(c->ops.control_socket), "%s",
@@ -481,7 +483,12 @@ static int ops_build(const struct config_doc *d, const struct raw_ops *raw, stru
 	c->ops.log_level = raw->log_level != NULL ? *raw->log_level : LOG_LEVEL_INFO;
 	if ((err = number_build(d, "ops", &shards, raw->shards, &c->ops.shards)) < 0)
 		return err;
-	return number_build(d, "ops", &stop, raw->stop_timeout_s, &c->ops.stop_timeout_s);
+	if ((err = number_build(d, "ops", &stop, raw->stop_timeout_s, &c->ops.stop_timeout_s)) <
+			0 ||
+		(err = number_build(
+			 d, "ops", &messages, raw->trace_messages, &c->ops.trace_messages)) < 0)
+		return err;
+	return number_build(d, "ops", &calls, raw->trace_calls, &c->ops.trace_calls);
 }
 
 int config_build(const struct config_doc *d, const struct raw_config *raw, struct config *c)

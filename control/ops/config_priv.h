@@ -126,6 +126,8 @@ struct raw_ops {
 	uint32_t *shards;
 	uint32_t *log_level; /* enum log_level */
 	uint32_t *stop_timeout_s;
+	uint32_t *trace_messages;
+	uint32_t *trace_calls;
 };
 
 struct raw_config {

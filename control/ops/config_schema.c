@@ -192,6 +192,8 @@ static const cyaml_schema_field_t ops_fields[] = {
 	CYAML_FIELD_ENUM_PTR("log_level", STRICT, struct raw_ops, log_level, level_names,
 		ARRAY_LEN(level_names)),
 	CYAML_FIELD_UINT_PTR("stop_timeout_s", OPTIONAL, struct raw_ops, stop_timeout_s),
+	CYAML_FIELD_UINT_PTR("trace_messages", OPTIONAL, struct raw_ops, trace_messages),
+	CYAML_FIELD_UINT_PTR("trace_calls", OPTIONAL, struct raw_ops, trace_calls),
 	CYAML_FIELD_END,
 };
 

@@ -69,8 +69,8 @@ static void arm_retransmit(struct client_txn *t, uint64_t after_ms)
 
 static int send_request(struct client_txn *t)
 {
-	return txn_send(
-		t->layer, &t->request->path, (struct str_view){t->request->buf, t->request->len});
+	return txn_send(t->layer, t->request, &t->request->path,
+		(struct str_view){t->request->buf, t->request->len});
 }
 
 /** Final response: nothing is sent again, and `end` only absorbs what still comes. */
@@ -86,7 +86,7 @@ static void send_ack(struct client_txn *t, const struct sip_msg *resp)
 	struct str_view ack = client_ack_build(t->layer, t->request, resp);
 
 	if (ack.p != NULL)
-		(void)txn_send(t->layer, &t->request->path, ack);
+		(void)txn_send(t->layer, t->request, &t->request->path, ack);
 }
 
 /** CANCEL is a transaction of its own that nobody listens to (section 9.1). */

@@ -108,7 +108,7 @@ static int send_response(struct server_txn *t, struct str_view response)
 	}
 	t->bytes_out += response.len;
 	t->refusal_bytes += status_of(response) >= 300 ? response.len : 0;
-	t->send_error = txn_send(t->layer, &path, response);
+	t->send_error = txn_send(t->layer, t->request, &path, response);
 	return t->send_error;
 }
 

@@ -43,12 +43,16 @@ const struct txn_stats *txn_layer_stats(const struct txn_layer *l)
 	return &l->stats;
 }
 
-int txn_send(struct txn_layer *l, const struct sip_path *path, struct str_view msg)
+int txn_send(struct txn_layer *l, const struct sip_msg *about, const struct sip_path *path,
+	struct str_view msg)
 {
-	if (l->send(l->send_ctx, path, msg) == 0)
-		return 0;
-	l->stats.send_errors++;
-	return -EIO;
+	if (l->send(l->send_ctx, path, msg) != 0) {
+		l->stats.send_errors++;
+		return -EIO;
+	}
+	if (l->user.on_message != NULL)
+		l->user.on_message(l->user.ctx, true, about, msg);
+	return 0;
 }
 
 void txn_answered(struct txn_layer *l, const struct sip_msg *req, unsigned int status)
@@ -141,7 +145,7 @@ static void refuse(
 	}
 	l->stats.refused++;
 	l->stats.responses_out++;
-	(void)txn_send(l, &path, answer);
+	(void)txn_send(l, req, &path, answer);
 }
 
 /** The scan found it faulty. An ACK is never answered, nor is what may not be SIP at all. */
@@ -320,6 +324,8 @@ static void receive_response(struct txn_layer *l, struct sip_msg *resp)
 
 void txn_receive(struct txn_layer *l, struct sip_msg *msg)
 {
+	if (l->user.on_message != NULL)
+		l->user.on_message(l->user.ctx, false, msg, (struct str_view){msg->buf, msg->len});
 	if (sip_msg_is_request(msg))
 		receive_request(l, msg);
 	else

@@ -59,6 +59,13 @@ struct txn_user {
 	 * from the source of the INVITE, which was not forged. May be NULL.
 	 */
 	void (*on_refusal_acked)(void *ctx, const struct sip_msg *req, unsigned int status);
+	/**
+	 * Every message of every transaction, as it comes in and as it goes out, retransmissions
+	 * too.
+	 * @param about  what came in; or the request that goes out, is acknowledged or answered.
+	 * May be NULL.
+	 */
+	void (*on_message)(void *ctx, bool sent, const struct sip_msg *about, struct str_view text);
 	void *ctx;
 	uint64_t lane[2]; /* key of the tags that the layer makes (lane.h) */
 };

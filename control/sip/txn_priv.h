@@ -136,8 +136,10 @@ static inline void txn_count_state(struct txn_layer *l, enum txn_kind kind, unsi
 /** Tell the user how a request fared, if it is one that makes or needs no dialog. */
 void txn_answered(struct txn_layer *l, const struct sip_msg *req, unsigned int status);
 
-/** Send and count. @return 0 or -EIO. */
-int txn_send(struct txn_layer *l, const struct sip_path *path, struct str_view msg);
+/** Send and count. @param about  the request that it is, acknowledges or answers.
+ * @return 0 or -EIO. */
+int txn_send(struct txn_layer *l, const struct sip_msg *about, const struct sip_path *path,
+	struct str_view msg);
 
 /* --- server_transaction.c --- */
 

@@ -49,6 +49,40 @@ def test_show_calls_while_they_run(box):
     assert box.show("calls")["calls"] == []
 
 
+def test_trace_of_a_call(make_box):
+    """Every message of both legs, while the call lasts and when it is over."""
+    box = make_box({"shards: 1": "shards: 2"})
+    lab = box.lab
+    with Sipp(lab, lab.core, scenario.answer_and_talk(1500, rtp=False)) as server, \
+            Sipp(lab, lab.access, scenario.talk_and_hang_up(1500, rtp=False),
+                 to=f"{ACCESS_BOX}:5060", calls=1) as phone:
+        wait_until(lambda: box.calls().answered_active == 1, 5, "the call")
+        name = box.show("calls")["calls"][0]["id"]
+        live = json.loads(box.sally("--json", "trace", "call", name))
+        assert live["state"] == "established"
+        assert phone.wait(20).succeeded == 1, phone.errors()
+        server.settle(1)
+    wait_until(lambda: box.cdrs(), 5, "the call record")
+    record = box.cdrs()[0]
+    assert record["id"] == name
+    for other in (name, record["a_call_id"], record["b_call_id"]):
+        trace = json.loads(box.sally("--json", "trace", "call", other))
+        assert (trace["id"], trace["cause"], trace["left_out"]) == (name, "normal", 0)
+    seen = [(m["leg"], m["direction"], m.get("status"), m["method"], m["sdp"])
+            for m in trace["messages"] if m.get("status") != 100]
+    assert seen == [
+        ("caller", "in", None, "INVITE", True), ("callee", "out", None, "INVITE", True),
+        ("callee", "in", 180, "INVITE", False), ("caller", "out", 180, "INVITE", False),
+        ("callee", "in", 200, "INVITE", True), ("callee", "out", None, "ACK", False),
+        ("caller", "out", 200, "INVITE", True), ("caller", "in", None, "ACK", False),
+        ("caller", "in", None, "BYE", False), ("caller", "out", 200, "BYE", False),
+        ("callee", "out", None, "BYE", False), ("callee", "in", 200, "BYE", False)], trace
+    assert trace["messages"][-1]["ms"] >= 1500
+    ladder = box.sally("trace", "call", name)
+    for piece in ("caller", "box", "callee", "INVITE, SDP", "180 Ringing", "200 OK (BYE)"):
+        assert piece in ladder, ladder
+
+
 def test_show_calls_counts_over_all_shards(make_box):
     """N calls are N calls, whichever shards have them."""
     box = make_box({"shards: 1": "shards: 4"})

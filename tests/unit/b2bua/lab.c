@@ -392,6 +392,8 @@ void lab_init(struct lab *l)
 	l->config.n_peers = ARRAY_LEN(l->peers);
 	l->config.routes = l->routes;
 	l->config.n_routes = ARRAY_LEN(l->routes);
+	l->config.ops.trace_messages = 32;
+	l->config.ops.trace_calls = 100;
 	timers_init(&l->timers, CLOCK_START_MS);
 	l->media = media_new(&media_env);
 	assert_non_null(l->media);

@@ -83,7 +83,7 @@ static void test_hostile_text(void **state)
 	static const char hostile[] = "\\u001b]0;evil\\u0007\\u009b31m\\u00e9\\r\\n\\t";
 	static const format_fn formats[] = {format_status, format_ports, format_graph, format_calls,
 		format_call, format_drops, format_stats, format_memory, format_limits,
-		format_sources, format_source, format_transactions};
+		format_sources, format_source, format_transactions, format_trace};
 	char json[1024];
 
 	for (size_t i = 0; i < ARRAY_LEN(formats); i++) {
@@ -131,6 +131,52 @@ static void test_transactions(void **state)
 		"         0      3\n");
 	assert_non_null(
 		strstr(printed(format_transactions, "{\"shards\":[]}", 0), "no transactions"));
+}
+
+static const char ladder[] =
+	"{\"id\":\"0-1-a\",\"from\":\"sip:a@x\",\"to\":\"sip:b@y\",\"start\":\"now\","
+	"\"state\":\"ended\",\"cause\":null,\"caller\":{\"realm\":\"access\",\"address\":"
+	"\"192.0.2.2:5060\"},\"callee\":{\"realm\":\"core\",\"address\":\"198.51.100.2:5060\"},"
+	"\"kept_first\":2,\"left_out\":1234,\"messages\":["
+	"{\"ms\":0,\"leg\":\"caller\",\"direction\":\"in\",\"method\":\"INVITE\",\"sdp\":true},"
+	"{\"ms\":1500,\"leg\":\"callee\",\"direction\":\"out\",\"method\":\"INVITE\","
+	"\"again\":true},"
+	"{\"ms\":61500,\"leg\":\"callee\",\"direction\":\"in\",\"method\":\"BYE\",\"status\":481,"
+	"\"reason\":\"Call/Transaction Does Not Exist\"},"
+	"{\"ms\":61501,\"leg\":\"caller\",\"direction\":\"out\",\"method\":\"INVITE\","
+	"\"status\":200,\"reason\":\"OK\"}]}";
+
+static void test_ladder(void **state)
+{
+	FILE *f = fmemopen(out, sizeof(out), "w");
+	struct cli cli = {.out = f, .width = 60, .utf8 = true};
+	json_t *o = json_loads(ladder, 0, NULL);
+
+	assert_string_equal(printed(format_trace, ladder, 60),
+		"call      0-1-a\n"
+		"from      sip:a@x\n"
+		"to        sip:b@y\n"
+		"start     now\n"
+		"state     ended\n"
+		"caller    access 192.0.2.2:5060\n"
+		"callee    core 198.51.100.2:5060\n"
+		"\n"
+		"       ms caller                 box                 callee\n"
+		"        0 |----- INVITE, SDP ---->|                       |\n"
+		"    1,500 |                       |.... INVITE, again ...>|\n"
+		"          ... 1,234 messages not kept ...\n"
+		"   61,500 |                       |<- 481 Call/Transact --|\n"
+		"   61,501 |<------ 200 OK --------|                       |\n");
+	format_trace(&cli, o);
+	fclose(f);
+	assert_non_null(strstr(out, "\xe2\x94\x82\xe2\x97\x80\xe2\x94\x80"));
+	assert_non_null(strstr(out, "\xe2\x94\x88\xe2\x96\xb6\xe2\x94\x82\n"));
+	json_decref(o);
+	/* Not a line is wider than the terminal, down to one of 45 columns. */
+	for (unsigned int width = 45; width < 140; width++)
+		for (const char *p = printed(format_trace, ladder, width); *p != '\0';
+			p += strcspn(p, "\n") + 1)
+			assert_true(strcspn(p, "\n") <= width);
 }
 
 static void test_graph(void **state)
@@ -189,6 +235,12 @@ static void test_exit_statuses(void **state)
 		{{"show", "calls", "x"}, 3, CLI_USAGE},
 		{{"show", "drops", "some"}, 3, CLI_USAGE},
 		{{"frobnicate"}, 1, CLI_USAGE},
+		{{"trace"}, 1, CLI_USAGE},
+		{{"trace", "call"}, 2, CLI_USAGE},
+		{{"trace", "packet", "x"}, 3, CLI_USAGE},
+		{{"trace", "call", "x", "y"}, 4, CLI_USAGE},
+		{{"trace", "call", "\xff"}, 3, CLI_USAGE},
+		{{"trace", "call", "x"}, 3, CLI_REFUSED},
 		{{"source"}, 1, CLI_USAGE},
 		{{"source", "deny"}, 2, CLI_USAGE},
 		{{"source", "kill", "192.0.2.1"}, 3, CLI_USAGE},
@@ -289,6 +341,7 @@ int main(void)
 		cmocka_unit_test(test_hostile_text),
 		cmocka_unit_test(test_graph),
 		cmocka_unit_test(test_transactions),
+		cmocka_unit_test(test_ladder),
 		cmocka_unit_test(test_graph_of_a_hundred_nodes),
 		cmocka_unit_test(test_exit_statuses),
 		cmocka_unit_test(test_policing),
