@@ -8,6 +8,7 @@
 #include "collect.h"
 #include "heap.h"
 #include "media_session.h"
+#include "overload_request.h"
 #include "show.h"
 #include "source_command.h"
 #include "transactions.h"
@@ -306,6 +307,7 @@ const struct rpc_method control_methods[] = {
 	{"limits", limits},
 	{"sources", sources},
 	{"transactions", transactions_request},
+	{"overload", overload_request},
 	{"source", source_command},
 	{"stats", stats},
 	{"memory", memory},

@@ -57,6 +57,7 @@ bool shard_turn(struct shard *s, uint64_t now_ms)
 
 	s->counts.turns++;
 	timers_run(&s->timers, now_ms);
+	overload_tick(s->overload, s->timers.now_ms);
 	more = shard_rings_poll(s);
 	media_flush(s->media);
 	/* Before the reaper forgets these calls, which is a timer's work. */
@@ -173,7 +174,8 @@ static int calls_init(struct shard *s)
 		env.ask_ctx = s;
 	}
 	env.reputation = s->reputation = reputation_new(&reputation_env);
-	if (s->reputation == NULL)
+	env.overload = s->overload = overload_new(c, c->ops.shards, s->timers.now_ms);
+	if (s->reputation == NULL || s->overload == NULL)
 		return -ENOMEM;
 	s->media = media_new(&media_env);
 	if (s->media == NULL)
@@ -190,6 +192,7 @@ void shard_discard(struct shard *s)
 	cdr_batch_flush(&s->records);
 	media_free(s->media);
 	reputation_free(s->reputation);
+	overload_free(s->overload);
 	timers_fini(&s->timers);
 	loop_fini(s);
 	free(s);
@@ -408,12 +411,18 @@ struct b2bua *shard_b2bua(struct shard *s)
 	return s->b2bua;
 }
 
+const struct overload *shard_overload(struct shard *s)
+{
+	return s->overload;
+}
+
 json_t *shard_counters(struct shard *s)
 {
 	const struct b2bua_stats *b = b2bua_get_stats(s->b2bua);
 	const struct txn_stats *t = txn_layer_stats(b2bua_txn_layer(s->b2bua));
 	const struct media_stats *m = media_get_stats(s->media);
 	const struct reputation_stats *r = reputation_get_stats(s->reputation);
+	const struct overload_stats *o = overload_get_stats(s->overload);
 	const struct shard_counts *c = &s->counts;
 	const struct {
 		const char *name;
@@ -455,6 +464,11 @@ json_t *shard_counters(struct shard *s)
 		{"sources_unsent", r->unsent},
 		{"sources_evicted", r->evicted},
 		{"sources_refused", c->source_commands_failed},
+		{"overload_refused_delay", o->refused_delay},
+		{"overload_refused_rate", o->refused_rate},
+		{"overload_refused_again", o->refused_again},
+		{"overload_emergency", o->emergency},
+		{"overload_waits_over", o->waits_over},
 		{"shard_messages_in", c->messages_in},
 		{"shard_messages_out", c->messages_out},
 		{"shard_messages_lost", c->messages_lost},
@@ -464,9 +478,9 @@ json_t *shard_counters(struct shard *s)
 		{"shard_commands_out", c->commands_out},
 		{"shard_turns", c->turns},
 	};
-	json_t *o = json_object();
+	json_t *flat = json_object();
 
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
-		json_object_set_new(o, all[i].name, json_integer((json_int_t)all[i].value));
-	return o;
+		json_object_set_new(flat, all[i].name, json_integer((json_int_t)all[i].value));
+	return flat;
 }

@@ -13,6 +13,7 @@
 #include "cdr_file.h"
 #include "config.h"
 #include "mailbox.h"
+#include "overload.h"
 #include "reputation.h"
 
 struct shard;
@@ -71,6 +72,7 @@ int shard_stop_calls(struct shard *s);
 /* --- inside the shard's thread, for posted functions --- */
 
 struct b2bua *shard_b2bua(struct shard *s);
+const struct overload *shard_overload(struct shard *s);
 /** Every counter, flat: {"calls_total": 1, ...}. @return new reference. */
 json_t *shard_counters(struct shard *s);
 

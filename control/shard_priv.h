@@ -37,12 +37,14 @@ struct shard {
 	struct media *media;
 	struct b2bua *b2bua;
 	struct reputation *reputation;
+	struct overload *overload;
 	struct attach_group *group; /* NULL: no dataplane */
 	unsigned int workers;	    /* of the attached dataplane */
 	struct shard_counts counts;
 	struct cdr_batch records;	/* of calls that ended in this turn */
 	_Atomic uint64_t calls_active;	/* shard: wo, others: ro */
 	_Atomic uint64_t requests_open; /* shard: wo, others: ro */
+	uint64_t burst_ns;		/* CLOCK_MONOTONIC when the burst at hand was begun */
 	struct sip_index index;		/* of the message at hand */
 	_Alignas(8) uint8_t
 		record[sizeof(struct rec_sip_up) + sizeof(struct sip_index) + API_SIP_MSG_MAX];

@@ -3,6 +3,7 @@
  * another process: it was copied out of the ring, and is checked here before use.
  */
 #include <errno.h>
+#include <time.h>
 
 #include "log.h"
 #include "records.h"
@@ -63,8 +64,18 @@ static struct sip_msg *message_take(struct shard *s, size_t len)
 	if (m == NULL)
 		return NULL;
 	m->rx_ms = s->timers.now_ms;
+	overload_note_wait(
+		s->overload, s->burst_ns > rec.rx_ns ? (s->burst_ns - rec.rx_ns) / 1000 : 1);
 	m->unproven = is_unproven(&c->realms[rec.realm], &rec);
 	return m;
+}
+
+static uint64_t clock_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
 /* @return true when the burst was used up. */
@@ -72,6 +83,7 @@ static bool up_poll(struct shard *s, struct ring *up)
 {
 	unsigned int n;
 
+	s->burst_ns = clock_ns();
 	for (n = 0; n < SHARD_BURST; n++) {
 		int len = ring_get(up, s->record, sizeof(s->record));
 		struct sip_msg *m;
@@ -160,6 +172,8 @@ bool shard_rings_sleep(struct shard *s)
 		return true;
 	for (unsigned int w = 0; w < s->workers; w++)
 		empty &= ring_sleep(&s->group->up[w]);
+	if (empty)
+		overload_note_wait(s->overload, 0);
 	empty &= ring_sleep(&s->group->event);
 	return empty;
 }

@@ -270,6 +270,11 @@ static void on_answered(void *ctx, const struct sip_msg *req, unsigned int statu
 		&req->path.remote, answer_event(req, status), user);
 }
 
+static int on_admit(void *ctx, const struct sip_msg *req, uint64_t key)
+{
+	return admit_request(ctx, req, key);
+}
+
 static void on_message(void *ctx, bool sent, const struct sip_msg *about, struct str_view text)
 {
 	trace_message(ctx, sent, about, text);
@@ -349,6 +354,7 @@ struct b2bua *b2bua_new(const struct b2bua_env *env)
 		.on_stray_response = on_stray_response,
 		.on_answered = on_answered,
 		.on_refusal_acked = on_refusal_acked,
+		.on_admit = on_admit,
 		.on_message = on_message,
 		.ctx = b,
 	};

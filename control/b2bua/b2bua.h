@@ -17,6 +17,7 @@ struct b2bua;
 
 struct b2bua_limits;
 struct replaces;
+struct overload;
 struct reputation;
 
 struct b2bua_env {
@@ -39,6 +40,7 @@ struct b2bua_env {
 	int (*ask)(void *ctx, unsigned int shard, struct replaces *q);
 	void *ask_ctx;
 	struct reputation *reputation; /* hears how sources behave; NULL: nobody does */
+	struct overload *overload;     /* says which new requests are too many; NULL: none are */
 };
 
 struct b2bua_stats {

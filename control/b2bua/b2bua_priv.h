@@ -463,6 +463,10 @@ void call_trace_end(struct call *c);
 void leg_trace_sent(
 	const struct leg *l, enum sip_method method, uint32_t cseq, struct str_view text);
 
+/* admit.c */
+/** txn_user.on_admit. */
+int admit_request(struct b2bua *b, const struct sip_msg *req, uint64_t key);
+
 /* cdr_record.c */
 void cdr_write(struct call *c);
 /** The media of a session that is about to go, for the CDR and `show`. */

@@ -56,6 +56,7 @@ void format_trace(const struct cli *cli, const json_t *result);
 void format_drops(const struct cli *cli, const json_t *result);
 void format_limits(const struct cli *cli, const json_t *result);
 void format_sources(const struct cli *cli, const json_t *result);
+void format_overload(const struct cli *cli, const json_t *result);
 void format_transactions(const struct cli *cli, const json_t *result);
 void format_source(const struct cli *cli, const json_t *result);
 void format_stats(const struct cli *cli, const json_t *result);

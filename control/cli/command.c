@@ -24,6 +24,8 @@ static const struct show_noun nouns[] = {
 		"all"},
 	{"limits", "what each realm takes of SIP, passed and refused", format_limits, NULL, NULL},
 	{"sources", "sources of SIP that are denied or refused most", format_sources, NULL, NULL},
+	{"overload", "how long messages wait, and what is refused for it", format_overload, NULL,
+		NULL},
 	{"transactions", "SIP transactions by state and method, the oldest, what was sent again",
 		format_transactions, NULL, NULL},
 	{"stats", "every counter", format_stats, NULL, NULL},

@@ -21,6 +21,8 @@
 #define CONFIG_CODEC_NAME_MAX 32   /* its NUL included */
 #define CONFIG_METHODS_OTHER_MAX 8 /* on a list of methods, beside those of enum sip_method */
 #define CONFIG_METHOD_LEN 32	   /* of one of them, with its NUL */
+#define CONFIG_EMERGENCY_MAX 32	 /* emergency numbers */
+#define CONFIG_EMERGENCY_LEN 32	 /* of one, with its NUL */
 #define CONFIG_CONTROL_SOCKET_DEFAULT "/run/sallyport/control.sock"
 
 enum config_trust { TRUST_UNTRUSTED, TRUST_TRUSTED };
@@ -151,9 +153,15 @@ struct config {
 	unsigned int n_policies;
 	struct {
 		char control_socket[108];
-		char cdr_file[256];	     /* "": no CDRs */
-		unsigned int shards;	     /* default 1 */
-		unsigned int log_level;	     /* enum log_level */
+		char cdr_file[256];	/* "": no CDRs */
+		unsigned int shards;	/* default 1 */
+		unsigned int log_level; /* enum log_level */
+		struct {
+			uint32_t delay_ms;  /* 0: no limit */
+			uint32_t call_rate; /* of all shards; 0: no limit */
+			char emergency[CONFIG_EMERGENCY_MAX][CONFIG_EMERGENCY_LEN];
+			unsigned int n_emergency;
+		} overload;
 		unsigned int trace_messages; /* notes a call; 0: none; default 32 */
 		unsigned int trace_calls;    /* kept when they are over; default 10000 */
 		unsigned int stop_timeout_s; /* SIGTERM: how long calls may finish; default 5, then

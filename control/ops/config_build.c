@@ -468,6 +468,43 @@ static int route_build(const struct config_doc *d, unsigned int i, const struct 
 	return 0;
 }
 
+/* What a Request-URI has in front of the "@"; it is compared as it is. */
+static int emergency_build(
+	const struct config_doc *d, const struct raw_overload *raw, struct config *c)
+{
+	char path[CONFIG_PATH_MAX];
+
+	for (unsigned int i = 0; i < raw->emergency_count; i++) {
+		const char *given = raw->emergency[i];
+		size_t len = strlen(given);
+
+		PATH(path, "ops.overload.emergency[%u]", i);
+		if (len >= CONFIG_EMERGENCY_LEN || strspn(given, "+0123456789*#") != len)
+			return config_doc_fail(d, path,
+				"\"%.40s\" is not a number; at most %d digits, \"+\", \"*\" and "
+				"\"#\"",
+				given, CONFIG_EMERGENCY_LEN - 1);
+		memcpy(c->ops.overload.emergency[i], given, len + 1);
+		c->ops.overload.n_emergency = i + 1;
+	}
+	return 0;
+}
+
+static int overload_build(
+	const struct config_doc *d, const struct raw_overload *raw, struct config *c)
+{
+	static const struct number delay = {"delay_ms", 0, 10000, 100, "milliseconds"};
+	static const struct number rate = {"call_rate", 0, 1000000, 0, "calls a second"};
+	int err;
+
+	if ((err = number_build(
+		     d, "ops.overload", &delay, raw->delay_ms, &c->ops.overload.delay_ms)) < 0 ||
+		(err = number_build(
+			 d, "ops.overload", &rate, raw->call_rate, &c->ops.overload.call_rate)) < 0)
+		return err;
+	return emergency_build(d, raw, c);
+}
+
 static int ops_build(const struct config_doc *d, const struct raw_ops *raw, struct config *c)
 {
 	static const struct number shards = {"shards", 1, API_SHARDS_MAX, 1, "threads"};
@@ -486,7 +523,8 @@ static int ops_build(const struct config_doc *d, const struct raw_ops *raw, stru
 	if ((err = number_build(d, "ops", &stop, raw->stop_timeout_s, &c->ops.stop_timeout_s)) <
 			0 ||
 		(err = number_build(
-			 d, "ops", &messages, raw->trace_messages, &c->ops.trace_messages)) < 0)
+			 d, "ops", &messages, raw->trace_messages, &c->ops.trace_messages)) < 0 ||
+		(err = overload_build(d, &raw->overload, c)) < 0)
 		return err;
 	return number_build(d, "ops", &calls, raw->trace_calls, &c->ops.trace_calls);
 }

@@ -120,12 +120,20 @@ struct raw_policy {
 	enum config_srtp srtp;
 };
 
+struct raw_overload {
+	uint32_t *delay_ms;
+	uint32_t *call_rate;
+	char **emergency;
+	unsigned int emergency_count;
+};
+
 struct raw_ops {
 	char *control_socket;
 	char *cdr_file;
 	uint32_t *shards;
 	uint32_t *log_level; /* enum log_level */
 	uint32_t *stop_timeout_s;
+	struct raw_overload overload;
 	uint32_t *trace_messages;
 	uint32_t *trace_calls;
 };

@@ -183,6 +183,14 @@ static const cyaml_schema_field_t policy_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t overload_fields[] = {
+	CYAML_FIELD_UINT_PTR("delay_ms", OPTIONAL, struct raw_overload, delay_ms),
+	CYAML_FIELD_UINT_PTR("call_rate", OPTIONAL, struct raw_overload, call_rate),
+	CYAML_FIELD_SEQUENCE("emergency", CYAML_FLAG_POINTER | OPTIONAL, struct raw_overload,
+		emergency, &string_entry, 0, CONFIG_EMERGENCY_MAX),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t ops_fields[] = {
 	CYAML_FIELD_STRING_PTR("control_socket", CYAML_FLAG_POINTER | OPTIONAL, struct raw_ops,
 		control_socket, 1, sizeof(((struct config *)NULL)->ops.control_socket) - 1),
@@ -192,6 +200,7 @@ static const cyaml_schema_field_t ops_fields[] = {
 	CYAML_FIELD_ENUM_PTR("log_level", STRICT, struct raw_ops, log_level, level_names,
 		ARRAY_LEN(level_names)),
 	CYAML_FIELD_UINT_PTR("stop_timeout_s", OPTIONAL, struct raw_ops, stop_timeout_s),
+	CYAML_FIELD_MAPPING("overload", OPTIONAL, struct raw_ops, overload, overload_fields),
 	CYAML_FIELD_UINT_PTR("trace_messages", OPTIONAL, struct raw_ops, trace_messages),
 	CYAML_FIELD_UINT_PTR("trace_calls", OPTIONAL, struct raw_ops, trace_calls),
 	CYAML_FIELD_END,

@@ -111,9 +111,12 @@ struct str_view txn_answer_tag(
 	return (struct str_view){tag, len};
 }
 
-/** Answer without a transaction; what a peer could not take apart is not sent. */
-static void refuse(
-	struct txn_layer *l, const struct sip_msg *req, unsigned int status, const char *reason)
+/**
+ * Answer without a transaction; what a peer could not take apart is not sent.
+ * @param retry_s  Retry-After; 0 and below: none.
+ */
+static void refuse_for(struct txn_layer *l, const struct sip_msg *req, unsigned int status,
+	const char *reason, int retry_s)
 {
 	struct sip_path path = sip_response_path(req);
 	struct str_view answer;
@@ -121,16 +124,17 @@ static void refuse(
 	char tag[TXN_TAG_LEN + 1];
 	int len;
 
-	txn_answered(l, req, status);
 	sip_writer_init(&w, l->scratch, sizeof(l->scratch) - 1);
 	sip_response_start(&w, req, status, reason, txn_answer_tag(l, req, tag));
 	if (status == 420)
 		write_unsupported(&w, req);
-	else if (status == 503)
-		sip_write_raw(&w, SV("Retry-After: 10\r\n"));
+	else if (retry_s > 0)
+		sip_write_fmt(&w, "Retry-After: %d\r\n", retry_s);
 	sip_write_body(&w, (struct str_view){NULL, 0}, (struct str_view){NULL, 0});
 	len = sip_writer_finish(&w);
-	if (len < 0 || !sip_response_is_readable((struct str_view){l->scratch, (size_t)len})) {
+	if (len < 0 ||
+		(req->idx.error != SIP_SCAN_NONE &&
+			!sip_response_is_readable((struct str_view){l->scratch, (size_t)len}))) {
 		l->stats.ignored++;
 		return;
 	}
@@ -146,6 +150,13 @@ static void refuse(
 	l->stats.refused++;
 	l->stats.responses_out++;
 	(void)txn_send(l, req, &path, answer);
+}
+
+static void refuse(
+	struct txn_layer *l, const struct sip_msg *req, unsigned int status, const char *reason)
+{
+	txn_answered(l, req, status);
+	refuse_for(l, req, status, reason, status == 503 ? TXN_RETRY_S : 0);
 }
 
 /** The scan found it faulty. An ACK is never answered, nor is what may not be SIP at all. */
@@ -230,14 +241,40 @@ static bool is_full(const struct txn_layer *l, const struct sip_msg *req)
 	return l->stats.servers >= (fresh ? l->max - l->max / 10 : l->max);
 }
 
+/**
+ * A request outside of any dialog: may it have a transaction?
+ * @param merge  set: the key that it shares with the same request on another way.
+ * @return false if it was answered.
+ */
+static bool admit_fresh(struct txn_layer *l, struct sip_msg *req, struct txn_key *merge)
+{
+	int retry_s;
+
+	txn_key_merge(&l->secret, req, merge);
+	/* Section 8.2.2.2: the same request came on another way too. */
+	if (server_txn_is_merged(l, merge)) {
+		refuse(l, req, 482, NULL);
+		return false;
+	}
+	retry_s = l->user.on_admit != NULL ? l->user.on_admit(l->user.ctx, req, merge->h[0]) : 0;
+	if (retry_s != 0)
+		refuse_for(l, req, 503, NULL, retry_s);
+	return retry_s == 0;
+}
+
 /** A request that belongs to no transaction yet. */
 static void receive_new(struct txn_layer *l, struct sip_msg *req, const struct txn_key *key)
 {
-	struct sip_verdict verdict = sip_validate(req->buf, &req->idx, TXN_SUPPORTED);
-	bool cancel = req->idx.method == SIP_CANCEL, initial = !req->idx.has_to_tag;
+	bool cancel = req->idx.method == SIP_CANCEL;
+	bool initial = !req->idx.has_to_tag && !cancel;
+	struct sip_verdict verdict;
 	struct txn_key merge;
 	struct server_txn *t;
 
+	/* Whether it is right does not matter where there is no time to serve it. */
+	if (initial && !admit_fresh(l, req, &merge))
+		return;
+	verdict = sip_validate(req->buf, &req->idx, TXN_SUPPORTED);
 	/* Section 8.2.2.3: Require is ignored in a CANCEL. */
 	if (verdict.status != 0 && !(cancel && verdict.status == 420)) {
 		refuse(l, req, verdict.status, verdict.reason);
@@ -253,13 +290,6 @@ static void receive_new(struct txn_layer *l, struct sip_msg *req, const struct t
 	}
 	if (cancel) {
 		receive_cancel(l, req, key);
-		return;
-	}
-	if (initial)
-		txn_key_merge(&l->secret, req, &merge);
-	/* Section 8.2.2.2: the same request came on another way too. */
-	if (initial && server_txn_is_merged(l, &merge)) {
-		refuse(l, req, 482, NULL);
 		return;
 	}
 	t = server_txn_new(l, req, key, initial ? &merge : NULL, false);

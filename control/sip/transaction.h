@@ -15,6 +15,8 @@
 #define SIP_T2_MS 4000
 #define SIP_T4_MS 5000
 
+#define TXN_BUSY (-1) /* what on_admit() may return */
+
 struct txn_layer;
 struct server_txn;
 struct client_txn;
@@ -59,6 +61,14 @@ struct txn_user {
 	 * from the source of the INVITE, which was not forged. May be NULL.
 	 */
 	void (*on_refusal_acked)(void *ctx, const struct sip_msg *req, unsigned int status);
+	/**
+	 * A request outside of any dialog that could be read, before it costs anything. Not for
+	 * ACK and CANCEL. May be NULL: all are taken.
+	 * @param key  of the request, the same when it comes again; nobody else's to choose.
+	 * @return 0: take it; else it is refused without state: 503 with this Retry-After in
+	 * seconds, or with none if it is TXN_BUSY. on_answered() does not hear of that.
+	 */
+	int (*on_admit)(void *ctx, const struct sip_msg *req, uint64_t key);
 	/**
 	 * Every message of every transaction, as it comes in and as it goes out, retransmissions
 	 * too.

@@ -28,6 +28,7 @@
 /* An unproven source's refusal is kept only so long: its retransmissions are refused anew. A flood
  * of 10,000 a second holds 50,000 transactions then, not 320,000. */
 #define TXN_UNPROVEN_MS SIP_T4_MS
+#define TXN_RETRY_S 10	  /* Retry-After where there is no room */
 #define TXN_TRYING_MS 200 /* section 17.2.1: 100 by the layer after that */
 
 /* Option tags that the box supports in Require. */

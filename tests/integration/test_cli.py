@@ -11,7 +11,7 @@ import pytest
 from sallyport_lab import Sipp, scenario, wait_until
 from sallyport_lab.net import ACCESS_BOX
 
-SHOWS = ("status", "ports", "graph", "calls", "drops", "limits", "sources", "transactions", "stats",
+SHOWS = ("status", "ports", "graph", "calls", "drops", "limits", "sources", "overload", "transactions", "stats",
          "memory")
 
 

@@ -83,7 +83,7 @@ static void test_hostile_text(void **state)
 	static const char hostile[] = "\\u001b]0;evil\\u0007\\u009b31m\\u00e9\\r\\n\\t";
 	static const format_fn formats[] = {format_status, format_ports, format_graph, format_calls,
 		format_call, format_drops, format_stats, format_memory, format_limits,
-		format_sources, format_source, format_transactions, format_trace};
+		format_sources, format_source, format_transactions, format_trace, format_overload};
 	char json[1024];
 
 	for (size_t i = 0; i < ARRAY_LEN(formats); i++) {
@@ -131,6 +131,23 @@ static void test_transactions(void **state)
 		"         0      3\n");
 	assert_non_null(
 		strstr(printed(format_transactions, "{\"shards\":[]}", 0), "no transactions"));
+}
+
+static void test_overload(void **state)
+{
+	assert_string_equal(
+		printed(format_overload,
+			"{\"delay_ms\":100,\"call_rate\":0,\"shards\":[{\"shard\":0,\"wait_ms\":98."
+			"76,"
+			"\"refused_percent\":45,\"refused_delay\":1234,\"refused_rate\":0,"
+			"\"refused_again\":7,\"emergency\":2}]}",
+			0),
+		"messages may wait      100 ms\n"
+		"calls may begin        no limit\n"
+		"\n"
+		"new requests refused with 503, now and ever\n"
+		"SHARD  WAIT MS  REFUSES %  FOR DELAY  FOR RATE  AGAIN  EMERGENCY CALLS\n"
+		"    0     98.8         45      1,234         0      7                2\n");
 }
 
 static const char ladder[] =
@@ -341,6 +358,7 @@ int main(void)
 		cmocka_unit_test(test_hostile_text),
 		cmocka_unit_test(test_graph),
 		cmocka_unit_test(test_transactions),
+		cmocka_unit_test(test_overload),
 		cmocka_unit_test(test_ladder),
 		cmocka_unit_test(test_graph_of_a_hundred_nodes),
 		cmocka_unit_test(test_exit_statuses),

@@ -1,0 +1,31 @@
+/* New requests when there are too many: emergency calls first, the others as overload control says.
+ */
+#include "b2bua_priv.h"
+#include "overload.h"
+
+/* Not all come back at once, and not at the second in which they went. */
+#define RETRY_MIN_S 2
+#define RETRY_SPREAD_S 8
+
+static bool is_emergency(struct overload *o, const struct sip_msg *req)
+{
+	struct str_view text = sip_msg_view(req, req->idx.uri), user = {NULL, 0};
+	struct sip_uri uri;
+
+	if (sip_uri_parse(text, &uri) == 0)
+		user = uri.user;
+	return overload_is_emergency(o, text, user);
+}
+
+int admit_request(struct b2bua *b, const struct sip_msg *req, uint64_t key)
+{
+	struct overload *o = b->env.overload;
+	bool call = req->idx.method == SIP_INVITE;
+
+	/* OPTIONS is answered here, and is how peers ask whether we are there. */
+	if (o == NULL || req->idx.method == SIP_OPTIONS || req->idx.method == SIP_BYE ||
+		(call && is_emergency(o, req)) ||
+		overload_admit(o, b->env.timers->now_ms, key, call))
+		return 0;
+	return RETRY_MIN_S + (int)(key >> 40) % RETRY_SPREAD_S;
+}
