@@ -8,7 +8,8 @@
 
 /**
  * {delay_ms, call_rate, shards: [{shard, wait_ms, refused_percent, refused_delay, refused_rate,
- * refused_again, emergency}]}: the limits, and each shard's measure against them.
+ * refused_again, emergency, peers: [{peer, limited, algorithm, value, refused}]}]}: the limits, and
+ * each shard's measure against them.
  */
 void overload_request(void *ctx, struct rpc_call *call, const json_t *params);
 

@@ -175,7 +175,8 @@ static int calls_init(struct shard *s)
 	}
 	env.reputation = s->reputation = reputation_new(&reputation_env);
 	env.overload = s->overload = overload_new(c, c->ops.shards, s->timers.now_ms);
-	if (s->reputation == NULL || s->overload == NULL)
+	env.peer_overload = s->peer_overload = peer_overload_new(c, c->ops.shards);
+	if (s->reputation == NULL || s->overload == NULL || s->peer_overload == NULL)
 		return -ENOMEM;
 	s->media = media_new(&media_env);
 	if (s->media == NULL)
@@ -193,6 +194,7 @@ void shard_discard(struct shard *s)
 	media_free(s->media);
 	reputation_free(s->reputation);
 	overload_free(s->overload);
+	peer_overload_free(s->peer_overload);
 	timers_fini(&s->timers);
 	loop_fini(s);
 	free(s);
@@ -411,9 +413,19 @@ struct b2bua *shard_b2bua(struct shard *s)
 	return s->b2bua;
 }
 
+const struct config *shard_config(struct shard *s)
+{
+	return s->env.config;
+}
+
 const struct overload *shard_overload(struct shard *s)
 {
 	return s->overload;
+}
+
+struct peer_overload_state shard_peer_overload(struct shard *s, unsigned int peer)
+{
+	return peer_overload_get(s->peer_overload, s->timers.now_ms, peer);
 }
 
 json_t *shard_counters(struct shard *s)

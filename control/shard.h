@@ -14,6 +14,7 @@
 #include "config.h"
 #include "mailbox.h"
 #include "overload.h"
+#include "peer_overload.h"
 #include "reputation.h"
 
 struct shard;
@@ -72,7 +73,9 @@ int shard_stop_calls(struct shard *s);
 /* --- inside the shard's thread, for posted functions --- */
 
 struct b2bua *shard_b2bua(struct shard *s);
+const struct config *shard_config(struct shard *s);
 const struct overload *shard_overload(struct shard *s);
+struct peer_overload_state shard_peer_overload(struct shard *s, unsigned int peer);
 /** Every counter, flat: {"calls_total": 1, ...}. @return new reference. */
 json_t *shard_counters(struct shard *s);
 

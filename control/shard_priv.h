@@ -38,6 +38,7 @@ struct shard {
 	struct b2bua *b2bua;
 	struct reputation *reputation;
 	struct overload *overload;
+	struct peer_overload *peer_overload;
 	struct attach_group *group; /* NULL: no dataplane */
 	unsigned int workers;	    /* of the attached dataplane */
 	struct shard_counts counts;

@@ -67,6 +67,8 @@ static struct sip_msg *message_take(struct shard *s, size_t len)
 	overload_note_wait(
 		s->overload, s->burst_ns > rec.rx_ns ? (s->burst_ns - rec.rx_ns) / 1000 : 1);
 	m->unproven = is_unproven(&c->realms[rec.realm], &rec);
+	/* Strangers are not told how loaded we are. */
+	m->oc = m->unproven ? NULL : overload_oc(s->overload);
 	return m;
 }
 

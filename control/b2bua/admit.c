@@ -2,6 +2,8 @@
  */
 #include "b2bua_priv.h"
 #include "overload.h"
+#include "peer_overload.h"
+#include "route.h"
 
 /* Not all come back at once, and not at the second in which they went. */
 #define RETRY_MIN_S 2
@@ -27,5 +29,25 @@ int admit_request(struct b2bua *b, const struct sip_msg *req, uint64_t key)
 		(call && is_emergency(o, req)) ||
 		overload_admit(o, b->env.timers->now_ms, key, call))
 		return 0;
+	/* Who was told a percentage must not stay away altogether (RFC 7339). */
+	if (req->oc != NULL && sip_oc_is_offered(req))
+		return TXN_BUSY;
 	return RETRY_MIN_S + (int)(key >> 40) % RETRY_SPREAD_S;
+}
+
+bool admit_to_peer(const struct b2bua *b, unsigned int peer, const struct sip_msg *req)
+{
+	return b->env.peer_overload == NULL ||
+	       (b->env.overload != NULL && is_emergency(b->env.overload, req)) ||
+	       peer_overload_takes(b->env.peer_overload, b->env.timers->now_ms, peer);
+}
+
+void admit_hear(const struct b2bua *b, const struct sip_path *path, const struct sip_oc *oc)
+{
+	int peer = route_peer_find(b->env.config, path->realm, &path->remote);
+
+	if (peer >= 0 && b->env.peer_overload != NULL &&
+		b->env.config->peers[peer].overload_control)
+		peer_overload_says(
+			b->env.peer_overload, b->env.timers->now_ms, (unsigned int)peer, oc);
 }

@@ -275,6 +275,11 @@ static int on_admit(void *ctx, const struct sip_msg *req, uint64_t key)
 	return admit_request(ctx, req, key);
 }
 
+static void on_oc(void *ctx, const struct sip_path *path, const struct sip_oc *oc)
+{
+	admit_hear(ctx, path, oc);
+}
+
 static void on_message(void *ctx, bool sent, const struct sip_msg *about, struct str_view text)
 {
 	trace_message(ctx, sent, about, text);
@@ -355,6 +360,7 @@ struct b2bua *b2bua_new(const struct b2bua_env *env)
 		.on_answered = on_answered,
 		.on_refusal_acked = on_refusal_acked,
 		.on_admit = on_admit,
+		.on_oc = on_oc,
 		.on_message = on_message,
 		.ctx = b,
 	};

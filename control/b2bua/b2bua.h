@@ -18,6 +18,7 @@ struct b2bua;
 struct b2bua_limits;
 struct replaces;
 struct overload;
+struct peer_overload;
 struct reputation;
 
 struct b2bua_env {
@@ -41,6 +42,7 @@ struct b2bua_env {
 	void *ask_ctx;
 	struct reputation *reputation; /* hears how sources behave; NULL: nobody does */
 	struct overload *overload;     /* says which new requests are too many; NULL: none are */
+	struct peer_overload *peer_overload; /* and how much peers want; NULL: all */
 };
 
 struct b2bua_stats {

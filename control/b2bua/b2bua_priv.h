@@ -466,6 +466,10 @@ void leg_trace_sent(
 /* admit.c */
 /** txn_user.on_admit. */
 int admit_request(struct b2bua *b, const struct sip_msg *req, uint64_t key);
+/** As far as the peer said: may this call (or other request outside of any dialog) go to it? */
+bool admit_to_peer(const struct b2bua *b, unsigned int peer, const struct sip_msg *req);
+/** txn_user.on_oc. */
+void admit_hear(const struct b2bua *b, const struct sip_path *path, const struct sip_oc *oc);
 
 /* cdr_record.c */
 void cdr_write(struct call *c);

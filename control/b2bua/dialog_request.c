@@ -3,6 +3,7 @@
 #include <utlist.h>
 
 #include "b2bua_priv.h"
+#include "sip_oc.h"
 
 static void write_via(struct dialog *d, struct sip_writer *w)
 {
@@ -10,8 +11,11 @@ static void write_via(struct dialog *d, struct sip_writer *w)
 
 	sip_lane_token(d->b->env.keys.lane, &d->path.remote.addr, branch);
 	/* RFC 3581: rport, should the peer be behind NAT, or we. */
-	sip_write_fmt(w, "Via: SIP/2.0/UDP %s;branch=z9hG4bK%s;rport\r\n",
+	sip_write_fmt(w, "Via: SIP/2.0/UDP %s;branch=z9hG4bK%s;rport",
 		net_endpoint_format(&d->path.local, here), branch);
+	if (d->peer >= 0 && d->b->env.config->peers[d->peer].overload_control)
+		sip_write_raw(w, SV(SIP_OC_OFFER));
+	sip_write_raw(w, SV("\r\n"));
 }
 
 static bool is_loose(const char *route)

@@ -126,6 +126,8 @@ static unsigned int call_setup(struct call *c, struct sip_msg *req)
 		b->env.config, req->path.realm, c->leg[SIDE_CALLER].dialog->peer, uri.user);
 	if (route == NULL)
 		return 404;
+	if (!admit_to_peer(b, route->to_peer, req))
+		return 503;
 	status = make_callee(c, route);
 	if (status == 0)
 		status = make_fork(c);

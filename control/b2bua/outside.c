@@ -64,6 +64,8 @@ unsigned int outside_dialog_new(struct b2bua *b, const struct sip_msg *req, stru
 		c, req->path.realm, route_peer_find(c, req->path.realm, &req->path.remote), user);
 	if (route == NULL)
 		return 404;
+	if (!admit_to_peer(b, route->to_peer, req))
+		return 503;
 	peer = &c->peers[route->to_peer];
 	local = b2bua_listener(b, peer->realm, peer->remote.addr.family);
 	d = local != NULL ? dialog_new(b, NULL, peer->realm, route->to_peer, &peer->remote.addr)

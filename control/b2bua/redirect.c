@@ -96,7 +96,9 @@ bool redirect_follow(struct call *c, const struct sip_msg *resp)
 		return false;
 	c->redirects++;
 	call_dismiss(c); /* counts by peer */
-	status = redial(c, peer, target);
+	status = admit_to_peer(c->b, (unsigned int)peer, server_txn_request(c->ex.server))
+			 ? redial(c, peer, target)
+			 : 503;
 	if (status == 0 && !call_admit(c))
 		status = 503;
 	if (status == 0)

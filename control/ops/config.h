@@ -21,8 +21,8 @@
 #define CONFIG_CODEC_NAME_MAX 32   /* its NUL included */
 #define CONFIG_METHODS_OTHER_MAX 8 /* on a list of methods, beside those of enum sip_method */
 #define CONFIG_METHOD_LEN 32	   /* of one of them, with its NUL */
-#define CONFIG_EMERGENCY_MAX 32	 /* emergency numbers */
-#define CONFIG_EMERGENCY_LEN 32	 /* of one, with its NUL */
+#define CONFIG_EMERGENCY_MAX 32	   /* emergency numbers */
+#define CONFIG_EMERGENCY_LEN 32	   /* of one, with its NUL */
 #define CONFIG_CONTROL_SOCKET_DEFAULT "/run/sallyport/control.sock"
 
 enum config_trust { TRUST_UNTRUSTED, TRUST_TRUSTED };
@@ -130,6 +130,7 @@ struct config_peer {
 	struct config_session session;
 	bool redirect_follow;	       /* its 3xx are followed; else the caller gets them */
 	struct config_methods methods; /* taken from it outside of dialogs */
+	bool overload_control;	       /* it is asked how much it wants, RFC 7339; default no */
 	uint32_t no_answer_s; /* ring time until CANCEL and 408 to the caller; default 180 */
 	const struct config_policy *policy; /* its own, else its realm's; NULL: none */
 };

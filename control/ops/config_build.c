@@ -428,6 +428,7 @@ static int peer_build(const struct config_doc *d, unsigned int i, const struct r
 		(err = number_build(d, at, &calls, raw->limits.calls, &p->max_calls)) < 0)
 		return err;
 	p->remote.port = (uint16_t)port_value;
+	p->overload_control = raw->overload_control;
 	p->redirect_follow = raw->redirect;
 	p->policy = c->realms[p->realm].policy;
 	if (raw->policy != NULL &&

@@ -92,6 +92,7 @@ struct raw_peer {
 	bool redirect;
 	uint32_t *session_expires_s;
 	uint32_t *min_se_s;
+	bool overload_control;
 	struct raw_limits limits;
 	char *policy;
 	char **methods;

@@ -141,6 +141,7 @@ static const cyaml_schema_field_t peer_fields[] = {
 	CYAML_FIELD_STRING_PTR("realm", CYAML_FLAG_POINTER, struct raw_peer, realm, 1, STR_MAX),
 	CYAML_FIELD_STRING_PTR("address", CYAML_FLAG_POINTER, struct raw_peer, address, 1, STR_MAX),
 	CYAML_FIELD_UINT_PTR("port", OPTIONAL, struct raw_peer, port),
+	CYAML_FIELD_BOOL("overload_control", OPTIONAL, struct raw_peer, overload_control),
 	CYAML_FIELD_UINT_PTR("no_answer_s", OPTIONAL, struct raw_peer, no_answer_s),
 	CYAML_FIELD_ENUM("redirect", STRICT, struct raw_peer, redirect, redirect_names,
 		ARRAY_LEN(redirect_names)),

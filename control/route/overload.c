@@ -1,5 +1,9 @@
 #include "overload.h"
 
+#include <time.h>
+
+#include "sip_oc.h"
+
 #define WAIT_MAX_US 10000000ull /* a longer wait says no more */
 
 /* RFC 8033 section 4.2 wants alpha 1/8 and beta 5/4 a second with updates each 15 ms. An integral
@@ -16,6 +20,7 @@
 /* A request comes again after 500 ms at first (timer A, E of RFC 3261); a refusal that is not
  * remembered so long may let a call in that its caller has given up. */
 #define REFUSED_SLOTS 16384
+#define OC_VALIDITY_MS 1000
 #define REFUSED_MS 32000 /* 64*T1 */
 
 struct refused {
@@ -34,8 +39,22 @@ struct overload {
 	double rate;	      /* calls a second; 0: no limit */
 	double tokens;
 	uint64_t tokens_ms;
+	struct sip_oc oc; /* what neighbours are told */
 	struct refused refused[REFUSED_SLOTS];
 };
+
+/* RFC 7339 section 4.4 has the time of day for the number, which must not go back. */
+static void oc_set(struct overload *o)
+{
+	unsigned int percent = overload_percent(o);
+	uint64_t seq = (uint64_t)time(NULL) * 100000;
+
+	if (percent == o->oc.value && o->oc.seq != 0)
+		return;
+	o->oc.value = percent;
+	o->oc.validity_ms = percent > 0 ? OC_VALIDITY_MS : 0;
+	o->oc.seq = seq > o->oc.seq ? seq : o->oc.seq + 1;
+}
 
 struct overload *overload_new(const struct config *config, unsigned int shards, uint64_t now_ms)
 {
@@ -48,6 +67,7 @@ struct overload *overload_new(const struct config *config, unsigned int shards, 
 	o->tokens_ms = o->next_ms = now_ms;
 	o->rate = (double)config->ops.overload.call_rate / shards;
 	o->tokens = o->rate;
+	oc_set(o);
 	return o;
 }
 
@@ -125,6 +145,7 @@ void overload_tick(struct overload *o, uint64_t now_ms)
 		interval_end(o);
 	}
 	o->next_ms = now_ms + OVERLOAD_INTERVAL_MS;
+	oc_set(o);
 }
 
 /* --- one request --- */
@@ -217,6 +238,11 @@ bool overload_is_emergency(struct overload *o, struct str_view uri, struct str_v
 	}
 	o->stats.emergency += is;
 	return is;
+}
+
+const struct sip_oc *overload_oc(const struct overload *o)
+{
+	return &o->oc;
 }
 
 unsigned int overload_percent(const struct overload *o)

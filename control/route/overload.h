@@ -11,6 +11,8 @@
 
 #include "config.h"
 
+struct sip_oc;
+
 struct overload;
 
 struct overload_stats {
@@ -44,6 +46,9 @@ bool overload_admit(struct overload *o, uint64_t now_ms, uint64_t key, bool call
 
 /** @return it may not be refused; counted if so. @param uri  Request-URI. */
 bool overload_is_emergency(struct overload *o, struct str_view uri, struct str_view user);
+
+/** What neighbours that ask are told (RFC 7339); its address stays. */
+const struct sip_oc *overload_oc(const struct overload *o);
 
 /** Share of new calls that is refused for delay, 0..100, rounded up. */
 unsigned int overload_percent(const struct overload *o);

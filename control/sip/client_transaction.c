@@ -246,11 +246,22 @@ struct client_txn *client_txn_find(struct txn_layer *l, const struct txn_key *ke
 	return t;
 }
 
+/* RFC 7339: what the server of our own request says; nobody else brings its branch back. */
+static void hear_oc(const struct client_txn *t, const struct sip_msg *resp)
+{
+	const struct txn_user *user = &t->layer->user;
+	struct sip_oc oc;
+
+	if (user->on_oc != NULL && sip_oc_read(resp, &oc) && sip_oc_is_offered(t->request))
+		user->on_oc(user->ctx, &t->request->path, &oc);
+}
+
 bool client_txn_responded(struct client_txn *t, struct sip_msg *resp)
 {
 	unsigned int status = resp->idx.status;
 	client_action_fn fn;
 
+	hear_oc(t, resp);
 	fn = action(t, status < 200 ? EVENT_1XX : status < 300 ? EVENT_2XX : EVENT_FAILURE);
 	if (fn == NULL) {
 		t->layer->stats.ignored++;

@@ -16,6 +16,7 @@ struct sip_msg *sip_msg_new(
 	m->path = *path;
 	m->rx_ms = 0;
 	m->unproven = false;
+	m->oc = NULL;
 	memcpy(&m->idx, idx, SIP_INDEX_LEN(idx->n_headers));
 	m->len = len;
 	if (len != 0)

@@ -16,11 +16,16 @@ struct sip_path {
 	uint16_t pad;
 };
 
+struct sip_oc;
+
 struct sip_msg {
 	unsigned int refs;
 	struct sip_path path;
-	uint64_t rx_ms;	      /* shard clock; of one that we send: when first */
-	bool unproven;	      /* its source may be forged: see answer_size.h */
+	uint64_t rx_ms; /* shard clock; of one that we send: when first */
+	bool unproven;	/* its source may be forged: see answer_size.h */
+	/* What its answers tell a sender that asks (sip_oc.h); borrowed for the shard's life, NULL:
+	 * nothing. */
+	const struct sip_oc *oc;
 	struct sip_index idx; /* checked: spans lie in buf */
 	size_t len;	      /* idx.msg_len */
 	char buf[];	      /* a NUL follows for debuggers only */

@@ -1,13 +1,15 @@
 /* The part of a response that is copied from its request, and where it goes. */
 #include "sip_build.h"
+#include "sip_oc.h"
 
 /*
  * The topmost Via with what section 18.2.1 and RFC 3581 section 4 add. received and rport that the
  * sender wrote itself are dropped: only what we saw counts.
  */
-static void write_top_via(
-	struct sip_writer *w, struct str_view item, const struct net_endpoint *src)
+static void write_top_via(struct sip_writer *w, struct str_view item,
+	const struct net_endpoint *src, const struct sip_oc *oc)
 {
+	bool asked = false;
 	struct net_addr sent_by;
 	struct sip_param param;
 	struct str_view rest;
@@ -30,6 +32,11 @@ static void write_top_via(
 		if (sv_eq_nocase(param.name, SV("received")) ||
 			sv_eq_nocase(param.name, SV("rport")))
 			continue;
+		/* RFC 7339: an offer becomes what we say, if we say anything. */
+		if (oc != NULL && sip_oc_is_param(param.name)) {
+			asked |= sv_eq_nocase(param.name, SV("oc"));
+			continue;
+		}
 		sip_write_value(w, (struct str_view){before.p, before.len - rest.len});
 	}
 	net_addr_format(&src->addr, addr);
@@ -37,6 +44,8 @@ static void write_top_via(
 		sip_write_fmt(w, ";received=%s;rport=%u", addr, (unsigned int)src->port);
 	else if (net_addr_parse(via.host, &sent_by) != 0 || !net_addr_eq(&sent_by, &src->addr))
 		sip_write_fmt(w, ";received=%s", addr);
+	if (asked)
+		sip_oc_write(w, oc);
 }
 
 static void write_vias(struct sip_writer *w, const struct sip_msg *req)
@@ -49,7 +58,7 @@ static void write_vias(struct sip_writer *w, const struct sip_msg *req)
 			continue;
 		}
 		sip_write_raw(w, SV("Via: "));
-		write_top_via(w, item, &req->path.remote);
+		write_top_via(w, item, &req->path.remote, req->oc);
 		while (sip_list_next(&line, &item)) {
 			sip_write_raw(w, SV(", "));
 			sip_write_value(w, item);

@@ -8,6 +8,7 @@
 
 #include "lane.h"
 #include "sip_msg.h"
+#include "sip_oc.h"
 #include "timers.h"
 
 /* RFC 3261 section 17.1.1.1 and table 4, milliseconds. */
@@ -69,6 +70,8 @@ struct txn_user {
 	 * seconds, or with none if it is TXN_BUSY. on_answered() does not hear of that.
 	 */
 	int (*on_admit)(void *ctx, const struct sip_msg *req, uint64_t key);
+	/** The server of this request says how much it wants (RFC 7339). May be NULL. */
+	void (*on_oc)(void *ctx, const struct sip_path *path, const struct sip_oc *oc);
 	/**
 	 * Every message of every transaction, as it comes in and as it goes out, retransmissions
 	 * too.

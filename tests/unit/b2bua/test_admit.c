@@ -2,9 +2,11 @@
 #include "b2bua_priv.h"
 #include "lab.h"
 #include "overload.h"
+#include "peer_overload.h"
 
 static struct lab lab;
 static struct overload *overload;
+static struct peer_overload *peers;
 
 /* A box that takes one call a second, and has taken it. */
 static int setup(void **state)
@@ -23,6 +25,8 @@ static int teardown(void **state)
 {
 	lab_fini(&lab);
 	overload_free(overload);
+	peer_overload_free(peers);
+	peers = NULL;
 	return 0;
 }
 
@@ -102,12 +106,120 @@ static void test_not_refused(void **state)
 	lab_expect(&lab, OUTSIDE, "SIP/2.0 200 ");
 }
 
+/* A box without limits of its own, whose server was asked. */
+static int setup_peer(void **state)
+{
+	int rc = setup(state);
+
+	lab.b2bua->env.overload = NULL;
+	lab.peers[0].overload_control = true;
+	peers = peer_overload_new(&lab.config, 1);
+	assert_non_null(peers);
+	lab.b2bua->env.peer_overload = peers;
+	return rc;
+}
+
+/* The server answers a call with these parameters in its Via. */
+static void server_says(const char *params)
+{
+	struct ua caller, callee;
+	char text[2048], via[256];
+	const char *invite;
+	int n;
+
+	callee = lab_call(&lab, &caller, &invite);
+	snprintf(via, sizeof(via), "%s", lab_header(invite, "Via"));
+	assert_non_null(strstr(via, SIP_OC_OFFER));
+	n = snprintf(text, sizeof(text),
+		"SIP/2.0 486 Busy\r\nVia: %.*s%s\r\nFrom: %s\r\nTo: %s;tag=t\r\nCall-ID: %s\r\n"
+		"CSeq: %s\r\nContent-Length: 0\r\n\r\n",
+		(int)(strstr(via, ";oc") - via), via, params, lab_header(invite, "From"),
+		lab_header(invite, "To"), lab_header(invite, "Call-ID"),
+		lab_header(invite, "CSeq"));
+	lab_feed(&lab, INSIDE, callee.addr, text, (size_t)n);
+	lab_expect(&lab, INSIDE, "ACK ");
+	lab_expect(&lab, OUTSIDE, "SIP/2.0 486 ");
+	ua_request(&caller, "ACK", 1, NULL, NULL);
+}
+
+/* Of n new calls; each is 100 ms after the other. @return how many went to the server. */
+static unsigned int calls_through(unsigned int n)
+{
+	unsigned int through = 0;
+
+	lab_forget(&lab);
+	for (unsigned int i = 0; i < n; i++) {
+		struct ua caller = ua_caller(&lab, "bob");
+
+		ua_request(&caller, "INVITE", 1, OUTSIDE_SDP, NULL);
+		if (lab_count(&lab, OUTSIDE, "SIP/2.0 503 ") == 0) {
+			through++;
+			ua_respond(&(struct ua){.lab = &lab,
+					   .side = INSIDE,
+					   .addr = "10.0.0.10:5060",
+					   .tag = "t"},
+				lab_expect(&lab, INSIDE, "INVITE "), 486, NULL, NULL);
+		}
+		lab_run(&lab, 100);
+		lab_forget(&lab);
+	}
+	return through;
+}
+
+static void test_peer_wants_less(void **state)
+{
+	server_says(";oc=75;oc-algo=\"loss\";oc-validity=4000;oc-seq=10.5");
+	assert_int_equal(calls_through(20), 5);
+	assert_true(peer_overload_get(peers, lab.timers.now_ms, 0).limited);
+	/* An older word does not count, a younger one does. */
+	peer_overload_says(
+		peers, lab.timers.now_ms, 0, &(struct sip_oc){SIP_OC_LOSS, 0, 4000, 1000000});
+	assert_int_equal(calls_through(8), 2);
+	/* It is true as long as it said. */
+	lab_run(&lab, 4000);
+	assert_int_equal(calls_through(20), 20);
+	assert_int_equal(peer_overload_get(peers, lab.timers.now_ms, 0).refused, 21);
+	server_says(";oc=100;oc-algo=\"loss\";oc-validity=60000;oc-seq=11.5");
+	assert_int_equal(calls_through(10), 0);
+	peer_overload_says(
+		peers, lab.timers.now_ms, 0, &(struct sip_oc){SIP_OC_LOSS, 100, 0, 1200000});
+	assert_int_equal(calls_through(10), 10);
+}
+
+static void test_peer_wants_a_rate(void **state)
+{
+	unsigned int through;
+
+	server_says(";oc=2;oc-algo=\"rate\";oc-validity=60000;oc-seq=10.5");
+	through = calls_through(100); /* in 10 s */
+	assert_in_range(through, 19, 21);
+	peer_overload_says(
+		peers, lab.timers.now_ms, 0, &(struct sip_oc){SIP_OC_RATE, 0, 60000, 1100000});
+	assert_int_equal(calls_through(10), 0);
+}
+
+/* Whom we do not ask has no say. */
+static void test_peer_is_not_asked(void **state)
+{
+	struct ua caller, callee;
+	const char *invite;
+
+	lab.peers[0].overload_control = false;
+	callee = lab_call(&lab, &caller, &invite);
+	assert_null(strstr(lab_header(invite, "Via"), "oc"));
+	ua_respond(&callee, invite, 486, NULL, NULL);
+	assert_int_equal(calls_through(10), 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_not_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_peer_wants_less, setup_peer, teardown),
+		cmocka_unit_test_setup_teardown(test_peer_wants_a_rate, setup_peer, teardown),
+		cmocka_unit_test_setup_teardown(test_peer_is_not_asked, setup_peer, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

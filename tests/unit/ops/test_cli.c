@@ -140,14 +140,19 @@ static void test_overload(void **state)
 			"{\"delay_ms\":100,\"call_rate\":0,\"shards\":[{\"shard\":0,\"wait_ms\":98."
 			"76,"
 			"\"refused_percent\":45,\"refused_delay\":1234,\"refused_rate\":0,"
-			"\"refused_again\":7,\"emergency\":2}]}",
+			"\"refused_again\":7,\"emergency\":2,\"peers\":[{\"peer\":\"trunk\","
+			"\"limited\":true,\"algorithm\":\"loss\",\"value\":20,\"refused\":9}]}]}",
 			0),
 		"messages may wait      100 ms\n"
 		"calls may begin        no limit\n"
 		"\n"
 		"new requests refused with 503, now and ever\n"
 		"SHARD  WAIT MS  REFUSES %  FOR DELAY  FOR RATE  AGAIN  EMERGENCY CALLS\n"
-		"    0     98.8         45      1,234         0      7                2\n");
+		"    0     98.8         45      1,234         0      7                2\n"
+		"\n"
+		"peers: loss of so many percent, rate of so many a second\n"
+		"SHARD  PEER   LIMITED  BY    TO  REFUSED\n"
+		"    0  trunk  yes      loss  20        9\n");
 }
 
 static const char ladder[] =
