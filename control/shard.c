@@ -494,5 +494,11 @@ json_t *shard_counters(struct shard *s)
 
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		json_object_set_new(flat, all[i].name, json_integer((json_int_t)all[i].value));
+	for (unsigned int e = SIP_SCAN_NONE + 1; e < SIP_SCAN_COUNT; e++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "shard_sip_error_%s", sip_scan_error_name(e));
+		json_object_set_new(flat, name, json_integer((json_int_t)c->sip_errors[e]));
+	}
 	return flat;
 }

@@ -9,6 +9,7 @@
 #include <event2/event.h>
 
 #include "shard.h"
+#include "sip_scan.h"
 
 /** Messages taken from one worker's ring in one turn of the loop. */
 #define SHARD_BURST 64
@@ -23,6 +24,7 @@ struct shard_counts {
 	uint64_t commands_out;
 	uint64_t source_commands_failed;
 	uint64_t turns;
+	uint64_t sip_errors[SIP_SCAN_COUNT]; /* that the dataplane's half of the scan left */
 };
 
 struct shard {

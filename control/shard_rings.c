@@ -55,7 +55,10 @@ static struct sip_msg *message_take(struct shard *s, size_t len)
 	memcpy(&s->index, index, rec.index_len);
 	if (sip_index_check(&s->index, rec.index_len, rec.msg_len) < 0)
 		return NULL;
-	(void)sip_scan_fields((const char *)msg, &s->index);
+	if (s->index.error == SIP_SCAN_NONE)
+		s->counts.sip_errors[sip_scan_fields((const char *)msg, &s->index)]++;
+	else
+		(void)sip_scan_fields((const char *)msg, &s->index);
 	path.local = rec.local;
 	path.remote.addr = addr_clean(&rec.remote.addr);
 	path.remote.port = rec.remote.port;

@@ -81,12 +81,13 @@ static size_t packet_make(struct packet *p, unsigned int n)
 		port = (unsigned short)(1024 + random() % 8192); /* below the lab's media */
 	inet_ntop(AF_INET, &address, from, sizeof(from));
 	len = snprintf(p->text, sizeof(p->text),
-		"%s sip:1000@box.example SIP/2.0\r\n"
+		"%s sip:%sbox.example SIP/2.0\r\n"
 		"Via: SIP/2.0/UDP %s:%u;rport;branch=z9hG4bKflood%u\r\n"
 		"From: <sip:flood@%s>;tag=f%u\r\nTo: <sip:1000@box.example>\r\n"
 		"Call-ID: flood-%d-%u\r\nCSeq: 1 %s\r\nContact: <sip:flood@%s:%u>\r\n"
 		"Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
-		options.method, from, port, n, from, n, (int)getpid(), n, options.method, from,
+		options.method, strcmp(options.method, "OPTIONS") == 0 ? "" : "1000@", from, port, n,
+		from, n, (int)getpid(), n, options.method, from,
 		port);
 	p->ip = (struct iphdr){.version = 4,
 		.ihl = 5,
