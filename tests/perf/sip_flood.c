@@ -86,9 +86,8 @@ static size_t packet_make(struct packet *p, unsigned int n)
 		"From: <sip:flood@%s>;tag=f%u\r\nTo: <sip:1000@box.example>\r\n"
 		"Call-ID: flood-%d-%u\r\nCSeq: 1 %s\r\nContact: <sip:flood@%s:%u>\r\n"
 		"Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
-		options.method, strcmp(options.method, "OPTIONS") == 0 ? "" : "1000@", from, port, n,
-		from, n, (int)getpid(), n, options.method, from,
-		port);
+		options.method, strcmp(options.method, "OPTIONS") == 0 ? "" : "1000@", from, port,
+		n, from, n, (int)getpid(), n, options.method, from, port);
 	p->ip = (struct iphdr){.version = 4,
 		.ihl = 5,
 		.ttl = 64,
