@@ -10,7 +10,7 @@
 #include "ring.h"
 
 #define API_MAGIC 0x594c4153u /* "SALY" */
-#define API_VERSION 2
+#define API_VERSION 3
 
 #define ATTACH_SOCKET_DEFAULT "/run/sallyport/dataplane.sock"
 

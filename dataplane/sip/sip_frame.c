@@ -30,13 +30,13 @@ int sip_frame(const char *buf, size_t len)
 		if (!sip_line_read(p, end, !first, &line) || !line.ended)
 			return more(len);
 		p = line.next;
+		if (line.bad_char)
+			return -EBADMSG;
 		if (line.text.len == 0)
 			break;
 		/* The next line may be a folded part of this one. */
 		if (!first && p == end)
 			return more(len);
-		if (line.bad_char)
-			return -EBADMSG;
 		if (first || !sip_line_split(line.text, &name, &value) ||
 			sip_header_id_parse(name) != SIP_HDR_CONTENT_LENGTH)
 			continue;

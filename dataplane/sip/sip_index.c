@@ -28,6 +28,11 @@ int sip_index_check(const struct sip_index *idx, size_t idx_len, size_t msg_len)
 		idx_len < SIP_INDEX_LEN(idx->n_headers) || idx->msg_len > msg_len)
 		return -EBADMSG;
 	len = idx->msg_len;
+	if (!span_fits(idx->body, len))
+		return -EBADMSG;
+	/* sip_scan_fields() may cut the message off behind its start. */
+	if (idx->body.off != 0)
+		len = idx->body.off;
 	if (idx->status != 0 && (idx->status < 100 || idx->status > 699))
 		return -EBADMSG;
 	if (idx->method >= SIP_METHOD_COUNT || idx->error >= SIP_SCAN_COUNT ||
@@ -36,7 +41,7 @@ int sip_index_check(const struct sip_index *idx, size_t idx_len, size_t msg_len)
 	if (!span_fits(idx->method_text, len) || !span_fits(idx->uri, len) ||
 		!span_fits(idx->reason, len) || !span_fits(idx->call_id, len) ||
 		!span_fits(idx->from_tag, len) || !span_fits(idx->to_tag, len) ||
-		!span_fits(idx->branch, len) || !span_fits(idx->body, len))
+		!span_fits(idx->branch, len))
 		return -EBADMSG;
 	for (unsigned int i = 0; i < idx->n_headers; i++) {
 		if (!ref_fits(&idx->headers[i], len))

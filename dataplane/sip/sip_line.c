@@ -67,7 +67,7 @@ static bool controls_are_quoted(struct str_view text)
 
 bool sip_line_read(const char *p, const char *end, bool fold, struct sip_line *line)
 {
-	bool bare_cr = false, control = false;
+	bool bare = false, control = false;
 	const char *at = p;
 
 	if (p >= end)
@@ -83,9 +83,13 @@ bool sip_line_read(const char *p, const char *end, bool fold, struct sip_line *l
 		at = stop + 1;
 		if (*stop == '\r' && at < end && *at == '\n') {
 			at++;
-		} else if (*stop != '\n') {
+		} else if (*stop == '\n') {
+			/* It ends the line for whoever reads on, and makes it a bad one: others
+			 * might not take it for an end. */
+			bare = true;
+		} else {
 			if (*stop == '\r')
-				bare_cr = true;
+				bare = true;
 			else
 				control = true;
 			continue;
@@ -98,7 +102,7 @@ bool sip_line_read(const char *p, const char *end, bool fold, struct sip_line *l
 		line->ended = true;
 		break;
 	}
-	line->bad_char = bare_cr || (control && !controls_are_quoted(line->text));
+	line->bad_char = bare || (control && !controls_are_quoted(line->text));
 	return true;
 }
 

@@ -12,11 +12,11 @@ struct sip_line {
 	struct str_view text; /* without its line end */
 	const char *next;     /* first byte behind the line end */
 	bool ended;	      /* false: the data ended before a line end */
-	bool bad_char;	      /* bare CR, or a control character that is not quoted */
+	bool bad_char;	      /* bare CR or LF, or a control character that is not quoted */
 };
 
 /**
- * Read the line at p (CRLF or LF ends it).
+ * Read the line at p (CRLF ends it, and LF a bad one).
  * @param fold  take lines that start with SP or HT as part of this one.
  * @return false at `end`. Linear in the line's length.
  */

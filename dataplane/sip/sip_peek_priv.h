@@ -1,7 +1,8 @@
 /*
- * What the fast path reads of header values before control parses them: the same as the parser
- * finds in all that the grammar allows. Of what it does not allow, which control refuses, they
- * may make anything, but nothing from outside of the value.
+ * What the fast path reads of header values before control parses them: of tags the same as the
+ * parser finds in all that the grammar allows; a branch may stay unseen that has blanks around it.
+ * Of what the grammar does not allow, which control refuses, they may make anything, but nothing
+ * from outside of the value.
  */
 #ifndef SALLYPORT_SIP_PEEK_PRIV_H
 #define SALLYPORT_SIP_PEEK_PRIV_H

@@ -343,8 +343,11 @@ static const char *scan_headers(
 		if (!sip_line_read(p, s->end, true, &line))
 			break;
 		p = line.next;
-		if (line.ended && line.text.len == 0)
+		if (line.ended && line.text.len == 0) {
+			if (line.bad_char)
+				fail(s, SIP_SCAN_NUL);
 			return p;
+		}
 		if (!line.ended) {
 			/* Cut off in the middle: half a value is not kept. */
 			break;

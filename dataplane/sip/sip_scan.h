@@ -93,7 +93,7 @@ enum sip_header_id { SIP_HDR_OTHER, SIP_HEADER_LIST(SIP_HEADER_ENUM_) SIP_HDR_CO
 	X(TOO_LONG, "too_long", "message longer than the cap") \
 	X(START_LINE, "start_line", "neither a request line nor a status line of SIP/2.0") \
 	X(VERSION, "version", "SIP version other than 2.0") \
-	X(NUL, "nul", "NUL or another control character in a header line") \
+	X(NUL, "nul", "NUL, a bare CR or LF, or another control character in a header line") \
 	X(HEADER_LINE, "header_line", "header line without a name or a colon") \
 	X(HEADER_LONG, "header_long", "header value longer than the cap") \
 	X(HEADERS_MANY, "headers_many", "more header lines than the cap") \

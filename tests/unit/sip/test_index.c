@@ -54,6 +54,8 @@ static void test_index_check(void **state)
 	REFUSED(to_tag.len, (uint16_t)len);
 	REFUSED(branch.off, UINT16_MAX);
 	REFUSED(body.len, 5);
+	/* The message may be cut off behind its start: nothing else lies there. */
+	REFUSED(body.off, 1);
 	REFUSED(headers[0].id, SIP_HDR_COUNT);
 	REFUSED(headers[0].name_len, 0);
 	REFUSED(headers[1].name_off, UINT16_MAX);

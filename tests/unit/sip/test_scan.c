@@ -91,10 +91,10 @@ static void test_response(void **state)
 
 static void test_header_forms(void **state)
 {
-	const char *p = scan(SV("OPTIONS sip:x SIP/2.0\n"
-				"v : SIP / 2.0 /\r\n UDP\r\n host:5060 ;branch=\r\n z9hG4bKq\n"
+	const char *p = scan(SV("OPTIONS sip:x SIP/2.0\r\n"
+				"v : SIP / 2.0 /\r\n UDP\r\n host:5060 ;branch=\r\n z9hG4bKq\r\n"
 				"FROM:sip:a@b;tag=1\r\nTo\t:\r\n sip:c@d\r\nCALL-id: \"x\"@y  \r\n"
-				"cseq: 1 OPTIONS\r\nX-Thing:\r\nx-thing: two\r\nk: a,b\r\n\n"),
+				"cseq: 1 OPTIONS\r\nX-Thing:\r\nx-thing: two\r\nk: a,b\r\n\r\n"),
 		SIP_SCAN_NONE);
 
 	(void)state;
@@ -121,6 +121,10 @@ static void test_errors(void **state)
 		{SV("\n"), SIP_SCAN_EMPTY},
 		{SV("\0\0\0\0"), SIP_SCAN_START_LINE},
 		{SV("hello\r\n\r\n"), SIP_SCAN_START_LINE},
+		{SV("INVITE sip:b@c SIP/2.0\n" HEADERS "\r\n"), SIP_SCAN_START_LINE},
+		{SV(INVITE_LINE HEADERS "X-A: b\n\r\n"), SIP_SCAN_NUL},
+		{SV(INVITE_LINE HEADERS "X-A: b\n c\r\n\r\n"), SIP_SCAN_NUL},
+		{SV(INVITE_LINE HEADERS "\n"), SIP_SCAN_NUL},
 		{SV("INVITE sip:b@c SIP/2.0 \r\n" HEADERS "\r\n"), SIP_SCAN_START_LINE},
 		{SV("INVITE  sip:b@c SIP/2.0\r\n" HEADERS "\r\n"), SIP_SCAN_START_LINE},
 		{SV("INVITE sip:b@c  SIP/2.0\r\n" HEADERS "\r\n"), SIP_SCAN_START_LINE},
