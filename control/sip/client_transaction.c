@@ -252,7 +252,8 @@ static void hear_oc(const struct client_txn *t, const struct sip_msg *resp)
 	const struct txn_user *user = &t->layer->user;
 	struct sip_oc oc;
 
-	if (user->on_oc != NULL && sip_oc_read(resp, &oc) && sip_oc_is_offered(t->request))
+	if (user->on_oc != NULL && t->request != NULL && sip_oc_read(resp, &oc) &&
+		sip_oc_is_offered(t->request))
 		user->on_oc(user->ctx, &t->request->path, &oc);
 }
 
@@ -315,7 +316,7 @@ struct client_txn *client_txn_new(struct txn_layer *l, const struct sip_path *pa
 	if (t->request == NULL || txn_key_client(&l->secret, t->request, &t->key) != 0 ||
 		client_txn_find(l, &t->key) != NULL)
 		goto fail;
-	t->request->rx_ms = l->timers->now_ms;
+	t->request->rx_ms = t->since_ms = l->timers->now_ms;
 	HASH_ADD(hh, l->clients, key, sizeof(t->key), t);
 	if (t->hh.tbl == NULL)
 		goto fail;

@@ -320,6 +320,7 @@ struct server_txn *server_txn_new(struct txn_layer *l, struct sip_msg *req,
 	t->layer = l;
 	t->key = *key;
 	t->request = sip_msg_get(req);
+	t->since_ms = l->timers->now_ms;
 	t->bytes_in = req->len;
 	t->method = req->idx.method;
 	t->invite = req->idx.method == SIP_INVITE;

@@ -1,12 +1,12 @@
 /* Which transactions are alive, for people: counted as they come, change and go. */
 #include "txn_priv.h"
 
-static void note_oldest(const struct txn_layer *l, const struct sip_msg *request,
-	unsigned int state, unsigned int method, enum txn_kind kind, struct txn_census *out)
+static void note_oldest(const struct txn_layer *l, uint64_t since_ms, unsigned int state,
+	unsigned int method, enum txn_kind kind, struct txn_census *out)
 {
 	uint64_t now = l->timers->now_ms;
 
-	out->oldest[kind].age_ms = now > request->rx_ms ? now - request->rx_ms : 0;
+	out->oldest[kind].age_ms = now > since_ms ? now - since_ms : 0;
 	out->oldest[kind].method = method;
 	out->oldest[kind].state = state;
 }
@@ -20,9 +20,9 @@ void txn_layer_census(const struct txn_layer *l, struct txn_census *out)
 	memcpy(out->alive, l->alive, sizeof(out->alive));
 	/* uthash keeps the order in which they came: the first is the oldest. */
 	if (s != NULL)
-		note_oldest(l, s->request, s->state, s->method, TXN_SERVER, out);
+		note_oldest(l, s->since_ms, s->state, s->method, TXN_SERVER, out);
 	if (c != NULL)
-		note_oldest(l, c->request, c->state, c->method, TXN_CLIENT, out);
+		note_oldest(l, c->since_ms, c->state, c->method, TXN_CLIENT, out);
 }
 
 const char *txn_state_name(enum txn_state state)

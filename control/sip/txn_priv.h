@@ -66,6 +66,7 @@ struct server_txn {
 	struct timer retransmit; /* G; before the first response: 100 Trying */
 	struct timer end;	 /* H, I, J, L */
 	uint64_t interval_ms;	 /* of timer G */
+	uint64_t since_ms;	 /* when it began */
 	uint64_t bytes_in;	 /* of the request and its retransmissions */
 	uint64_t bytes_out;	 /* of the answers */
 	uint64_t refusal_bytes;	 /* of those with a status of 300 and more */
@@ -87,6 +88,7 @@ struct client_txn {
 	struct timer retransmit; /* A, E */
 	struct timer end;	 /* B, D, F, K, M, and the wait after CANCEL */
 	uint64_t interval_ms;	 /* of timers A, E */
+	uint64_t since_ms;	 /* when it began */
 	int end_error;		 /* told when `end` fires */
 	uint8_t method;		 /* enum sip_method */
 	uint8_t state;		 /* enum client_state */

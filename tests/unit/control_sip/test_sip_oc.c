@@ -26,7 +26,7 @@ static void on_oc(void *ctx, const struct sip_path *path, const struct sip_oc *o
 }
 
 /* What a peer answers to our request with these Via parameters. */
-static void answer(unsigned int request, const char *params)
+static void answer_with(unsigned int request, const char *status, const char *params)
 {
 	struct str_view branch;
 	struct sip_index idx;
@@ -36,11 +36,29 @@ static void answer(unsigned int request, const char *params)
 	assert_int_equal(sip_scan(w.sent[request].text, w.sent[request].len, &idx), SIP_SCAN_NONE);
 	branch = sip_span_view(w.sent[request].text, idx.branch);
 	n = snprintf(text, sizeof(text),
-		"SIP/2.0 100 Trying\r\nVia: SIP/2.0/UDP 192.0.2.2;branch=%.*s%s\r\n"
+		"SIP/2.0 %s\r\nVia: SIP/2.0/UDP 192.0.2.2;branch=%.*s%s\r\n"
 		"From: <sip:a@x>;tag=f\r\nTo: <sip:b@x>\r\nCall-ID: %.*s\r\nCSeq: 1 INVITE\r\n"
 		"Content-Length: 0\r\n\r\n",
-		SV_ARG(branch), params, SV_ARG(sip_span_view(w.sent[request].text, idx.call_id)));
+		status, SV_ARG(branch), params,
+		SV_ARG(sip_span_view(w.sent[request].text, idx.call_id)));
 	world_feed_text(&w, (struct str_view){text, (size_t)n});
+}
+
+static void answer(unsigned int request, const char *params)
+{
+	answer_with(request, "100 Trying", params);
+}
+
+/* A final answer that comes again finds a transaction that has let go of its request. */
+static void test_again(void **state)
+{
+	w.layer->user.on_oc = on_oc;
+	world_call(&w, &(struct request){.branch = "z9hG4bKc", .via_params = SIP_OC_OFFER});
+	answer_with(0, "200 OK", ";oc=5");
+	assert_int_equal(times, 1);
+	for (unsigned int i = 0; i < 3; i++)
+		answer_with(0, i == 2 ? "100 Trying" : "200 OK", ";oc=6");
+	assert_int_equal(times, 1);
 }
 
 static void test_read(void **state)
@@ -127,6 +145,7 @@ static void test_answer(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_read, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_not_asked, setup, teardown),
 		cmocka_unit_test(test_answer),

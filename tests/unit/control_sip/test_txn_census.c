@@ -106,6 +106,11 @@ static void test_oldest(void **state)
 	assert_int_equal(c.oldest[TXN_SERVER].state, TXN_PROCEEDING);
 	assert_int_equal(c.oldest[TXN_CLIENT].method, SIP_BYE);
 	assert_int_equal(c.oldest[TXN_CLIENT].age_ms, 1000);
+	/* What only absorbs has let go of its request. */
+	world_answer(&w, w.n_sent - 1, 200, "d");
+	txn_layer_census(w.layer, &c);
+	assert_int_equal(c.oldest[TXN_CLIENT].state, TXN_COMPLETED);
+	assert_int_equal(c.oldest[TXN_CLIENT].age_ms, 1000);
 }
 
 int main(void)
