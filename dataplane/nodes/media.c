@@ -106,8 +106,10 @@ static inline enum drop_reason media_decide(
 			return verdict;
 	}
 	/* Before the rate: what is policed did not get lost on its way here. */
-	if (likely(shape == SHAPE_RTP))
+	if (likely(shape == SHAPE_RTP)) {
 		rtp_measure(live, payload, action->clock_mult, w->now_ns, w->now_ms);
+		live->last_ms = w->now_ms; /* a gap is one between measured packets */
+	}
 	/* After the source: who may not send here takes nothing from who may. */
 	if (unlikely(!flow_police(&live->quality, &action->rate, (uint32_t)len, w->now_ns)))
 		return DROP_MEDIA_RATE;
