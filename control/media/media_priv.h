@@ -84,7 +84,8 @@ struct media_session {
 	bool watched, ending, forgotten;
 	uint64_t sdp_session_id[2];
 	uint64_t sdp_version[2];
-	char *sdp_sent[2]; /* to each side, NUL terminated; for the version */
+	char *sdp_sent[2];   /* to each side, NUL terminated; for the version */
+	char *sdp_before[2]; /* what it was before an offer that is not answered; NULL: nothing */
 	struct media_session *prev, *next;
 	struct media_line *line[SDP_MEDIA_MAX]; /* n_lines of them */
 };

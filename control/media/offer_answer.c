@@ -131,14 +131,18 @@ static int describe(struct media_session *s, unsigned int side, const struct sdp
 	return sdp_build(in, rw, out, cap);
 }
 
-static int remember(
-	struct media_session *s, unsigned int side, uint64_t version, const char *text, int len)
+/* @param offer  it may be refused: what was agreed on is kept for media_session_reject(). */
+static int remember(struct media_session *s, unsigned int side, bool offer, uint64_t version,
+	const char *text, int len)
 {
 	char *copy = strndup(text, (size_t)len);
 
 	if (copy == NULL)
 		return -ENOMEM;
-	free(s->sdp_sent[side]);
+	if (offer && s->sdp_before[side] == NULL)
+		s->sdp_before[side] = s->sdp_sent[side];
+	else
+		free(s->sdp_sent[side]);
 	s->sdp_sent[side] = copy;
 	s->sdp_version[side] = version;
 	return 0;
@@ -256,7 +260,7 @@ int media_session_offer(struct media_session *s, unsigned int side, struct str_v
 	rc = len = describe(s, !side, &sdp, &rw, out, cap);
 	if (len < 0)
 		goto undo;
-	rc = remember(s, !side, rw.version, out, len);
+	rc = remember(s, !side, true, rw.version, out, len);
 	if (rc != 0)
 		goto undo;
 	offer_keep(s, side, &sdp, remote, next);
@@ -337,9 +341,12 @@ int media_session_answer(struct media_session *s, unsigned int side, struct str_
 	len = describe(s, !side, &sdp, &rw, out, cap);
 	if (len < 0)
 		return len;
-	rc = remember(s, !side, rw.version, out, len);
+	rc = remember(s, !side, false, rw.version, out, len);
+	if (rc == 0)
+		rc = answer_apply(s, side, remote, sdp.n_media);
 	if (rc != 0)
 		return rc;
-	rc = answer_apply(s, side, remote, sdp.n_media);
-	return rc != 0 ? rc : len;
+	free(s->sdp_before[side]);
+	s->sdp_before[side] = NULL;
+	return len;
 }

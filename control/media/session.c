@@ -73,6 +73,8 @@ static void session_free(struct media_session *s)
 		media_line_free(s->line[i]);
 	free(s->sdp_sent[0]);
 	free(s->sdp_sent[1]);
+	free(s->sdp_before[0]);
+	free(s->sdp_before[1]);
 	DL_DELETE(m->sessions, s);
 	m->stats.sessions--;
 	free(s);
@@ -80,6 +82,14 @@ static void session_free(struct media_session *s)
 
 void media_session_reject(struct media_session *s)
 {
+	char **before = &s->sdp_before[!s->offer_side];
+
+	/* What was refused is not what a refresh of the session says again. */
+	if (s->offering && *before != NULL) {
+		free(s->sdp_sent[!s->offer_side]);
+		s->sdp_sent[!s->offer_side] = *before;
+		*before = NULL;
+	}
 	s->offering = false;
 	media_offer_drop(s);
 }
