@@ -211,7 +211,9 @@ static void on_stray_response(void *ctx, struct sip_msg *resp)
 	if (resp->idx.method != SIP_INVITE || resp->idx.status < 200 || resp->idx.status > 299)
 		return;
 	d = dialog_find_tag(ctx, sip_msg_view(resp, resp->idx.from_tag));
-	if (d != NULL && d->leg != NULL && d->realm == resp->path.realm)
+	if (d != NULL && d->leg != NULL && d->realm == resp->path.realm &&
+		sv_is(sip_msg_view(resp, resp->idx.call_id), d->call_id) &&
+		resp->idx.cseq <= d->local_cseq)
 		invite_on_stray(d->leg, resp);
 }
 
@@ -224,7 +226,7 @@ static enum reputation_event answer_event(const struct sip_msg *req, unsigned in
 	if (req->idx.error != SIP_SCAN_NONE)
 		return REPUTATION_MALFORMED;
 	if (status < 300)
-		return req->idx.method == SIP_INVITE ? REPUTATION_NEUTRAL : REPUTATION_PROBE;
+		return req->idx.method == SIP_OPTIONS ? REPUTATION_PROBE : REPUTATION_NEUTRAL;
 	switch (status) {
 	case 405: /* phones behind a NAT that register here for want of better */
 		return REPUTATION_PROBE;

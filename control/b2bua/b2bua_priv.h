@@ -59,6 +59,7 @@ struct leg {
 	char *ack;	       /* last ACK sent, for repeated 2xx */
 	size_t ack_len;
 	uint32_t ack_cseq;
+	uint8_t forks_refused; /* answers of other forks that got ACK and BYE */
 	struct session_timer session;
 };
 
@@ -397,6 +398,8 @@ void headers_abilities(struct sip_writer *w, const struct dialog *d);
 bool headers_option(const struct sip_msg *m, enum sip_header_id id, struct str_view tag);
 
 enum body_kind { BODY_NONE, BODY_SDP, BODY_OTHER };
+/** Is a Content-Type of this type, whatever its parameters and the blanks in it? */
+bool headers_is_type(struct str_view value, struct str_view type, struct str_view subtype);
 enum body_kind headers_body(const struct sip_msg *m, struct str_view *sdp);
 
 /* exchange.c: what INVITE and re-INVITE have in common */

@@ -201,7 +201,9 @@ void exchange_accept(struct call *c)
 {
 	struct exchange *ex = &c->ex;
 	struct fork *f = c->fork;
-	struct str_view sdp = {f->body, f->body != NULL && !f->told ? strlen(f->body) : 0};
+	/* A reliable 18x has said it already; a re-INVITE's answer was in none. */
+	bool said = ex->initial && f->told;
+	struct str_view sdp = {f->body, f->body != NULL && !said ? strlen(f->body) : 0};
 	struct str_view text = {NULL, 0};
 
 	reliable_stop(f);

@@ -148,20 +148,22 @@ bool headers_option(const struct sip_msg *m, enum sip_header_id id, struct str_v
 	return false;
 }
 
+bool headers_is_type(struct str_view value, struct str_view type, struct str_view subtype)
+{
+	struct sip_content_type is;
+
+	return value.p != NULL && sip_content_type_parse(value, &is) == 0 &&
+	       sv_eq_nocase(is.type, type) && sv_eq_nocase(is.subtype, subtype);
+}
+
 enum body_kind headers_body(const struct sip_msg *m, struct str_view *sdp)
 {
 	struct str_view type = sip_msg_header(m, SIP_HDR_CONTENT_TYPE, 0);
-	const char *semicolon;
 
 	*sdp = sip_msg_view(m, m->idx.body);
 	if (sdp->len == 0)
 		return BODY_NONE;
 	if (type.p == NULL || sip_msg_header(m, SIP_HDR_CONTENT_ENCODING, 0).p != NULL)
 		return BODY_OTHER;
-	semicolon = memchr(type.p, ';', type.len);
-	if (semicolon != NULL)
-		type.len = (size_t)(semicolon - type.p);
-	while (type.len > 0 && (type.p[type.len - 1] == ' ' || type.p[type.len - 1] == '\t'))
-		type.len--;
-	return sv_eq_nocase(type, SV("application/sdp")) ? BODY_SDP : BODY_OTHER;
+	return headers_is_type(type, SV("application"), SV("sdp")) ? BODY_SDP : BODY_OTHER;
 }

@@ -381,9 +381,14 @@ static bool tag_is_new(const struct dialog *d, const struct sip_msg *resp)
 /* A 2xx that is not the first to its INVITE: repeated, or of another fork. */
 void invite_on_stray(struct leg *l, const struct sip_msg *resp)
 {
-	if (tag_is_new(l->dialog, resp))
-		leg_refuse_fork(l, resp);
-	else if (l->ack != NULL && resp->idx.cseq == l->ack_cseq)
+	if (tag_is_new(l->dialog, resp)) {
+		/* Only the INVITE that made the call forks, and not without end: each answer of one
+		 * costs a transaction, and goes where it says. */
+		if (l->side == SIDE_CALLEE && l->forks_refused < 2 * FORKS_MAX) {
+			l->forks_refused++;
+			leg_refuse_fork(l, resp);
+		}
+	} else if (l->ack != NULL && resp->idx.cseq == l->ack_cseq)
 		leg_repeat_ack(l);
 	else if (l->call->state == CALL_ENDED && l->dialog->remote_tag != NULL)
 		/* A BYE overtook it: nobody wants this answer, but it must stop coming. */

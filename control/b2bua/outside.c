@@ -60,6 +60,10 @@ unsigned int outside_dialog_new(struct b2bua *b, const struct sip_msg *req, stru
 
 	if (status != 0)
 		return status;
+	/* One of our own that came back: nobody else has our tag with our Call-ID. */
+	d = dialog_find_tag(b, sip_msg_view(req, req->idx.from_tag));
+	if (d != NULL && sv_is(sip_msg_view(req, req->idx.call_id), d->call_id))
+		return 482;
 	route = route_find(
 		c, req->path.realm, route_peer_find(c, req->path.realm, &req->path.remote), user);
 	if (route == NULL)

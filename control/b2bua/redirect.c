@@ -18,7 +18,9 @@ static int peer_of(const struct call *c, const struct sip_uri *uri)
 		return ROUTE_PEER_NONE;
 	e.addr = net_addr_normalise(&e.addr);
 	for (unsigned int i = 0; i < config->n_peers; i++)
+		/* The media session has the policy of the peer that was asked first. */
 		if (config->peers[i].realm == from->realm &&
+			config->peers[i].policy == config->peers[from->peer].policy &&
 			e.addr.family == from->path.local.addr.family &&
 			net_endpoint_eq(&config->peers[i].remote, &e))
 			return (int)i;
@@ -74,6 +76,12 @@ static unsigned int redial(struct call *c, int peer, struct str_view target)
 	c->ex.client = NULL;
 	c->fork->dialog[SIDE_CALLEE] = c->leg[SIDE_CALLEE].dialog = d;
 	c->fork->reliable.far_last = 0;
+	/* What the one before said early is not what this one says. */
+	free(c->fork->body);
+	c->fork->body = NULL;
+	sip_msg_put(c->fork->answer);
+	c->fork->answer = NULL;
+	reliable_stop(c->fork);
 	if (b2bua_call_id(b, &d->call_id) != 0)
 		return 500;
 	return identity_redirect(c, server_txn_request(c->ex.server), target);

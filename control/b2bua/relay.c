@@ -8,17 +8,6 @@ static const struct dialog_txn_user txn_user;
 
 /* --- bodies --- */
 
-static bool is_type(struct str_view value, struct str_view type)
-{
-	const char *semicolon = value.len > 0 ? memchr(value.p, ';', value.len) : NULL;
-
-	if (semicolon != NULL)
-		value.len = (size_t)(semicolon - value.p);
-	while (value.len > 0 && (value.p[value.len - 1] == ' ' || value.p[value.len - 1] == '\t'))
-		value.len--;
-	return sv_eq_nocase(value, type);
-}
-
 /* RFC 3420, RFC 3515: how the referred request fares. The status line says it; the header fields
  * that may follow name the side where it was made. */
 static void write_sipfrag(struct sip_writer *w, struct str_view body)
@@ -52,12 +41,15 @@ static void write_body(struct sip_writer *w, const struct sip_msg *in)
 	struct str_view type = sip_msg_header(in, SIP_HDR_CONTENT_TYPE, 0);
 	struct str_view body = sip_msg_view(in, in->idx.body);
 
-	/* An SDP names addresses, and these methods have no offers to make. */
-	if (body.len == 0 || type.p == NULL || is_type(type, SV("application/sdp"))) {
+	/* An SDP names addresses, and these methods have no offers to make; a whole message names
+	 * all that it passed. */
+	if (body.len == 0 || type.p == NULL ||
+		headers_is_type(type, SV("application"), SV("sdp")) ||
+		headers_is_type(type, SV("message"), SV("sip"))) {
 		sip_write_body(w, (struct str_view){NULL, 0}, (struct str_view){NULL, 0});
 		return;
 	}
-	if (is_type(type, SV("message/sipfrag"))) {
+	if (headers_is_type(type, SV("message"), SV("sipfrag"))) {
 		write_sipfrag(w, body);
 		return;
 	}
@@ -256,6 +248,7 @@ unsigned int relay_start(struct b2bua *b, struct server_txn *txn, const struct s
 		goto fail;
 	r->own = way->own;
 	DL_APPEND(b->relays, r);
+	server_txn_passed_on(txn);
 	b->stats.requests_passed++;
 	return 0;
 fail:

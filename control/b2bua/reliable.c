@@ -152,6 +152,9 @@ void reliable_on_provisional(struct fork *f, struct sip_msg *resp)
 {
 	struct reliable *r = &f->reliable;
 	uint32_t far = rseq_of(resp);
+	const struct sip_msg *drop;
+	struct str_view sdp;
+	bool keep;
 
 	/* Section 4: each once, and in order. */
 	if (far != 0) {
@@ -163,9 +166,14 @@ void reliable_on_provisional(struct fork *f, struct sip_msg *resp)
 		pass(f, resp);
 		return;
 	}
-	/* Section 3: one at a time. Of those that wait the last one says it all. */
-	if (r->held != NULL && rseq_of(r->held) != 0)
-		prack_send(f, rseq_of(r->held), nothing);
+	/* Section 3: one at a time. Of those that wait the last one says it all, but for SDP. */
+	keep = r->held != NULL && headers_body(r->held, &sdp) == BODY_SDP &&
+	       headers_body(resp, &sdp) != BODY_SDP;
+	drop = keep ? resp : r->held;
+	if (drop != NULL && rseq_of(drop) != 0)
+		prack_send(f, rseq_of(drop), nothing);
+	if (keep)
+		return;
 	sip_msg_put(r->held);
 	r->held = sip_msg_get(resp);
 }

@@ -227,8 +227,9 @@ static void on_notify_final(struct relay *r, const struct sip_msg *resp)
 {
 	struct subscription *s = r->ctx;
 
-	/* The subscriber has ended it, or does not know it (section 4.1.3). */
-	if (!s->dead && (s->ending || (resp != NULL && resp->idx.status == 481)))
+	/* The subscriber has ended it, does not know it (section 4.1.3), or nobody is there:
+	 * whoever forged its address shall not have it told for a week. */
+	if (!s->dead && (s->ending || resp == NULL || resp->idx.status == 481))
 		end(s);
 }
 

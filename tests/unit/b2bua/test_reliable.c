@@ -54,6 +54,53 @@ static void answer(struct ua *caller, struct ua *callee, const char *invite, con
 	lab_expect(&lab, INSIDE, "ACK ");
 }
 
+/* The answer was in a reliable 183 and not in the 200; that of a re-INVITE is in its 200. */
+static void test_reinvite_afterwards(void **state)
+{
+	struct ua caller, callee;
+	const char *invite, *progress, *ok;
+
+	callee = call(&caller, OUTSIDE_SDP, SUPPORTED, &invite);
+	ua_respond(&callee, invite, 183, INSIDE_SDP, REL("17"));
+	progress = lab_expect(&lab, OUTSIDE, "SIP/2.0 183");
+	prack(&caller, progress, NULL);
+	lab_expect(&lab, OUTSIDE, "SIP/2.0 200 OK");
+	ua_respond(&callee, lab_expect(&lab, INSIDE, "PRACK "), 200, NULL, NULL);
+	answer(&caller, &callee, invite, NULL);
+	lab_forget(&lab);
+	ua_request(&caller, "INVITE", ++caller.cseq, MOVED_SDP, NULL);
+	invite = lab_expect(&lab, INSIDE, "INVITE ");
+	ua_respond(&callee, invite, 200, INSIDE_SDP, NULL);
+	lab_expect(&lab, INSIDE, "ACK ");
+	ok = lab_expect(&lab, OUTSIDE, "SIP/2.0 200 OK");
+	assert_non_null(strstr(lab_body(ok), "m=audio "));
+	ua_request(&caller, "ACK", caller.cseq, NULL, NULL);
+	lab_hang_up(&lab, &caller, &callee);
+}
+
+/* A caller that answers the INVITE that it sent itself makes the box send nothing. */
+static void test_answers_of_the_caller(void **state)
+{
+	struct ua caller, callee;
+	const char *ringing, *invite;
+	char text[1024];
+	int n;
+
+	callee = call(&caller, OUTSIDE_SDP, NULL, &invite);
+	ua_respond(&callee, invite, 180, NULL, NULL);
+	ringing = lab_expect(&lab, OUTSIDE, "SIP/2.0 180");
+	ua_learn(&caller, ringing);
+	n = snprintf(text, sizeof(text),
+		"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKx\r\n"
+		"From: <sip:bob@192.0.2.1>;tag=%s\r\nTo: <sip:a@192.0.2.66>;tag=other\r\n"
+		"Call-ID: %s\r\nCSeq: 1 INVITE\r\nContact: <sip:a@192.0.2.66>\r\n"
+		"Content-Length: 0\r\n\r\n",
+		caller.remote_tag, caller.call_id);
+	lab_forget(&lab);
+	lab_feed(&lab, OUTSIDE, caller.addr, text, (size_t)n);
+	lab_expect_none(&lab, OUTSIDE);
+}
+
 /* Who does 100rel on the caller's side, and whether the callee's 18x is reliable: what each gets.
  */
 static void test_each_side_by_itself(void **state)
@@ -382,6 +429,8 @@ static void test_wrong_pracks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		CASE(test_reinvite_afterwards),
+		CASE(test_answers_of_the_caller),
 		CASE(test_each_side_by_itself),
 		CASE(test_repeated_until_given_up),
 		CASE(test_one_at_a_time),
