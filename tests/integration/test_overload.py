@@ -11,7 +11,7 @@ from sallyport_lab import Sipp, scenario, wait_until
 from sallyport_lab.net import ACCESS_BOX
 from sallyport_lab.sipp import header
 
-pytestmark = pytest.mark.alone
+pytestmark = [pytest.mark.alone, pytest.mark.rate]
 
 CPU = "/sys/fs/cgroup/cpu"  # cgroup v1
 UNIFIED = "/sys/fs/cgroup"  # v2
