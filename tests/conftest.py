@@ -27,7 +27,6 @@ from sallyport_lab.box import Hugepages, start_box  # noqa: E402
 def pytest_configure(config):
     config.addinivalue_line("markers", "soak: long repetitions, run by make soak")
     config.addinivalue_line("markers", "alone: judged by time or load: nothing runs beside it")
-    config.addinivalue_line("markers", "rate: its result is a rate: plain build only")
 
 
 @pytest.hookimpl(hookwrapper=True)

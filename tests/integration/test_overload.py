@@ -11,7 +11,8 @@ from sallyport_lab import Sipp, scenario, wait_until
 from sallyport_lab.net import ACCESS_BOX
 from sallyport_lab.sipp import header
 
-pytestmark = [pytest.mark.alone, pytest.mark.rate]
+# A share of the CPU is what it gives control: that wants a machine without neighbours.
+pytestmark = [pytest.mark.alone, pytest.mark.soak]
 
 CPU = "/sys/fs/cgroup/cpu"  # cgroup v1
 UNIFIED = "/sys/fs/cgroup"  # v2
