@@ -100,8 +100,8 @@ def test_a_scanner_is_denied_and_nobody_else(make_box):
         options = sip_request("OPTIONS", source=f"{ACCESS_WRONG}:5091")
         assert status_of(neighbour.ask(options, SIP)) == 200
         for user in range(20):
-            assert status_of(peer.ask(sip_request("OPTIONS", uri=f"sip:9{user}@192.0.2.1"),
-                                      SIP)) == 200
+            assert status_of(peer.ask(sip_request("FOO", uri=f"sip:9{user}@192.0.2.1"),
+                                      SIP)) in (405, 501)
         assert box.drops()["sip_denied"] > 0
         # The operator forgives it.
         box.sally("source", "forget", SOURCE)
@@ -128,7 +128,9 @@ def test_the_operator_denies_and_permits(make_box):
 def test_the_account_of_ports_is_even(box, stranger):
     """in = out + dropped, exactly, when nothing is under way."""
     for kind, (message, _) in REQUESTS.items():
-        stranger.ask(message, SIP, seconds=0.2)
+        # That one becomes a call, whose INVITE would come again to the callee below.
+        if "not SDP" not in kind:
+            stranger.ask(message, SIP, seconds=0.2)
         stranger.send(kind.encode(), (ACCESS_BOX, 20000))
     with Sipp(box.lab, box.lab.core, scenario.answer_and_talk(300)) as server, \
             Sipp(box.lab, box.lab.access, scenario.talk_and_hang_up(300), to=f"{ACCESS_BOX}:5060",
