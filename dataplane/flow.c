@@ -34,8 +34,8 @@ int flow_table_init(uint32_t flows, struct stats_flow *live)
 	flow_slots = flows;
 	flow_private = calloc(flows, sizeof(*flow_private));
 	flow_runs = calloc(flows, sizeof(*flow_runs));
-	flow_actions = rte_zmalloc("flow_actions", sizeof(*flow_actions) * 2 * flows, 64);
-	flow_policies = rte_zmalloc("flow_policies", sizeof(*flow_policies) * 2 * flows, 64);
+	flow_actions = rte_zmalloc("flow_actions", sizeof(*flow_actions) * 2 * (flows + 1), 64);
+	flow_policies = rte_zmalloc("flow_policies", sizeof(*flow_policies) * 2 * (flows + 1), 64);
 	if (flow_private == NULL || flow_runs == NULL || flow_actions == NULL ||
 		flow_policies == NULL) {
 		log_error("not enough memory for %u media flows: lower dataplane.flows or raise "
@@ -93,7 +93,7 @@ void flow_publish(
 	uint32_t flow, const struct flow_action *action, const struct latch_policy *policy)
 {
 	struct flow_private *p = &flow_private[flow];
-	uint32_t now = flow * 2 + p->version, next = now ^ 1;
+	uint32_t now = flow_place(flow, p->version), next = flow_place_other(now);
 	uint16_t old_hop = flow_actions[now].nexthop;
 
 	if (p->published && memcmp(&flow_actions[now], action, sizeof(*action)) == 0 &&
@@ -106,7 +106,7 @@ void flow_publish(
 		flow_policies[now] = *policy;
 		p->published = true;
 		p->other_free = true;
-		local_slot_write(p->local, p->port, LOCAL_FLOW, flow << 1 | p->version);
+		local_slot_write(p->local, p->port, LOCAL_FLOW, now);
 		return;
 	}
 	/* A worker may still read the other copy if it was named a moment ago. */
@@ -117,7 +117,7 @@ void flow_publish(
 	p->version = !p->version;
 	p->other_free = false;
 	p->stamp = grace_stamp();
-	local_slot_write(p->local, p->port, LOCAL_FLOW, flow << 1 | p->version);
+	local_slot_write(p->local, p->port, LOCAL_FLOW, next);
 	nexthop_put(old_hop);
 }
 
@@ -125,7 +125,7 @@ void flow_retire(uint32_t flow)
 {
 	struct flow_private *p = &flow_private[flow];
 
-	nexthop_put(flow_actions[flow * 2 + p->version].nexthop);
+	nexthop_put(flow_actions[flow_place(flow, p->version)].nexthop);
 	p->stream = 0;
 	p->chain = 0;
 	p->stamp = grace_stamp();
@@ -147,8 +147,12 @@ void flow_reclaim(void)
 		next = flow_private[f].chain;
 		memset(&flow_live[f], 0, sizeof(flow_live[f]));
 		flow_runs[f] = (struct flow_run){0};
-		memset(&flow_actions[f * 2], 0, 2 * sizeof(*flow_actions));
-		memset(&flow_policies[f * 2], 0, 2 * sizeof(*flow_policies));
+		for (unsigned int version = 0; version < 2; version++) {
+			uint32_t place = flow_place(f, version);
+
+			flow_actions[place] = (struct flow_action){0};
+			flow_policies[place] = (struct latch_policy){0};
+		}
 		flow_untake(f);
 	}
 	flow_limbo_first = flow_limbo_last = 0;

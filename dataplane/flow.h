@@ -32,11 +32,33 @@ struct flow_action {
 	uint8_t dscp;	  /* of the realm it leaves to */
 	struct flow_rate rate;
 	uint32_t clock_mult; /* rtp_clock_mult() */
-	uint32_t pad;
+	uint16_t udp_sum;    /* rewrite_prepare() */
+	uint16_t ip4_sum;
 };
 static_assert(sizeof(struct flow_action) == 64, "one cache line");
 
-/** Both copies of each flow's action: index flow * 2 + version, which is the slot's value. */
+/*
+ * A flow's place, which is the slot's value: where the copy lies that is valid. Neighbours' copies
+ * of one version share a pair of cache lines, which the processor likes to fetch together, so that
+ * it does not fetch the copy that nobody reads.
+ */
+static inline uint32_t flow_place(uint32_t flow, unsigned int version)
+{
+	return (flow & ~1u) << 1 | version << 1 | (flow & 1);
+}
+
+/** The same flow's other copy. */
+static inline uint32_t flow_place_other(uint32_t place)
+{
+	return place ^ 2;
+}
+
+static inline uint32_t flow_of_place(uint32_t place)
+{
+	return place >> 2 << 1 | (place & 1);
+}
+
+/** Both copies of each flow's action, by place. */
 extern struct flow_action *flow_actions;
 /** Likewise: who may send. */
 extern struct latch_policy *flow_policies;

@@ -20,7 +20,7 @@ enum local_kind {
 	LOCAL_KERNEL,	/* neither listener nor media: to the kernel twin */
 	LOCAL_MEDIA,	/* in a media range, no call: dropped */
 	LOCAL_LISTENER, /* SIP; value: realm id */
-	LOCAL_FLOW,	/* value: flow index << 1 | which of its two actions is valid (flow.h) */
+	LOCAL_FLOW,	/* value: the place of the flow's valid action (flow.h) */
 };
 
 struct local_realm {

@@ -5,6 +5,7 @@
 #include "kernel_path.h"
 #include "log.h"
 #include "nexthop.h"
+#include "nodes/rewrite.h"
 #include "rtp_measure.h"
 #include "stream_priv.h"
 
@@ -160,6 +161,7 @@ static void stream_act(const struct stream *s, unsigned int end, struct flow_act
 	a->dst_port = rte_cpu_to_be_16(dst.port);
 	a->nexthop = stream_nexthop(&dst.addr, out->realm);
 	a->flags |= FLOW_HAVE_REMOTE;
+	rewrite_prepare(a);
 }
 
 static void stream_publish(const struct stream *s, unsigned int end)
@@ -292,7 +294,7 @@ static int end_plan_local(
 	case LOCAL_MEDIA:
 		return 0;
 	case LOCAL_FLOW:
-		flow = (slot & LOCAL_VALUE_MASK) >> 1;
+		flow = flow_of_place(slot & LOCAL_VALUE_MASK);
 		return stream != 0 && flow_private[flow].stream == stream &&
 				       flow_private[flow].end == end
 			       ? 0

@@ -179,6 +179,38 @@ static void worker_sleep(struct worker *w, long ns)
 	atomic_store_explicit(&w->asleep, false, memory_order_relaxed);
 }
 
+/*
+ * rte_graph_walk() with one look at the TSC for each node that had work, in place of two for every
+ * node: for bursts of 32 they were a twentieth of a packet's cost. What the empty sources before a
+ * node took is counted as its.
+ */
+static inline void graph_walk(struct rte_graph *graph)
+{
+	const rte_graph_off_t *nodes = graph->cir_start;
+	uint64_t start = rte_rdtsc();
+	uint32_t head = graph->head;
+
+	while (likely(head != graph->tail)) {
+		struct rte_node *node = RTE_PTR_ADD(graph, nodes[(int32_t)head++]);
+		uint16_t n;
+
+		rte_prefetch0(node->objs);
+		n = node->process(graph, node, node->objs, node->idx);
+		node->idx = 0;
+		node->total_calls++;
+		node->total_objs += n;
+		if (n > 0) {
+			uint64_t now = rte_rdtsc();
+
+			node->total_cycles += now - start;
+			start = now;
+		}
+		/* The sources stand before the ring of pending nodes, at negative places. */
+		head = likely((int32_t)head > 0) ? head & graph->cir_mask : head;
+	}
+	graph->tail = 0;
+}
+
 static int worker_main(void *arg)
 {
 	struct worker *w = arg;
@@ -197,7 +229,7 @@ static int worker_main(void *arg)
 		w->n_scans = 0;
 		police_poll(w->police, w->now_ns);
 		w->rx_turn = w->rx_turn + 1 < w->n_rx ? w->rx_turn + 1 : 0;
-		rte_graph_walk(w->graph);
+		graph_walk(w->graph);
 		nodes_expire(w);
 		rte_rcu_qsbr_quiescent(worker_qsbr, w->index);
 		w->stats->loops++;

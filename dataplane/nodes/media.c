@@ -48,7 +48,7 @@ static enum drop_reason source_decide(struct worker *w, struct stats_flow *live,
 	switch (latch_decide(&flow_policies[slot], &live->latch, &src,
 		rte_be_to_cpu_16(udp->src_port), &claim, w->now_ms)) {
 	case LATCH_ACCEPT_NEW:
-		rte_ring_sp_enqueue(w->latched, (void *)(uintptr_t)(slot >> 1));
+		rte_ring_sp_enqueue(w->latched, (void *)(uintptr_t)flow_of_place(slot));
 		main_wake();
 		return MEDIA_OK;
 	case LATCH_ACCEPT:
@@ -126,7 +126,7 @@ static inline void media_chunk(struct worker *w, struct rte_mbuf **m, rte_edge_t
 {
 	for (uint16_t i = 0; i < n; i++) {
 		uint32_t slot = pkt_meta(m[i])->value;
-		struct stats_flow *live = &flow_live[slot >> 1];
+		struct stats_flow *live = &flow_live[flow_of_place(slot)];
 		enum drop_reason verdict = media_decide(w, live, slot, m[i]);
 
 		next[i] = MEDIA_REWRITE;

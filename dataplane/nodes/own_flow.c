@@ -25,7 +25,7 @@ static inline rte_edge_t own_flow_one(struct worker *w, struct rte_mbuf *m)
 {
 	struct pkt_meta *meta = pkt_meta(m);
 	const struct port *p = &ports[meta->port];
-	uint32_t flow = meta->value >> 1;
+	uint32_t flow = flow_of_place(meta->value);
 	struct stats_flow *live = &flow_live[flow];
 	uint16_t owner = flow_owner_get(live, owner_wanted(w, p, flow));
 	uint8_t from;

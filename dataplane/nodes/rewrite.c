@@ -16,7 +16,7 @@ static void family_change(struct worker *w, struct rte_mbuf *m, const struct flo
 
 	if ((action->flags & FLOW_DST_V6) != 0) {
 		rewrite_v4_to_v6(udp, action);
-		rte_pktmbuf_prepend(m, longer);
+		pkt_grow(m, longer);
 	} else {
 		rewrite_v6_to_v4(udp, action, w->ip_id++);
 		rte_pktmbuf_adj(m, longer);

@@ -18,8 +18,8 @@
  * "don't fragment", a shorter one does not and carries an identification. */
 #define REWRITE_DF_ABOVE 1260
 
-/** Sums of n 32-bit words for checksum_update(): as they join and as they leave. */
-static inline uint64_t checksum_joining(const void *words, unsigned int n)
+/* Sum of n 32-bit words. */
+static inline uint64_t checksum_words(const void *words, unsigned int n)
 {
 	uint64_t sum = 0;
 
@@ -28,9 +28,10 @@ static inline uint64_t checksum_joining(const void *words, unsigned int n)
 	return sum;
 }
 
-static inline uint64_t checksum_leaving(const void *words, unsigned int n)
+/* What takes n words out of a sum. */
+static inline uint64_t checksum_without(const void *words, unsigned int n)
 {
-	return (uint64_t)n * UINT32_MAX - checksum_joining(words, n);
+	return (uint64_t)n * UINT32_MAX - checksum_words(words, n);
 }
 
 /* RFC 768, RFC 8200 section 8.1: a sum of zero is sent as all ones. */
@@ -39,48 +40,77 @@ static inline rte_be16_t udp_checksum_sent(uint16_t checksum)
 	return checksum != 0 ? checksum : 0xffff;
 }
 
+/* The words of an IPv4 header that are the same in each packet of a flow, both addresses but
+ * length, identification and fragment fields zero. */
+static inline struct rte_ipv4_hdr rewrite_ip4(const struct flow_action *action)
+{
+	return (struct rte_ipv4_hdr){
+		.version_ihl = RTE_IPV4_VHL_DEF,
+		.type_of_service = (uint8_t)(action->dscp << 2),
+		.time_to_live = REWRITE_TTL,
+		.next_proto_id = IPPROTO_UDP,
+		.src_addr = load32(action->src),
+		.dst_addr = load32(action->dst),
+	};
+}
+
+/**
+ * The checksums' share that is the same in each packet: to be called when everything else of an
+ * action is there. Main thread.
+ */
+static inline void rewrite_prepare(struct flow_action *action)
+{
+	const unsigned int words = (action->flags & FLOW_DST_V6) != 0 ? 4 : 1;
+	const struct rte_ipv4_hdr ip = rewrite_ip4(action);
+
+	action->udp_sum =
+		checksum_fold(checksum_words(action->src, words) +
+			      checksum_words(action->dst, words) + load32(&action->src_port));
+	action->ip4_sum = checksum_fold(checksum_words(&ip, sizeof(ip) / 4));
+}
+
 /**
  * The ports of an action, and the checksum that follows from them. Protocol and length are in
  * both families' pseudo-headers alike, so only addresses and ports make a difference.
- * @param addresses  sum of the addresses that leave and of those that join.
+ * @param addresses  the packet's, of so many 32-bit words both together.
  */
-static inline void rewrite_udp(
-	struct rte_udp_hdr *udp, const struct flow_action *action, uint64_t addresses)
+static inline void rewrite_udp(struct rte_udp_hdr *udp, const struct flow_action *action,
+	const void *addresses, unsigned int words)
 {
-	uint32_t ports = load32(&action->src_port);
 	uint64_t change;
 
 	/* RFC 768: zero says that the sender made none. */
 	if (udp->dgram_cksum != 0) {
-		change = addresses + checksum_change(load32(&udp->src_port), ports);
+		change = checksum_without(addresses, words) + checksum_without(&udp->src_port, 1) +
+			 action->udp_sum;
 		udp->dgram_cksum = udp_checksum_sent(checksum_update(udp->dgram_cksum, change));
 	}
-	memcpy(&udp->src_port, &ports, sizeof(ports));
+	memcpy(&udp->src_port, &action->src_port, 2 * sizeof(udp->src_port));
+}
+
+/* The header's checksum, when its length, identification and fragment fields are there. */
+static inline rte_be16_t rewrite_ip4_checksum(
+	const struct rte_ipv4_hdr *ip, const struct flow_action *action)
+{
+	return (uint16_t)~checksum_fold(
+		(uint64_t)action->ip4_sum + ip->total_length + load32(&ip->packet_id));
 }
 
 /**
  * Give a UDP packet the addresses, ports, TTL and DSCP of an action.
- * @param ip  header without options, UDP behind it; both checked before.
+ * @param ip  header without options, UDP behind it; both checked before, the checksum too.
  */
 static inline void rewrite_v4(struct rte_ipv4_hdr *ip, const struct flow_action *action)
 {
-	uint32_t src = load32(action->src), dst = load32(action->dst);
-	uint8_t tos = (uint8_t)(action->dscp << 2);
-	uint64_t addresses, change;
-
-	addresses = checksum_change(ip->src_addr, src) + checksum_change(ip->dst_addr, dst);
-	rewrite_udp((struct rte_udp_hdr *)(ip + 1), action, addresses);
-
-	/* TOS is the low half of its 16-bit word, TTL the high half. */
-	change = addresses +
-		 checksum_change(rte_cpu_to_be_16(ip->type_of_service), rte_cpu_to_be_16(tos)) +
-		 checksum_change(rte_cpu_to_be_16((uint16_t)(ip->time_to_live << 8)),
-			 rte_cpu_to_be_16(REWRITE_TTL << 8));
-	ip->type_of_service = tos;
+	static_assert(offsetof(struct rte_ipv4_hdr, dst_addr) ==
+			      offsetof(struct rte_ipv4_hdr, src_addr) + 4,
+		"two words in a row");
+	rewrite_udp((struct rte_udp_hdr *)(ip + 1), action, &ip->src_addr, 2);
+	ip->type_of_service = (uint8_t)(action->dscp << 2);
 	ip->time_to_live = REWRITE_TTL;
-	ip->hdr_checksum = checksum_update(ip->hdr_checksum, change);
-	ip->src_addr = src;
-	ip->dst_addr = dst;
+	ip->hdr_checksum = rewrite_ip4_checksum(ip, action);
+	ip->src_addr = load32(action->src);
+	ip->dst_addr = load32(action->dst);
 }
 
 /* Version, the realm's DSCP, flow label 0 (RFC 6437 section 3: "not labelled"). */
@@ -92,13 +122,10 @@ static inline rte_be32_t rewrite_vtc_flow(uint8_t dscp)
 /** The same for IPv6 on both sides; UDP directly behind the header. */
 static inline void rewrite_v6(struct rte_ipv6_hdr *ip, const struct flow_action *action)
 {
-	uint64_t addresses = checksum_leaving(ip->src_addr, 8) + checksum_joining(action->src, 4) +
-			     checksum_joining(action->dst, 4);
-
 	static_assert(offsetof(struct rte_ipv6_hdr, dst_addr) ==
 			      offsetof(struct rte_ipv6_hdr, src_addr) + 16,
 		"eight words in a row");
-	rewrite_udp((struct rte_udp_hdr *)(ip + 1), action, addresses);
+	rewrite_udp((struct rte_udp_hdr *)(ip + 1), action, ip->src_addr, 8);
 	ip->vtc_flow = rewrite_vtc_flow(action->dscp);
 	ip->hop_limits = REWRITE_TTL;
 	memcpy(ip->src_addr, action->src, sizeof(ip->src_addr));
@@ -109,7 +136,7 @@ static inline void rewrite_v6(struct rte_ipv6_hdr *ip, const struct flow_action 
 static inline rte_be16_t rewrite_udp6_checksum(
 	const struct rte_ipv6_hdr *ip, const struct rte_udp_hdr *udp)
 {
-	uint64_t sum = checksum_joining(ip->src_addr, 8) + udp->dgram_len +
+	uint64_t sum = checksum_words(ip->src_addr, 8) + udp->dgram_len +
 		       rte_cpu_to_be_16(IPPROTO_UDP) +
 		       rte_raw_cksum(udp, rte_be_to_cpu_16(udp->dgram_len));
 
@@ -126,9 +153,7 @@ static inline void rewrite_v4_to_v6(struct rte_udp_hdr *udp, const struct flow_a
 	struct rte_ipv6_hdr *ip = (struct rte_ipv6_hdr *)udp - 1;
 	uint16_t len = (uint16_t)(rte_be_to_cpu_16(old->total_length) - sizeof(*old));
 
-	rewrite_udp(udp, action,
-		checksum_leaving(&old->src_addr, 2) + checksum_joining(action->src, 4) +
-			checksum_joining(action->dst, 4));
+	rewrite_udp(udp, action, &old->src_addr, 2);
 	ip->vtc_flow = rewrite_vtc_flow(action->dscp);
 	ip->payload_len = rte_cpu_to_be_16(len);
 	ip->proto = IPPROTO_UDP;
@@ -152,22 +177,14 @@ static inline void rewrite_v6_to_v4(
 	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)udp - 1;
 	uint32_t len = rte_be_to_cpu_16(old->payload_len) + (uint32_t)sizeof(*ip);
 
-	rewrite_udp(udp, action,
-		checksum_leaving(old->src_addr, 8) + checksum_joining(action->src, 1) +
-			checksum_joining(action->dst, 1));
-	*ip = (struct rte_ipv4_hdr){
-		.version_ihl = RTE_IPV4_VHL_DEF,
-		.type_of_service = (uint8_t)(action->dscp << 2),
-		.total_length = rte_cpu_to_be_16((uint16_t)len),
-		.packet_id = len > REWRITE_DF_ABOVE ? 0 : rte_cpu_to_be_16(id),
-		.fragment_offset =
-			len > REWRITE_DF_ABOVE ? rte_cpu_to_be_16(RTE_IPV4_HDR_DF_FLAG) : 0,
-		.time_to_live = REWRITE_TTL,
-		.next_proto_id = IPPROTO_UDP,
-		.src_addr = load32(action->src),
-		.dst_addr = load32(action->dst),
-	};
-	ip->hdr_checksum = (uint16_t)~checksum_fold(checksum_joining(ip, sizeof(*ip) / 4));
+	rewrite_udp(udp, action, old->src_addr, 8);
+	*ip = rewrite_ip4(action);
+	ip->total_length = rte_cpu_to_be_16((uint16_t)len);
+	if (len > REWRITE_DF_ABOVE)
+		ip->fragment_offset = rte_cpu_to_be_16(RTE_IPV4_HDR_DF_FLAG);
+	else
+		ip->packet_id = rte_cpu_to_be_16(id);
+	ip->hdr_checksum = rewrite_ip4_checksum(ip, action);
 }
 
 #endif

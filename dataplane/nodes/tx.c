@@ -7,61 +7,50 @@
 #include "nodes_priv.h"
 #include "tx.h"
 
-/* What is counted about a packet, kept because sending gives the packet away. */
-struct tx_note {
-	uint32_t len;
-	uint32_t from; /* port << 8 | origin */
-};
-
-static inline void from_count(struct stats_port_counts *counts, uint32_t from, uint16_t n)
+/* Packets from the head on that came from one place: counted at once, and most bursts are one. */
+static inline uint16_t run_length(struct rte_mbuf **m, uint16_t n)
 {
-	if (likely((from & 0xff) == PKT_WIRE))
-		counts[from >> 8].forwarded += n;
-	else
-		counts[from >> 8].originated += n;
+	const struct pkt_meta *head = pkt_meta(m[0]);
+	uint16_t i = 1;
+
+	while (i < n && pkt_meta(m[i])->port == head->port &&
+		pkt_meta(m[i])->origin == head->origin)
+		i++;
+	return i;
 }
 
-/* Packets from one place are counted at once: most bursts are one run. */
-static inline void sent_count(
-	struct worker *w, uint16_t out, const struct tx_note *note, uint16_t sent)
+static inline uint64_t bytes_of(struct rte_mbuf **m, uint16_t n)
 {
-	struct stats_port_counts *counts = w->stats->port;
 	uint64_t bytes = 0;
-	uint16_t start = 0;
 
-	for (uint16_t i = 0; i < sent; i++) {
-		bytes += note[i].len;
-		if (likely(note[i].from == note[start].from))
-			continue;
-		from_count(counts, note[start].from, (uint16_t)(i - start));
-		start = i;
-	}
-	if (likely(sent > 0))
-		from_count(counts, note[start].from, (uint16_t)(sent - start));
-	counts[out].tx_packets += sent;
-	counts[out].tx_bytes += bytes;
+	for (uint16_t i = 0; i < n; i++)
+		bytes += m[i]->pkt_len;
+	return bytes;
 }
 
 uint16_t tx_send(struct worker *w, uint16_t out, struct rte_mbuf **m, uint16_t n)
 {
 	const struct port *p = &ports[out];
-	struct tx_note note[PORT_BURST];
+	const uint16_t queue = p->n_tx > w->index ? w->index : 0;
 	uint16_t done = 0;
 
 	while (done < n) {
-		uint16_t some = RTE_MIN((uint16_t)(n - done), (uint16_t)PORT_BURST), sent;
+		uint16_t run = run_length(&m[done], RTE_MIN((uint16_t)(n - done), PORT_BURST));
+		const struct pkt_meta from = *pkt_meta(m[done]);
+		struct stats_port_counts *counts = w->stats->port;
+		uint64_t bytes = bytes_of(&m[done], run);
+		uint16_t sent = rte_eth_tx_burst(p->eth_id, queue, &m[done], run);
 
-		for (uint16_t i = 0; i < some; i++) {
-			const struct pkt_meta *meta = pkt_meta(m[done + i]);
-
-			note[i] = (struct tx_note){
-				m[done + i]->pkt_len, (uint32_t)meta->port << 8 | meta->origin};
-		}
-		sent = rte_eth_tx_burst(
-			p->eth_id, p->n_tx > w->index ? w->index : 0, &m[done], some);
-		sent_count(w, out, note, sent);
+		/* What was sent is not ours any more; the rest is. */
+		bytes -= bytes_of(&m[done + sent], (uint16_t)(run - sent));
+		counts[out].tx_packets += sent;
+		counts[out].tx_bytes += bytes;
+		if (likely(from.origin == PKT_WIRE))
+			counts[from.port].forwarded += sent;
+		else
+			counts[from.port].originated += sent;
 		done += sent;
-		if (sent < some)
+		if (unlikely(sent < run))
 			break;
 	}
 	return done;

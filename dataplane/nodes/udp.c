@@ -12,6 +12,7 @@ static inline rte_edge_t udp_one(struct rte_mbuf *m)
 {
 	const struct rte_udp_hdr *udp = pkt_hdr(m, m->l3_len, sizeof(*udp));
 	struct pkt_meta *meta = pkt_meta(m);
+	const struct stats_flow *live;
 	uint16_t len;
 	uint32_t slot;
 
@@ -24,9 +25,10 @@ static inline rte_edge_t udp_one(struct rte_mbuf *m)
 	meta->value = slot & LOCAL_VALUE_MASK;
 	switch (local_slot_kind(slot)) {
 	case LOCAL_FLOW:
+		live = &flow_live[flow_of_place(meta->value)];
 		rte_prefetch0(&flow_actions[meta->value]);
-		rte_prefetch0(&flow_live[meta->value >> 1]);
-		rte_prefetch0(&flow_live[meta->value >> 1].quality);
+		rte_prefetch0(live);
+		rte_prefetch0(&live->quality);
 		return UDP_MEDIA;
 	case LOCAL_LISTENER:
 		return UDP_SIP;

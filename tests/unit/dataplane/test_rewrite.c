@@ -98,10 +98,12 @@ static struct flow_action action_make(bool v6)
 {
 	struct flow_action a = {.src_port = (uint16_t)random32(),
 		.dst_port = (uint16_t)random32(),
-		.dscp = (uint8_t)(random32() & 63)};
+		.dscp = (uint8_t)(random32() & 63),
+		.flags = v6 ? FLOW_DST_V6 : 0};
 
 	random_fill(a.src, v6 ? 16 : 4);
 	random_fill(a.dst, v6 ? 16 : 4);
+	rewrite_prepare(&a);
 	return a;
 }
 

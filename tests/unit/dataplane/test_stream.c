@@ -130,7 +130,7 @@ static void test_flows_cross_over(void **state)
 	uint32_t flow[2];
 
 	assert_int_equal(set(&r, flow), 0);
-	assert_int_equal(slot(ACCESS, 10000) >> 1 & (LOCAL_VALUE_MASK >> 1), flow[0]);
+	assert_int_equal(flow_of_place(slot(ACCESS, 10000) & LOCAL_VALUE_MASK), flow[0]);
 	a = action(ACCESS, 10000);
 	/* Arrives at the access side from the phone, leaves from the core side to the server. */
 	assert_true(net_addr_eq(&policy(ACCESS, 10000)->allowed, &r.end[0].allowed));
@@ -220,7 +220,7 @@ static void test_changed_remote_restarts_the_latch(void **state)
 	assert_int_not_equal(now[0], flow[0]);
 	assert_int_equal(now[1], flow[1]);
 	assert_int_equal(flow_live[now[0]].latch.phase, LATCH_EMPTY);
-	assert_int_equal(slot(ACCESS, 10000) >> 1 & (LOCAL_VALUE_MASK >> 1), now[0]);
+	assert_int_equal(flow_of_place(slot(ACCESS, 10000) & LOCAL_VALUE_MASK), now[0]);
 	assert_int_equal(rte_be_to_cpu_16(action(CORE, 10000)->dst_port), 4100);
 	assert_int_equal(stream_flows_used(), 3);
 	assert_int_equal(flow_live[flow[0]].owner, 2);
@@ -360,7 +360,7 @@ static void test_moves_to_another_port(void **state)
 	r.end[0].local.port = 10500;
 	assert_int_equal(set(&r, now), 0);
 	assert_int_equal(local_slot_kind(slot(ACCESS, 10000)), LOCAL_MEDIA);
-	assert_int_equal(slot(ACCESS, 10500) >> 1 & (LOCAL_VALUE_MASK >> 1), now[0]);
+	assert_int_equal(flow_of_place(slot(ACCESS, 10500) & LOCAL_VALUE_MASK), now[0]);
 	assert_int_equal(rte_be_to_cpu_16(action(CORE, 10000)->src_port), 10500);
 	assert_int_equal(now[1], flow[1]);
 }

@@ -513,8 +513,8 @@ static void policed_is_not_lost(void **state)
 	live->owner = 1;
 	live->lost = 0;
 	live->quality = (struct rtp_quality){0};
-	flow_actions[flow << 1].rate = flow_rate_make(&packets, &bytes);
-	flow_actions[flow << 1 | 1].rate = flow_rate_make(&packets, &bytes);
+	flow_actions[flow_place(flow, 0)].rate = flow_rate_make(&packets, &bytes);
+	flow_actions[flow_place(flow, 1)].rate = flow_rate_make(&packets, &bytes);
 	for (unsigned int i = 0; i < 100; i++) {
 		assert_int_equal(rte_ring_enqueue(rx[0][0], packet(0)), 0);
 		walk(0);
