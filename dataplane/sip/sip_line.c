@@ -122,61 +122,74 @@ bool sip_line_split(struct str_view text, struct str_view *name, struct str_view
 }
 
 #if defined(__AVX2__)
-/* Which of 64 characters are below SP, HT too; and what of them is DEL is added to `del`. */
-static inline uint64_t low_bits64(const char *p, __m256i *del)
+/* Which of 64 characters are below SP, HT too; and the largest of them as signed bytes, of which
+ * DEL is the largest there is, is kept in `most`. */
+static inline uint64_t low_bits64(const char *p, __m256i *most)
 {
-	const __m256i low = _mm256_set1_epi8(0x1f), x7f = _mm256_set1_epi8(0x7f);
+	const __m256i low = _mm256_set1_epi8(0x1f);
 	__m256i a = sip_load32(p), b = sip_load32(p + 32);
 
-	*del = _mm256_or_si256(
-		*del, _mm256_or_si256(_mm256_cmpeq_epi8(a, x7f), _mm256_cmpeq_epi8(b, x7f)));
+	*most = _mm256_max_epi8(_mm256_max_epi8(*most, a), b);
 	a = _mm256_cmpeq_epi8(_mm256_min_epu8(a, low), a);
 	b = _mm256_cmpeq_epi8(_mm256_min_epu8(b, low), b);
 	return (uint32_t)_mm256_movemask_epi8(a) | (uint64_t)(uint32_t)_mm256_movemask_epi8(b)
 							   << 32;
 }
+
+/* Where runs start in the word at `at`. @return behind the last of them. */
+static inline uint16_t *starts_write(uint16_t *to, size_t at, uint64_t starts)
+{
+	size_t found = (size_t)__builtin_popcountll(starts);
+
+	to[0] = (uint16_t)(at + (size_t)__builtin_ia32_tzcnt_u64(starts));
+	starts = _blsr_u64(starts);
+	to[1] = (uint16_t)(at + (size_t)__builtin_ia32_tzcnt_u64(starts));
+	/* Few lines are so short that there are more than two in a word. */
+	for (size_t i = 2; i < found; i++) {
+		starts = _blsr_u64(starts);
+		to[i] = (uint16_t)(at + (size_t)__builtin_ia32_tzcnt_u64(starts));
+	}
+	return to + found;
+}
+
+static unsigned int ends_write(uint16_t *to, const char *p, size_t len)
+{
+	const uint16_t *const first = to, *const last = to + SIP_LINE_ENDS_MAX;
+	__m256i most = _mm256_set1_epi8(-128);
+	uint64_t bits, starts, empty, before = 0; /* the last bit of the word before */
+	size_t at = 0;
+
+	if (len < 64)
+		return 0;
+	do {
+		if (len - at >= 64)
+			bits = low_bits64(p + at, &most);
+		else
+			bits = low_bits64(p + len - 64, &most) >> (64 - (len - at));
+		starts = bits & ~(bits << 1 | before);
+		before = bits >> 63;
+		to = starts_write(to, at, starts);
+		at += 64;
+		/* An empty line, or one of a single character: what follows is most often the
+		 * body. */
+	} while ((bits & bits >> 2) == 0 && to < last && at < len);
+	/* Lines behind an empty one need not be looked at. */
+	empty = bits & bits >> 1 & bits >> 2;
+	if (empty != 0)
+		to -= __builtin_popcountll(starts & ~_blsmsk_u64(empty));
+	return _mm256_movemask_epi8(_mm256_cmpeq_epi8(most, _mm256_set1_epi8(0x7f))) == 0
+		       ? (unsigned int)(to - first)
+		       : 0;
+}
 #endif
 
 void sip_line_ends_find(struct sip_line_ends *e, const char *p, const char *end)
 {
-	unsigned int n = 0;
-
 #if defined(__AVX2__)
-	const size_t len = (size_t)(end - p);
-	__m256i del = _mm256_setzero_si256();
-	uint64_t before = 0; /* the last bit of the word before */
-
-	for (size_t at = 0; at < len && n < SIP_LINE_ENDS_MAX; at += 64) {
-		uint64_t bits, starts;
-		unsigned int found;
-
-		if (len - at >= 64)
-			bits = low_bits64(p + at, &del);
-		else if (at > 0)
-			bits = low_bits64(end - 64, &del) >> (64 - (len - at));
-		else
-			break;
-		starts = bits & ~(bits << 1 | before);
-		before = bits >> 63;
-		found = (unsigned int)__builtin_popcountll(starts);
-		e->at[n] = (uint16_t)(at + (size_t)__builtin_ia32_tzcnt_u64(starts));
-		starts = _blsr_u64(starts);
-		e->at[n + 1] = (uint16_t)(at + (size_t)__builtin_ia32_tzcnt_u64(starts));
-		/* Few lines are so short that there are more than two in a word. */
-		for (unsigned int i = 2; i < found; i++) {
-			starts = _blsr_u64(starts);
-			e->at[n + i] = (uint16_t)(at + (size_t)__builtin_ia32_tzcnt_u64(starts));
-		}
-		n += found;
-		/* An empty line, or one of a single character: what follows is most often the body.
-		 */
-		if ((bits & bits >> 2) != 0)
-			break;
-	}
-	if (!_mm256_testz_si256(del, del))
-		n = 0;
+	e->n = ends_write(e->at, p, (size_t)(end - p));
+#else
+	e->n = 0;
 #endif
-	e->n = n;
 }
 
 const char *sip_line_skip_empty(const char *p, const char *end)

@@ -47,12 +47,16 @@ static void row_make(unsigned int id)
 	for (size_t i = 0; i < name.len; i++)
 		sip_names.rows[slot][i] = (char)(name.p[i] | 0x20);
 	sip_names.rows[slot][name.len] = ':';
+	sip_names.rows[slot][name.len + 1] = ' ';
+	sip_names.masks[slot] = (4U << name.len) - 1;
+	sip_names.begins[slot] = (uint32_t)name.len << 16 | id << 24;
 	sip_names.ids[slot] = (uint8_t)id;
 }
 
 /* Before main(): the library has no other start, and threads only read. */
 static void __attribute__((constructor)) tables_make(void)
 {
+	memset(sip_names.masks, 0xff, sizeof(sip_names.masks));
 	for (unsigned int i = 1; i < SIP_HDR_COUNT; i++) {
 		unsigned char compact = (unsigned char)header_compact[i];
 

@@ -14,7 +14,9 @@
 #define SIP_NAME_MULTIPLIER 0x213b759du
 
 struct sip_name_tables {
-	char rows[SIP_NAME_SLOTS][32]; /* in small letters, and the colon behind it */
+	char rows[SIP_NAME_SLOTS][32];	 /* in small letters, and ": " behind it */
+	uint32_t masks[SIP_NAME_SLOTS];	 /* which characters of a row there are; all of no row */
+	uint32_t begins[SIP_NAME_SLOTS]; /* name_len and id as a sip_header_ref has them */
 	uint8_t ids[SIP_NAME_SLOTS];
 	uint8_t letters[256]; /* compact names */
 };
@@ -29,25 +31,21 @@ static inline uint32_t sip_name_slot(uint32_t head, uint32_t len)
 
 #if defined(__AVX2__)
 /**
- * The name in front of a colon, if it is a long one that we know.
- * @param x    32 characters from the first of the name on, no control character up to the colon.
- * @param len  1..31: x[len] is the first colon.
- * @return SIP_HDR_OTHER also for compact names, for "To" without a blank behind its colon, and for
- *         what is no token.
+ * Look for a long name that we know, a colon and a blank.
+ * @param x    32 characters from the first of the name on, no control character in the name.
+ * @param len  0..32: characters before the first colon.
+ * @return its slot; SIP_NAME_SLOTS: none of ours, or written otherwise.
  */
-static inline unsigned int sip_name_find(__m256i x, const char *name, uint32_t len)
+static inline uint32_t sip_name_find(__m256i x, uint32_t len)
 {
-	uint32_t head, slot, same;
-	__m256i text;
+	uint32_t slot = sip_name_slot((uint32_t)_mm256_cvtsi256_si32(x), len), same;
+	__m256i text = sip_load32(sip_names.rows[slot]);
 
-	memcpy(&head, name, sizeof(head));
-	slot = sip_name_slot(head, len);
-	text = sip_load32(sip_names.rows[slot]);
-	/* The bit is set in "-" and ":" too, and only control characters become either by it. */
+	/* The bit is set in "-", ":" and " " too, and only control characters become these by it.
+	 */
 	x = _mm256_or_si256(x, _mm256_set1_epi8(0x20));
 	same = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(x, text));
-	/* Up to the colon: no name that is longer or shorter has it there. */
-	return __builtin_ia32_tzcnt_u32(~same) > len ? sip_names.ids[slot] : SIP_HDR_OTHER;
+	return (~same & sip_names.masks[slot]) == 0 ? slot : SIP_NAME_SLOTS;
 }
 #endif
 

@@ -7,6 +7,7 @@
 #include "sip_names_priv.h"
 #include "sip_parse.h"
 #include "sip_peek_priv.h"
+#include "sip_text64_priv.h"
 
 #define METHOD_LEN_MAX 64 /* ours; the longest registered method has 9 letters */
 #define CRLF 0x0a0d	  /* as a number in this byte order */
@@ -149,15 +150,38 @@ static inline uint64_t load8(const char *p)
 #define VERSION_SP 0x20302e322f504953 /* "SIP/2.0 ", as load8() has it */
 #define SP_VERSION 0x302e322f50495320 /* " SIP/2.0" */
 
-/* A start line of 64 characters at most, as they mostly are. There are no control characters in
- * it. @return false: nothing is known of it. */
+#define START_LINE_MAX 128
+
+/* How many of the first len characters are SP. All 64 that len reaches into can be loaded; it is
+ * START_LINE_MAX at most.
+ * @param first  where the first of them is; 64 or more: not among the first 64. */
+static inline unsigned int spaces_count(const char *p, size_t len, unsigned int *first)
+{
+	uint64_t low = sip_bits_of(sip_load32(p), ' ') |
+		       (uint64_t)sip_bits_of(sip_load32(p + 32), ' ') << 32;
+	unsigned int n = 0;
+
+	*first = (unsigned int)__builtin_ia32_tzcnt_u64(low);
+	if (len > 64) {
+		uint64_t high = sip_bits_of(sip_load32(p + 64), ' ') |
+				(uint64_t)sip_bits_of(sip_load32(p + 96), ' ') << 32;
+
+		n = (unsigned int)__builtin_popcountll(_bzhi_u64(high, (unsigned int)len - 64));
+	} else {
+		low = _bzhi_u64(low, (unsigned int)len);
+	}
+	return n + (unsigned int)__builtin_popcountll(low);
+}
+
+/* A start line as they mostly are. There are no control characters in it.
+ * @return false: nothing is known of it. */
 static inline bool start_line_plain(struct scan *s, struct str_view line)
 {
 	struct sip_index *idx = s->idx;
-	uint64_t spaces;
 	unsigned int at, to;
 
-	if (line.len < 13 || line.len > 64 || !sip_can_load64(line.p, s->end))
+	if (line.len < 13 || line.len > START_LINE_MAX ||
+		!sip_can_load(line.p, s->end, line.len > 64 ? 128 : 64))
 		return false;
 	if (load8(line.p) == VERSION_SP) {
 		unsigned int a = (unsigned char)line.p[8] - '0', b = (unsigned char)line.p[9] - '0',
@@ -169,15 +193,13 @@ static inline bool start_line_plain(struct scan *s, struct str_view line)
 		idx->reason = span_of(s, (struct str_view){line.p + 12, line.len - 12});
 		return true;
 	}
-	spaces = sip_bits_of(sip_load32(line.p), ' ') |
-		 (uint64_t)sip_bits_of(sip_load32(line.p + 32), ' ') << 32;
-	spaces = _bzhi_u64(spaces, (unsigned int)line.len);
-	if (__builtin_popcountll(spaces) != 2 || load8(line.p + line.len - 8) != SP_VERSION)
+	if (spaces_count(line.p, line.len, &at) != 2 || load8(line.p + line.len - 8) != SP_VERSION)
 		return false;
-	at = (unsigned int)__builtin_ctzll(spaces);
 	to = (unsigned int)line.len - 8;
+	if (at + 1 >= to)
+		return false;
 	idx->method = (uint8_t)sip_method_parse((struct str_view){line.p, at});
-	if (idx->method == SIP_METHOD_OTHER || idx->method == SIP_METHOD_NONE || at + 1 >= to)
+	if (idx->method == SIP_METHOD_OTHER || idx->method == SIP_METHOD_NONE)
 		return false;
 	idx->method_text = span_of(s, (struct str_view){line.p, at});
 	idx->uri = span_of(s, (struct str_view){line.p + at + 1, to - at - 1});
@@ -247,39 +269,67 @@ static void scan_header(struct scan *s, const struct sip_line *line)
 }
 
 #if defined(__AVX2__)
-/* The header line at `at` whose first control character is at `to`, if it is as they mostly are:
- * "Name: value" CRLF. @return false: it is something else. */
-static inline bool line_plain(
-	const char *buf, uint32_t at, uint32_t to, struct sip_header_ref *ref, unsigned int *id)
-{
-	const char *p = buf + at;
-	__m256i x = sip_load32(p);
-	uint32_t len = __builtin_ia32_tzcnt_u32(sip_bits_of(x, ':')), from = at + len + 1, tail;
+/* Where a value begins, and what its name is: name_off, name_len and id as a sip_header_ref has
+ * them. */
+struct line_begin {
+	uint32_t ref;
+	uint32_t from; /* 0: it is no header line */
+};
 
-	from += buf[from] == ' ';
-	memcpy(&tail, buf + to - 1, sizeof(tail));
-	/* The name is not empty, the value neither, and no blank stands at its ends. */
-	if (len - 1 >= 31 || from >= to || (tail & 0x00ffffff) - (CRLF << 8) - '!' > 0xff - '!' ||
-		(unsigned char)buf[from] <= ' ')
-		return false;
-	*id = sip_name_find(x, p, len);
-	if (*id == SIP_HDR_OTHER) {
-		if (len <= 2)
-			*id = sip_header_id_parse((struct str_view){p, len});
-		if (*id == SIP_HDR_OTHER && ~sip_class_bits(x, CHAR_TOKEN) << (32 - len) != 0)
-			return false;
+/* A name that we do not know, a compact one, or one without a blank behind the colon. */
+static __attribute__((noinline)) struct line_begin name_read(
+	const char *buf, size_t at, size_t to, size_t len)
+{
+	const struct str_view name = {buf + at, len};
+	size_t from = at + len + 1;
+	unsigned int id;
+
+	if (len - 1 >= 31 || from >= to)
+		return (struct line_begin){0, 0};
+	id = sip_header_id_parse(name);
+	if (id == SIP_HDR_OTHER && !sip_chars_all(name, CHAR_TOKEN))
+		return (struct line_begin){0, 0};
+	return (struct line_begin){
+		(uint32_t)(at | len << 16 | id << 24), (uint32_t)(from + (buf[from] == ' '))};
+}
+
+/* The header line at `at` whose first control character is at `to`, if it is as they mostly are:
+ * "Name: value" CRLF. @return its id, or SIP_HDR_COUNT: it is something else. */
+static inline unsigned int line_plain(
+	const char *buf, size_t at, size_t to, struct sip_header_ref *ref)
+{
+	__m256i x = sip_load32(buf + at);
+	size_t len = __builtin_ia32_tzcnt_u32(sip_bits_of(x, ':')), from;
+	uint32_t slot = sip_name_find(x, (uint32_t)len), begin;
+
+	if (slot != SIP_NAME_SLOTS) {
+		begin = (uint32_t)at | sip_names.begins[slot];
+		from = at + len + 2;
+	} else {
+		struct line_begin other = name_read(buf, at, to, len);
+
+		begin = other.ref;
+		from = other.from;
+		if (from == 0)
+			return SIP_HDR_COUNT;
 	}
-	ref->name_off = (uint16_t)at;
-	ref->name_len = (uint8_t)len;
-	ref->id = (uint8_t)*id;
+	/* No blank stands at the ends of the value. It is not empty either: `to` is not in front of
+	 * `from`, since there is no control character in a name that we know, or behind it. */
+	if (!is_crlf(buf + to) || (unsigned char)buf[to - 1] <= ' ' ||
+		(unsigned char)buf[from] <= ' ')
+		return SIP_HDR_COUNT;
+	static_assert(offsetof(struct sip_header_ref, name_len) == 2 &&
+			      offsetof(struct sip_header_ref, id) == 3,
+		"line_begin.ref");
+	memcpy(ref, &begin, sizeof(begin));
 	ref->value_off = (uint16_t)from;
 	ref->value_len = (uint16_t)(to - from);
-	return true;
+	return begin >> 24;
 }
 
 /*
- * All header lines at once, if each is a plain one; one that is folded is not, since no name
- * starts with a blank. Else nothing is done.
+ * All header lines at once, if each is a plain one and no empty line is in front; one that is
+ * folded is not, since no name starts with a blank. Else nothing is done.
  * @return what follows the last of them, or NULL.
  */
 static const char *scan_plain_headers(
@@ -287,21 +337,22 @@ static const char *scan_plain_headers(
 {
 	const char *const buf = s->buf;
 	struct sip_header_ref *ref = s->idx->headers;
-	const uint16_t *ends_at = ends->at;
-	uint32_t n_ends = ends->n, base = (uint32_t)(start - buf), at = (uint32_t)(p - buf);
+	size_t n_ends = ends->n, at = (size_t)(p - buf);
 	uint64_t seen = 0, again = 0;
 
-	/* Loads do not go behind the page, and behind each line there is a character at least. */
-	if (ends->n < 2 || ends->n > SIP_HEADERS_MAX || !sip_can_load32(s->end - 1, s->end) ||
-		p != start + ends->at[0] + 2 || s->end - start < ends->at[ends->n - 1] + 3 ||
-		ends->at[ends->n - 1] > SIP_HEADER_LEN_MAX)
+	/* Behind each line there is another character at least, and no line starts behind the last
+	 * end. */
+	if (n_ends < 2 || n_ends > SIP_HEADERS_MAX || start != buf ||
+		at != ends->at[0] + (size_t)2 || ends->at[n_ends - 1] > SIP_HEADER_LEN_MAX ||
+		s->end - buf < ends->at[n_ends - 1] + 3 ||
+		!sip_can_load32(buf + ends->at[n_ends - 1], s->end))
 		return NULL;
-	for (unsigned int i = 1; i < n_ends; i++, ref++) {
-		uint32_t to = base + ends_at[i];
-		unsigned int id;
+	for (size_t i = 1; i < n_ends; i++, ref++) {
+		size_t to = ends->at[i];
+		unsigned int id = line_plain(buf, at, to, ref);
 		uint64_t bit;
 
-		if (!line_plain(buf, at, to, ref, &id)) {
+		if (id == SIP_HDR_COUNT) {
 			/* Or a line of the body, behind the empty one. */
 			if (is_crlf(buf + at))
 				break;
@@ -376,9 +427,25 @@ static struct str_view first_value(const struct scan *s, enum sip_header_id id)
 /* callid = word [ "@" word ] */
 static void scan_call_id(struct scan *s, struct str_view value)
 {
-	size_t n = sip_chars_span(value, CHAR_WORD);
 	struct str_view rest = value;
+	size_t n;
 
+#if defined(__AVX2__)
+	if (value.len - 1 < 63 && sip_can_load64(value.p, s->end)) {
+		const struct sip_text64 t = {sip_load32(value.p), sip_load32(value.p + 32)};
+		uint64_t others = _bzhi_u64(~sip_text64_class(t, CHAR_WORD), (uint32_t)value.len);
+
+		/* None, or one that is neither the first nor the last. */
+		if (others == 0 || ((others & (others - 1)) == 0 && (others & 1) == 0 &&
+					   others >> (value.len - 1) == 0 &&
+					   value.p[__builtin_ctzll(others)] == '@'))
+			s->idx->call_id = span_of(s, value);
+		else
+			fail(s, SIP_SCAN_CALL_ID);
+		return;
+	}
+#endif
+	n = sip_chars_span(value, CHAR_WORD);
 	sip_view_skip(&rest, n);
 	if (n > 0 && rest.len > 1 && rest.p[0] == '@') {
 		sip_view_skip(&rest, 1);
