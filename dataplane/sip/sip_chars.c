@@ -95,46 +95,12 @@ bool sip_is_token(struct str_view text)
 	return text.len > 0 && sip_chars_all(text, CHAR_TOKEN);
 }
 
-/* Up to 7 digits at the start of v, without a step for each. @return how many; 8: there may be
- * more. */
-static inline size_t digits8(struct str_view v, uint64_t *out)
-{
-	uint64_t x = 0, others;
-	size_t n;
-
-	if (sip_can_load(v.p, v.p + v.len, sizeof(x)))
-		memcpy(&x, v.p, sizeof(x));
-	else
-		memcpy(&x, v.p, v.len);
-	x ^= 0x3030303030303030;
-	/* The top bit of each byte that is above 9; behind the first it may be wrong. */
-	others = (x | (x + 0x7676767676767676)) & 0x8080808080808080;
-	if (v.len < sizeof(x))
-		others |= 0x80ULL << (8 * v.len);
-	if (others == 0)
-		return 8;
-	n = (size_t)__builtin_ctzll(others) / 8;
-	if (n == 0)
-		return 0;
-	/* As 8 digits with zeros in front: pairs, then fours, then all. */
-	x <<= 64 - 8 * n;
-	x = x * 10 + (x >> 8);
-	x = (x & 0x00ff00ff00ff00ff) * (1 + (100ULL << 16)) >> 16;
-	*out = (x & 0x0000ffff0000ffff) * (1 + (10000ULL << 32)) >> 32;
-	return n;
-}
-
-size_t sip_digits_span(struct str_view v, uint64_t *out)
+size_t sip_digits_span_rest(struct str_view v, uint64_t *out)
 {
 	uint64_t value = 0;
-	size_t n;
+	size_t n = 0;
 
-	if (v.len == 0)
-		return 0; /* p may be NULL */
-	n = digits8(v, out);
-	if (n < 8)
-		return n;
-	for (n = 0; n < v.len && sip_char_is(v.p[n], CHAR_DIGIT); n++) {
+	for (; n < v.len && sip_char_is(v.p[n], CHAR_DIGIT); n++) {
 		/* Far from where it would wrap. */
 		if (value <= UINT32_MAX)
 			value = value * 10 + (unsigned int)(v.p[n] - '0');

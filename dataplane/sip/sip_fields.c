@@ -3,7 +3,6 @@
  * where the message ends.
  */
 #include "sip_chars_priv.h"
-#include "sip_parse.h"
 #include "sip_peek_priv.h"
 #include "sip_plain_priv.h"
 
@@ -25,10 +24,9 @@ static struct sip_span span_of(const struct fields *f, struct str_view v)
 }
 
 /* RFC 3261 section 18.3. */
-static void read_body(struct fields *f)
+static void read_body(struct fields *f, struct str_view cl)
 {
 	struct sip_index *idx = f->idx;
-	struct str_view cl = sip_header_find(f->buf, idx, SIP_HDR_CONTENT_LENGTH, 0);
 	size_t have;
 	uint32_t want;
 
@@ -46,11 +44,34 @@ static void read_body(struct fields *f)
 			     : (struct sip_span){0, 0};
 }
 
+/* Is the method of the request that of its CSeq, number n digits long? */
+static inline bool same_method(const struct fields *f, struct str_view value, size_t n)
+{
+	struct str_view method = sip_span_view(f->buf, f->idx->method_text);
+	const char *p = value.p + n + 1;
+	uint64_t a, b;
+
+	/* Both can be loaded whole: a request line ends in "SIP/2.0". */
+	if (f->idx->status != 0 || n + 1 + method.len != value.len || p[-1] != ' ' ||
+		method.len - 1 >= sizeof(a) || f->end - p < (ptrdiff_t)sizeof(b) ||
+		f->end - method.p < (ptrdiff_t)sizeof(a))
+		return false;
+	memcpy(&a, method.p, sizeof(a));
+	memcpy(&b, p, sizeof(b));
+	return (a ^ b) << (64 - 8 * method.len) == 0;
+}
+
 static void read_cseq(struct fields *f, struct str_view value)
 {
 	struct sip_index *idx = f->idx;
 	struct sip_cseq cseq;
+	uint64_t number;
+	size_t n = sip_digits_span(value, &number);
 
+	if (n > 0 && number <= INT32_MAX && same_method(f, value, n)) {
+		idx->cseq = (uint32_t)number;
+		return;
+	}
 	if (sip_cseq_parse(value, &cseq) != 0) {
 		fail(f, SIP_SCAN_CSEQ);
 		return;
@@ -69,12 +90,9 @@ static void read_via(struct fields *f, struct str_view value)
 	struct sip_via via;
 	struct str_view item;
 
-	if (sip_plain_via(value, f->end, &item)) {
-		if (item.p != NULL)
-			f->idx->branch = span_of(f, item);
-		return;
-	}
-	if (!sip_list_next(&value, &item) || sip_via_parse(item, &via) != 0) {
+	/* No plain one holds a comma. */
+	if (!sip_plain_via(value, &via) &&
+		(!sip_list_next(&value, &item) || sip_via_parse(item, &via) != 0)) {
 		fail(f, SIP_SCAN_VIA);
 		return;
 	}
@@ -82,13 +100,31 @@ static void read_via(struct fields *f, struct str_view value)
 		f->idx->branch = span_of(f, via.branch);
 }
 
+/* ";tag=" and a token, alone. */
+static inline bool tag_plain(struct str_view params, struct str_view *tag)
+{
+	uint32_t head;
+
+	if (params.len < 6 || params.p[4] != '=')
+		return false;
+	memcpy(&head, params.p, sizeof(head));
+	if ((head | 0x20202000) != (';' | 't' << 8 | 'a' << 16 | (uint32_t)'g' << 24))
+		return false;
+	*tag = (struct str_view){params.p + 5, params.len - 5};
+	return sip_chars_all(*tag, CHAR_TOKEN);
+}
+
 /* From or To: readable, and at most one tag, which is a token. */
 static bool read_tag(struct fields *f, struct str_view value, struct sip_span *tag)
 {
-	struct str_view text;
+	struct str_view text = {NULL, 0};
+	struct sip_name_addr na;
 
-	if (!sip_plain_tag(value, f->end, &text) && sip_tag_read(value, &text) != 0)
-		fail(f, SIP_SCAN_FROM_TO);
+	if (!sip_plain_name_addr(value, &na) ||
+		(na.params.len > 0 && !tag_plain(na.params, &text))) {
+		if (sip_tag_read(value, &text) != 0)
+			fail(f, SIP_SCAN_FROM_TO);
+	}
 	if (text.p != NULL)
 		*tag = span_of(f, text);
 	return text.p != NULL;
@@ -97,14 +133,17 @@ static bool read_tag(struct fields *f, struct str_view value, struct sip_span *t
 enum sip_scan_error sip_scan_fields(const char *buf, struct sip_index *idx)
 {
 	struct fields f = {.buf = buf, .end = buf + idx->msg_len, .idx = idx};
-	struct str_view via = sip_header_find(buf, idx, SIP_HDR_VIA, 0);
-	struct str_view from = sip_header_find(buf, idx, SIP_HDR_FROM, 0);
-	struct str_view to = sip_header_find(buf, idx, SIP_HDR_TO, 0);
-	struct str_view cseq = sip_header_find(buf, idx, SIP_HDR_CSEQ, 0);
+	struct str_view via, from, to, cseq;
+	struct sip_headers h;
 
+	sip_headers_read(idx, &h);
+	via = sip_headers_first(buf, idx, &h, SIP_HDR_VIA);
+	from = sip_headers_first(buf, idx, &h, SIP_HDR_FROM);
+	to = sip_headers_first(buf, idx, &h, SIP_HDR_TO);
+	cseq = sip_headers_first(buf, idx, &h, SIP_HDR_CSEQ);
 	idx->from_tag = idx->to_tag = idx->branch = (struct sip_span){0, 0};
 	idx->has_to_tag = 0;
-	read_body(&f);
+	read_body(&f, sip_headers_first(buf, idx, &h, SIP_HDR_CONTENT_LENGTH));
 	if (cseq.p != NULL)
 		read_cseq(&f, cseq);
 	if (via.p != NULL)

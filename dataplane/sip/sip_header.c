@@ -3,7 +3,7 @@
  */
 #include <errno.h>
 
-#include "sip_parse.h"
+#include "sip_plain_priv.h"
 #include "sip_text64_priv.h"
 
 /* header parameters to the end of v, all readable. */
@@ -93,6 +93,8 @@ static int name_addr_read(struct str_view text, struct sip_name_addr *out, bool 
 	int display = 0;
 	size_t n;
 
+	if (sip_plain_name_addr(v, out))
+		return check ? params_check(out->params) : 0;
 	*out = (struct sip_name_addr){.star = v.len == 1 && v.p[0] == '*'};
 	if (out->star)
 		return 0;
@@ -153,16 +155,7 @@ static enum sip_transport transport_of(struct str_view text)
 /* sent-protocol = "SIP" SLASH "2.0" SLASH transport */
 static int sent_protocol_take(struct str_view *v, struct sip_via *out)
 {
-	const struct str_view usual = SV("SIP/2.0/UDP ");
 	struct str_view name, version;
-
-	if (v->len > usual.len && memcmp(v->p, usual.p, usual.len) == 0) {
-		out->transport_text = (struct str_view){v->p + 8, 3};
-		out->transport = SIP_TRANSPORT_UDP;
-		sip_view_skip(v, usual.len);
-		sip_skip_ws(v);
-		return 0;
-	}
 
 	name = sip_view_take(v, sip_chars_span(*v, CHAR_TOKEN));
 	if (!sv_eq_nocase(name, SV("SIP")) || !sip_skip_char(v, '/'))
@@ -205,18 +198,6 @@ static int via_params(struct str_view rest, struct sip_via *out)
 	struct sip_param param;
 	int got;
 
-#if defined(__AVX2__)
-	struct sip_params64 params;
-	struct str_view name, value;
-
-	if (sip_params64_start(&params, rest, CHAR_VALUE)) {
-		while (sip_params64_next(&params, &name, &value)) {
-			if (via_param(out, name, value) != 0)
-				return -EBADMSG;
-		}
-		return 0;
-	}
-#endif
 	while ((got = sip_param_next(&rest, &param)) > 0) {
 		if (via_param(out, param.name, param.value) != 0)
 			return -EBADMSG;
@@ -228,6 +209,8 @@ int sip_via_parse(struct str_view text, struct sip_via *out)
 {
 	struct str_view v = sip_trim(text);
 
+	if (sip_plain_via(v, out))
+		return 0;
 	/* One by one: clearing all of it takes longer than reading it. */
 	out->transport = SIP_TRANSPORT_OTHER;
 	out->host_is_v6 = out->has_rport = false;

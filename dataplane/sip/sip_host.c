@@ -80,40 +80,58 @@ static bool is_host_name(struct str_view name)
 }
 
 #if defined(__AVX2__)
-/* Four numbers up to 255 without leading zeros; starts: the first character of each label. */
-static inline bool host64_is_v4(struct sip_text64 t, uint64_t range, uint64_t dots, uint64_t starts)
+static inline unsigned int bits16(__m128i x)
 {
-	const uint64_t digits = sip_text64_above(t, '0' - 1) & ~sip_text64_above(t, '9') & range;
-	const uint64_t above5 = sip_text64_above(t, '5');
-	uint64_t three = starts & digits >> 1 & digits >> 2, over;
-
-	/* Those of three digits that are 256 or more. */
-	over = sip_text64_is(t, '5') >> 1 & above5 >> 2;
-	over = sip_text64_above(t, '2') | (sip_text64_is(t, '2') & (above5 >> 1 | over));
-	return (digits | dots) == range && __builtin_popcountll(dots) == 3 && (three & over) == 0 &&
-	       (three & digits >> 3) == 0 && (starts & sip_text64_is(t, '0') & digits >> 1) == 0;
+	return (unsigned int)_mm_movemask_epi8(x);
 }
 
-bool sip_host64_is_good(__m256i low, __m256i high, size_t from, size_t to)
+/* Four numbers up to 255 without leading zeros, in 15 characters at most of CHAR_HOST.
+ * @param end  of what may be read. */
+static inline bool host16_is_v4(const char *p, size_t len, const char *end)
+{
+	unsigned int range = (1U << len) - 1, digits, dots, starts, three, above5, over;
+	char copy[16];
+	__m128i x;
+
+	if (!sip_can_load(p, end, 16)) {
+		memcpy(copy, p, len);
+		p = copy;
+	}
+	x = _mm_loadu_si128((const __m128i *)(const void *)p);
+	dots = bits16(_mm_cmpeq_epi8(x, _mm_set1_epi8('.'))) & range;
+	x = _mm_sub_epi8(x, _mm_set1_epi8('0'));
+	digits = bits16(_mm_cmpeq_epi8(_mm_min_epu8(x, _mm_set1_epi8(9)), x)) & range;
+	starts = dots << 1 | 1;
+	three = starts & digits >> 1 & digits >> 2;
+	/* Those of three digits that are 256 or more. */
+	above5 = bits16(_mm_cmpgt_epi8(x, _mm_set1_epi8(5)));
+	over = bits16(_mm_cmpeq_epi8(x, _mm_set1_epi8(5))) >> 1 & above5 >> 2;
+	over = bits16(_mm_cmpgt_epi8(x, _mm_set1_epi8(2))) |
+	       (bits16(_mm_cmpeq_epi8(x, _mm_set1_epi8(2))) & (above5 >> 1 | over));
+	return (digits | dots) == range && __builtin_popcount(dots) == 3 &&
+	       (starts & ~digits) == 0 && (three & (over | digits >> 3)) == 0 &&
+	       (starts & bits16(_mm_cmpeq_epi8(x, _mm_setzero_si128())) & digits >> 1) == 0;
+}
+
+bool sip_host64_is_good(__m256i low, __m256i high, struct str_view text, size_t from, size_t to)
 {
 	const struct sip_text64 t = {low, high};
-	uint64_t dots = sip_text64_is(t, '.'), range, starts, ends, no_edge;
-	bool rooted;
+	uint64_t dots, range, starts, ends, no_edge;
 
+	if (sip_char_is(text.p[from], CHAR_DIGIT) && to - from < 16 &&
+		host16_is_v4(text.p + from, to - from, text.p + text.len))
+		return true;
+	dots = sip_text64_is(t, '.');
 	/* "example.com." */
-	rooted = to - from > 1 && (dots >> (to - 1) & 1) != 0;
-	to -= rooted;
+	to -= to - from > 1 && (dots >> (to - 1) & 1) != 0;
 	range = sip_bits_range(from, to);
 	dots &= range;
 	starts = dots << 1 | 1ULL << from;
 	ends = dots >> 1 | 1ULL << (to - 1);
 	no_edge = dots | (sip_text64_is(t, '-') & range);
-	if (((starts | ends) & no_edge) != 0)
-		return false;
 	/* A top label that starts with a digit is a number, not a name. */
-	if ((sip_text64_above(t, '9') & 1ULL << (63 - __builtin_clzll(starts))) != 0)
-		return true;
-	return !rooted && host64_is_v4(t, range, dots, starts);
+	return ((starts | ends) & no_edge) == 0 &&
+	       !sip_char_is(text.p[63 - __builtin_clzll(starts)], CHAR_DIGIT);
 }
 #endif
 
@@ -131,7 +149,7 @@ static size_t host_span(struct str_view v)
 		stops |= 1ULL << v.len;
 	if (stops != 0) {
 		n = sip_bits_first(stops, 0);
-		return n > 0 && sip_host64_is_good(t.low, t.high, 0, n) ? n : 0;
+		return n > 0 && sip_host64_is_good(t.low, t.high, v, 0, n) ? n : 0;
 	}
 #endif
 	host = (struct str_view){v.p, sip_chars_span(v, CHAR_HOST)};

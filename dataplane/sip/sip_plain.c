@@ -1,186 +1,166 @@
 /*
- * Via, From and To without a step for each character.
+ * Via and name-addr without a step for each character.
  */
 #include "sip_plain_priv.h"
 
-#include "sip_chars_priv.h"
+#include "sip_text64_priv.h"
 
 #if defined(__AVX2__)
-/* A text of at most 63 characters, as bits: what ends a name or a value of a parameter. */
-struct params {
-	const char *p;
+static inline uint32_t load4(const char *p)
+{
+	uint32_t x;
+
+	memcpy(&x, p, sizeof(x));
+	return x;
+}
+
+static inline uint64_t load8(const char *p)
+{
+	uint64_t x;
+
+	memcpy(&x, p, sizeof(x));
+	return x;
+}
+
+#define SENT_PROTOCOL 0x2f302e322f504953 /* "SIP/2.0/", as load8() has it */
+#define UDP_SP 0x20504455		 /* "UDP " */
+#define BRAN 0x6e617262
+#define NCH 0x68636e61 /* "anch" */
+#define RPOR 0x726f7072
+#define RECEIVED 0x6465766965636572
+#define LETTERS4 0x20202020
+#define LETTERS8 0x2020202020202020
+
+/* The letters of these names fold to themselves only. */
+static inline int via_param(struct sip_via *out, struct str_view name, struct str_view value)
+{
+	uint32_t port;
+
+	if (name.len == 6 && (load4(name.p) | LETTERS4) == BRAN &&
+		(load4(name.p + 2) | LETTERS4) == NCH) {
+		/* Two would be two transactions in one. */
+		if (out->branch.p != NULL)
+			return -EBADMSG;
+		out->branch = value;
+	} else if (name.len == 8 && (load8(name.p) | LETTERS8) == RECEIVED) {
+		out->received = value;
+	} else if (name.len == 5 && (load4(name.p) | LETTERS4) == RPOR &&
+		   (name.p[4] | 0x20) == 't') {
+		out->has_rport = true;
+		if (value.len == 0)
+			return 0;
+		if (sip_uint_parse(value, UINT16_MAX, &port) != 0 || port == 0)
+			return -EBADMSG;
+		out->rport = (uint16_t)port;
+	}
+	return 0;
+}
+
+/* Where "<" is; what stands before it is in out->display. @return 64: it is not plain. */
+static inline size_t display_plain(
+	struct sip_text64 t, struct str_view v, struct sip_name_addr *out)
+{
+	uint64_t quotes, known;
 	size_t at, len;
-	uint64_t no_name, no_value;
-};
 
-static inline uint64_t class_bits64(const char *p, unsigned int class)
-{
-	return sip_class_bits(sip_load32(p), class) |
-	       (uint64_t)sip_class_bits(sip_load32(p + 32), class) << 32;
-}
-
-static inline uint64_t bits64_of(const char *p, char c)
-{
-	return sip_bits_of(sip_load32(p), c) | (uint64_t)sip_bits_of(sip_load32(p + 32), c) << 32;
-}
-
-static inline size_t first_bit(uint64_t bits)
-{
-	return (size_t)__builtin_ctzll(bits);
-}
-
-static bool params_start(struct params *s, struct str_view v, const char *end)
-{
-	*s = (struct params){.p = v.p, .len = v.len};
-	if (v.len == 0)
-		return true;
-	if (v.len > 63 || !sip_can_load64(v.p, end))
-		return false;
-	/* One bit behind the text stops both. */
-	s->no_name = ~class_bits64(v.p, CHAR_NAME) | 1ULL << v.len;
-	s->no_value = (s->no_name & ~bits64_of(v.p, '=')) | 1ULL << v.len;
-	return true;
-}
-
-/* @return 1, 0 at the end, -1 if it is not plain. value.p NULL: no "=". */
-static inline int params_next(struct params *s, struct str_view *name, struct str_view *value)
-{
-	size_t from = s->at + 1, to;
-
-	if (s->at == s->len)
-		return 0;
-	if (s->p[s->at] != ';' || from == s->len)
-		return -1;
-	to = first_bit(s->no_name & ~0ULL << from);
-	*name = (struct str_view){s->p + from, to - from};
-	*value = (struct str_view){NULL, 0};
-	s->at = to;
-	if (to == from)
-		return -1;
-	if (to == s->len || s->p[to] == ';')
-		return 1;
-	from = to + 1;
-	if (s->p[to] != '=' || from == s->len)
-		return -1;
-	to = first_bit(s->no_value & ~0ULL << from);
-	*value = (struct str_view){s->p + from, to - from};
-	s->at = to;
-	return to > from && (to == s->len || s->p[to] == ';') ? 1 : -1;
-}
-
-/* The letters of "branch" and "tag" fold to themselves only. */
-static inline bool is_branch(struct str_view name)
-{
-	uint32_t head;
-	uint16_t tail;
-
-	if (name.len != 6)
-		return false;
-	memcpy(&head, name.p, sizeof(head));
-	memcpy(&tail, name.p + 4, sizeof(tail));
-	return (head | 0x20202020) == ('b' | 'r' << 8 | 'a' << 16 | 'n' << 24) &&
-	       (tail | 0x2020) == ('c' | 'h' << 8);
-}
-
-static inline bool is_tag(struct str_view name)
-{
-	return name.len == 3 && (name.p[0] | 0x20) == 't' && (name.p[1] | 0x20) == 'a' &&
-	       (name.p[2] | 0x20) == 'g';
+	if (v.p[0] == '"') {
+		quotes = sip_text64_is(t, '"') & ~1ULL;
+		if (quotes == 0)
+			return 64;
+		at = sip_bits_first(quotes, 0);
+		/* A backslash might make that quote part of the name. */
+		if ((sip_text64_is(t, '\\') & sip_bits_range(0, at)) != 0)
+			return 64;
+		out->display = (struct str_view){v.p + 1, at - 1};
+		at++;
+		return at + (at < v.len && v.p[at] == ' ');
+	}
+	/* Words of ASCII. */
+	known = sip_text64_class(t, CHAR_TOKEN) | sip_text64_is(t, ' ');
+	if (known + 1 == 0)
+		return 64;
+	len = at = sip_bits_first(~known, 0);
+	if (at >= v.len)
+		return 64;
+	while (len > 0 && v.p[len - 1] == ' ')
+		len--;
+	out->display = (struct str_view){v.p, len};
+	return at;
 }
 #endif
 
-bool sip_plain_via(struct str_view value, const char *end, struct str_view *branch)
+bool sip_plain_via(struct str_view text, struct sip_via *out)
 {
 #if defined(__AVX2__)
-	const struct str_view usual = SV("SIP/2.0/UDP ");
-	struct str_view v = value, host, name, text;
-	struct params params;
-	uint16_t port;
-	bool v6;
-	int got;
+	struct str_view v = {text.p + 12, text.len - 12}, name, value;
+	struct sip_params64 params;
+	struct sip_text64 t;
+	size_t to;
 
-	*branch = (struct str_view){NULL, 0};
-	if (v.len <= usual.len || memcmp(v.p, usual.p, usual.len) != 0)
+	if (text.len < 13 || text.len > 12 + 63 || load8(text.p) != SENT_PROTOCOL ||
+		load4(text.p + 8) != UDP_SP)
 		return false;
-	sip_view_skip(&v, usual.len);
-	if (sip_host_take(&v, &host, &v6) != 0)
+	t = sip_text64_load(v);
+	to = sip_bits_first(~sip_text64_class(t, CHAR_HOST) | 1ULL << v.len, 0);
+	if (to == 0 || !sip_host64_is_good(t.low, t.high, v, 0, to))
 		return false;
-	if (v.len > 0 && v.p[0] == ':') {
-		sip_view_skip(&v, 1);
-		if (sip_port_take(&v, &port) != 0)
+	out->transport = SIP_TRANSPORT_UDP;
+	out->transport_text = (struct str_view){text.p + 8, 3};
+	out->host = (struct str_view){v.p, to};
+	out->host_is_v6 = out->has_rport = false;
+	out->port = out->rport = 0;
+	out->branch = out->received = (struct str_view){NULL, 0};
+	if (to < v.len && v.p[to] == ':') {
+		uint64_t port;
+		size_t n = sip_digits_span((struct str_view){v.p + to + 1, v.len - to - 1}, &port);
+
+		if (n == 0 || port == 0 || port > UINT16_MAX)
+			return false;
+		out->port = (uint16_t)port;
+		to += 1 + n;
+	}
+	out->params = (struct str_view){v.p + to, v.len - to};
+	if (!sip_params64_in(&params, t, v, to, CHAR_VALUE))
+		return false;
+	while (sip_params64_next(&params, &name, &value)) {
+		if (via_param(out, name, value) != 0)
 			return false;
 	}
-	if (!params_start(&params, v, end))
-		return false;
-	while ((got = params_next(&params, &name, &text)) > 0) {
-		if (is_branch(name)) {
-			if (branch->p != NULL || text.p == NULL)
-				return false;
-			*branch = text;
-		} else if (name.len == 5 && text.p != NULL && (name.p[0] | 0x20) == 'r') {
-			return false; /* rport with a value, which may be wrong */
-		}
-	}
-	return got == 0;
+	return true;
 #else
 	return false;
 #endif
 }
 
-bool sip_plain_tag(struct str_view value, const char *end, struct str_view *tag)
+bool sip_plain_name_addr(struct str_view v, struct sip_name_addr *out)
 {
 #if defined(__AVX2__)
-	const __m256i space = _mm256_set1_epi8(' ');
-	struct str_view v = value, name, text;
-	struct params params;
-	uint64_t stop = 0;
-	size_t at = 0;
-	int got;
+	struct sip_text64 t;
+	uint64_t stops;
+	size_t at = 0, to;
 
-	*tag = (struct str_view){NULL, 0};
-	if (v.len < 3 || !sip_can_load64(v.p, end))
+	if (v.len < 3)
 		return false;
-	if (v.p[0] == '"') {
-		uint64_t quotes = bits64_of(v.p, '"') & ~1ULL;
-
-		if (quotes == 0)
+	t = sip_text64_load(v);
+	out->display = (struct str_view){NULL, 0};
+	if (v.p[0] != '<') {
+		at = display_plain(t, v, out);
+		if (at > 61 || at >= v.len || v.p[at] != '<')
 			return false;
-		at = first_bit(quotes) + 1;
-		/* A backslash might make that quote part of the name. */
-		if ((bits64_of(v.p, '\\') & ((1ULL << (at - 1)) - 1)) != 0)
-			return false;
-		if (at < v.len && v.p[at] == ' ')
-			at++;
 	}
-	if (at >= v.len || at > 60 || v.p[at] != '<')
+	/* Behind the text may be anything. */
+	stops = sip_text64_class(t, CHAR_NO_URI) & ~1ULL << at;
+	if (stops == 0)
 		return false;
-	for (unsigned int half = 0; half < 2; half++) {
-		__m256i x = sip_load32(v.p + 32 * (size_t)half);
-		__m256i no = _mm256_cmpeq_epi8(_mm256_min_epu8(x, space), x);
-
-		no = _mm256_or_si256(no, _mm256_cmpeq_epi8(x, _mm256_set1_epi8(0x7f)));
-		no = _mm256_or_si256(no, _mm256_cmpeq_epi8(x, _mm256_set1_epi8('<')));
-		no = _mm256_or_si256(no, _mm256_cmpeq_epi8(x, _mm256_set1_epi8('>')));
-		no = _mm256_or_si256(no, _mm256_cmpeq_epi8(x, _mm256_set1_epi8('"')));
-		stop |= (uint64_t)(uint32_t)_mm256_movemask_epi8(no) << (32 * half);
-	}
-	stop &= ~0ULL << (at + 1);
-	if (stop == 0)
+	to = sip_bits_first(stops, 0);
+	if (to >= v.len || v.p[to] != '>' || to == at + 1)
 		return false;
-	stop = first_bit(stop);
-	if (stop >= v.len || v.p[stop] != '>' || stop == at + 1)
-		return false;
-	sip_view_skip(&v, stop + 1);
-	if (!params_start(&params, v, end))
-		return false;
-	while ((got = params_next(&params, &name, &text)) > 0) {
-		if (!is_tag(name))
-			continue;
-		if (tag->p != NULL || text.p == NULL || !sip_chars_all(text, CHAR_TOKEN))
-			return false;
-		*tag = text;
-	}
-	return got == 0;
+	out->uri = (struct str_view){v.p + at + 1, to - at - 1};
+	out->star = false;
+	for (to++; to < v.len && sip_char_is(v.p[to], CHAR_WS);)
+		to++;
+	out->params = (struct str_view){v.p + to, v.len - to};
+	return true;
 #else
 	return false;
 #endif

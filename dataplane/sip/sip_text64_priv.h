@@ -65,11 +65,11 @@ static inline size_t sip_bits_first(uint64_t bits, size_t from)
 }
 
 /**
- * Is this a host name or an IPv4 address: characters from..to - 1 of the text in these registers,
- * all of CHAR_HOST?
- * @param to  1..63, above from.
+ * Is this a host name or an IPv4 address: characters from..to - 1 of t, all of CHAR_HOST?
+ * @param text  that t was loaded of.
+ * @param to    1..63, above from.
  */
-bool sip_host64_is_good(__m256i low, __m256i high, size_t from, size_t to);
+bool sip_host64_is_good(__m256i low, __m256i high, struct str_view text, size_t from, size_t to);
 
 /** Parameters as bits: ";name=value;name". */
 struct sip_params64 {
@@ -78,28 +78,35 @@ struct sip_params64 {
 };
 
 /**
- * @param v      at most 63 characters, or it is not plain.
+ * Those that a text ends with.
+ * @param text   of t; at most 63 characters.
+ * @param from   where they start.
  * @param class  CHAR_PARAM or CHAR_VALUE: what a name (but "=") and a value are made of.
  * @return false if anything else is in it (white space, quotes, escapes) or a name is missing.
  */
+static inline bool sip_params64_in(struct sip_params64 *s, struct sip_text64 t,
+	struct str_view text, size_t from, unsigned int class)
+{
+	uint64_t range = sip_bits_range(from, text.len), known;
+
+	*s = (struct sip_params64){.p = text.p, .end = 1ULL << text.len};
+	if (from == text.len)
+		return true;
+	known = sip_text64_class(t, class);
+	s->semis = sip_text64_is(t, ';') & range;
+	s->equals = sip_text64_is(t, '=') & range;
+	/* Behind each ";" and nowhere else begins a name. */
+	return (s->semis >> from & 1) != 0 && (~(known | s->semis) & range) == 0 &&
+	       (s->semis << 1 & ~(known & ~s->equals & range)) == 0;
+}
+
+/** The same of a text that is nothing else; of more than 63 characters it is not plain. */
 static inline bool sip_params64_start(struct sip_params64 *s, struct str_view v, unsigned int class)
 {
-	struct sip_text64 t;
-	uint64_t known;
-
 	*s = (struct sip_params64){.p = v.p};
 	if (v.len == 0)
 		return true;
-	if (v.len > 63)
-		return false;
-	t = sip_text64_load(v);
-	known = sip_text64_class(t, class);
-	s->end = 1ULL << v.len;
-	s->semis = sip_text64_is(t, ';') & (s->end - 1);
-	s->equals = sip_text64_is(t, '=') & (s->end - 1);
-	/* Behind each ";" and nowhere else begins a name. */
-	return (s->semis & 1) != 0 && (~(known | s->semis) & (s->end - 1)) == 0 &&
-	       (s->semis << 1 & ~(known & ~s->equals & (s->end - 1))) == 0;
+	return v.len <= 63 && sip_params64_in(s, sip_text64_load(v), v, 0, class);
 }
 
 /** @return false at the end. value.p NULL: no "=". */

@@ -21,13 +21,13 @@ static inline size_t scheme_len(struct str_view text)
 		       : 0;
 }
 
-static bool params_are_plain(struct str_view text)
+static inline bool params_are_plain(struct sip_text64 t, struct str_view text, size_t from)
 {
 	struct str_view name, value;
 	struct sip_params64 params;
 	unsigned int seen = 0;
 
-	if (!sip_params64_start(&params, text, CHAR_PARAM))
+	if (!sip_params64_in(&params, t, text, from, CHAR_PARAM))
 		return false;
 	while (sip_params64_next(&params, &name, &value)) {
 		if (!sip_uri_param_check(name, value, &seen))
@@ -57,7 +57,7 @@ bool sip_uri_plain(struct str_view text, struct sip_uri *out)
 			return false;
 	}
 	to = sip_bits_first(~sip_text64_class(t, CHAR_HOST) | end, host);
-	if (to == host || !sip_host64_is_good(t.low, t.high, host, to))
+	if (to == host || !sip_host64_is_good(t.low, t.high, text, host, to))
 		return false;
 	out->scheme = scheme == 4 ? SIP_SCHEME_SIP : SIP_SCHEME_SIPS;
 	out->user.p = text.p + scheme;
@@ -82,7 +82,7 @@ bool sip_uri_plain(struct str_view text, struct sip_uri *out)
 	}
 	out->params.p = text.p + to;
 	out->params.len = text.len - to;
-	return params_are_plain(out->params);
+	return params_are_plain(t, text, to);
 #else
 	return false;
 #endif

@@ -215,6 +215,11 @@ static void test_via(void **state)
 		for_each_change(vias[i], via_agree, &params);
 }
 
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static void name_addr_agree(struct str_view text, const struct longer *longer)
 {
 	struct str_view end = {guard_put(&guard, text.p, text.len), text.len}, all;
@@ -233,9 +238,49 @@ static void name_addr_agree(struct str_view text, const struct longer *longer)
 	assert_part(n.uri, text, l.uri, all);
 }
 
+/* What stands behind a display name that is read by steps means what it means alone. */
+static void named_agree(struct str_view text, const struct longer *longer)
+{
+	struct str_view all = lengthen(text, longer), rest;
+	struct sip_name_addr n, l;
+	bool good;
+
+	if (text.len == 0 || text.p[0] != '<')
+		return;
+	good = sip_name_addr_parse(text, &n) == 0;
+	assert_same(good, sip_name_addr_parse(all, &l) == 0, text, "named");
+	if (!good)
+		return;
+	rest = (struct str_view){all.p + strlen(longer->before), text.len};
+	assert_part(n.uri, text, l.uri, rest);
+	assert_part(n.params, text, l.params, rest);
+	assert_int_equal(l.display.len, 60);
+}
+
+/* Words in front of the bracket: as they are, and behind 60 characters more. */
+static void words_agree(struct str_view text, const struct longer *longer)
+{
+	struct str_view all = lengthen(text, longer), rest = {all.p + 60, text.len};
+	struct sip_name_addr n, l;
+	bool good;
+
+	if (text.len == 0 || strchr("\"<*", text.p[0]) != NULL ||
+		memchr(text.p, '<', text.len) == NULL || is_blank(text.p[0]))
+		return;
+	good = sip_name_addr_parse(text, &n) == 0;
+	assert_same(good, sip_name_addr_parse(all, &l) == 0, text, "words");
+	if (!good)
+		return;
+	assert_int_equal(n.display.len + 60, l.display.len);
+	assert_part(n.uri, text, l.uri, rest);
+	assert_part(n.params, text, l.params, rest);
+}
+
 static void test_name_addr(void **state)
 {
 	static const struct longer params = {"", ";" SIXTY "=" SIXTY};
+	static const struct longer quoted = {"\"" SIXTY "\"  ", ""};
+	static const struct longer words = {SIXTY, ""};
 	static const char *const texts[] = {
 		"<sip:a@b>;tag=1",
 		"\"A, \\\"B\\\"\" <sip:a@b>",
@@ -247,6 +292,8 @@ static void test_name_addr(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		for_each_change(texts[i], name_addr_agree, &params);
+	for_each_change("<sip:a@b;lr> ;tag=1;x=\"y\"", named_agree, &quoted);
+	for_each_change("Ann B. \t<sip:a@b> ;q=1", words_agree, &words);
 }
 
 /* A name of 60 characters more in quotes: where it ends is the same. */
@@ -276,11 +323,6 @@ static void test_quoted(void **state)
 	(void)state;
 	for_each_change("Bob \\\" \\\\\" <sip:a@b>", quoted_agree, &name);
 	for_each_change("\"<sip:a@b>;x=\"y\"", quoted_agree, &name);
-}
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
 /* Bytes of the first element, by one step a character. */
@@ -364,6 +406,58 @@ static void test_number(void **state)
 	}
 }
 
+/* Behind an empty line all lines are read by steps. */
+static void scan_agree(struct str_view text, const struct longer *longer)
+{
+	struct str_view all = lengthen(text, longer), l_uri, uri;
+	struct sip_index a, b;
+
+	/* These would be empty lines, or end one. */
+	if (text.len == 0 || text.p[0] == '\r' || text.p[0] == '\n')
+		return;
+	(void)sip_scan(text.p, text.len, &a);
+	(void)sip_scan(all.p, all.len, &b);
+	assert_same(a.error == 0, b.error == 0, text, "message");
+	assert_int_equal(a.error, b.error);
+	assert_int_equal(a.status, b.status);
+	assert_int_equal(a.method, b.method);
+	assert_int_equal(a.cseq, b.cseq);
+	assert_int_equal(a.has_to_tag, b.has_to_tag);
+	uri = sip_span_view(text.p, a.uri);
+	l_uri = sip_span_view(all.p, b.uri);
+	assert_part(uri, text, l_uri, (struct str_view){all.p + 2, text.len});
+	assert_int_equal(a.call_id.len, b.call_id.len);
+	assert_int_equal(a.branch.len, b.branch.len);
+	assert_int_equal(a.from_tag.len, b.from_tag.len);
+	assert_int_equal(a.body.len, b.body.len);
+	assert_int_equal(a.n_headers, b.n_headers);
+	for (unsigned int i = 0; i < a.n_headers; i++) {
+		assert_int_equal(a.headers[i].id, b.headers[i].id);
+		assert_int_equal(a.headers[i].name_len, b.headers[i].name_len);
+		assert_int_equal(a.headers[i].name_off + 2, b.headers[i].name_off);
+		assert_int_equal(a.headers[i].value_off + 2, b.headers[i].value_off);
+		assert_int_equal(a.headers[i].value_len, b.headers[i].value_len);
+	}
+}
+
+static void test_scan(void **state)
+{
+	static const struct longer empty_line = {"\r\n", ""};
+	static const char *const messages[] = {
+		"INVITE sip:a@b;x=" SIXTY " SIP/2.0\r\nVia: SIP/2.0/UDP h:1;branch=z9hG4bK1\r\n"
+		"f: Ann <sip:a@b>;tag=1\r\nTo:<sip:c@d>\r\nCall-ID: 1@h\r\nCSeq: 1 INVITE\r\n"
+		"X-Y: z\r\nl: 4\r\n\r\na\r\nb",
+		"SIP/2.0 200 OK\r\nCall-ID: x\r\nCSeq: 12345678 BYE\r\nSubject: \r\nTo: "
+		"b:c;tag=2\r\n"
+		"From: \"A\" <b:c>;tag=3\r\nVia: SIP/2.0/UDP 1.2.3.4;rport;branch=x\r\nA: b\r\n\r\n"
+		"v=0\r\n\r\no=1 and more of a body that is longer than sixty-four characters\r\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(messages); i++)
+		for_each_change(messages[i], scan_agree, &empty_line);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -374,6 +468,7 @@ int main(void)
 		cmocka_unit_test(test_quoted),
 		cmocka_unit_test(test_list),
 		cmocka_unit_test(test_number),
+		cmocka_unit_test(test_scan),
 	};
 	int failed;
 
