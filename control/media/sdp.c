@@ -175,21 +175,6 @@ static int line_read(struct sdp_reader *r, struct str_view line)
 	}
 }
 
-/* No control character but tab and line ends; each CR has its LF, but for one at the very end.
- * Without a branch, so that the compiler takes many bytes at a time. */
-static bool text_is_sane(struct str_view text)
-{
-	const unsigned char *p = (const unsigned char *)text.p;
-	uint8_t bad = 0;
-
-	for (size_t i = 0; i < text.len; i++)
-		bad |= (uint8_t)(((p[i] < ' ') & (p[i] != '\t') & (p[i] != '\n') & (p[i] != '\r')) |
-				 (p[i] == 0x7f));
-	for (size_t i = 1; i < text.len; i++)
-		bad |= (uint8_t)((p[i - 1] == '\r') & (p[i] != '\n'));
-	return bad == 0;
-}
-
 /* "x=" with a letter. */
 static bool line_has_type(struct str_view line)
 {
@@ -201,21 +186,23 @@ static bool line_has_type(struct str_view line)
 int sdp_parse(struct str_view text, struct sdp *out)
 {
 	struct sdp_reader r = {.out = out, .session_direction = SDP_SENDRECV};
-	struct str_view rest = text, line;
-	unsigned int n_lines = 0;
+	struct sdp_line_ends ends;
+	struct str_view line;
 	bool ended = false;
+	size_t from = 0;
 
 	memset(&out->bandwidths, 0, sizeof(out->bandwidths));
 	out->n_media = out->n_formats = 0;
 	out->n_attributes = out->n_session_attributes = 0;
 	if (text.len > SDP_LEN_MAX)
 		return -E2BIG;
-	if (!text_is_sane(text) || !sdp_line_next(&rest, &line) || !sv_eq(line, SV("v=0")))
+	if (!sdp_line_ends_find(text, &ends) || !sdp_line_next(text, &ends, 0, &from, &line) ||
+		!sv_eq(line, SV("v=0")))
 		return -EBADMSG;
-	while (sdp_line_next(&rest, &line)) {
+	for (unsigned int i = 1; sdp_line_next(text, &ends, i, &from, &line); i++) {
 		int rc;
 
-		if (++n_lines == SDP_LINES_MAX)
+		if (i == SDP_LINES_MAX)
 			return -E2BIG;
 		if (line.len == 0) { /* empty lines at the very end do no harm */
 			ended = true;

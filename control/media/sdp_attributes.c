@@ -8,32 +8,69 @@
 #include "sdp_lines.h"
 #include "sdp_reader.h"
 
-static const struct str_view names[SDP_ATTR_COUNT] = {
-	[SDP_ATTR_FMTP] = {"fmtp", 4},
-	[SDP_ATTR_RTCP_FB] = {"rtcp-fb", 7},
-	[SDP_ATTR_SILENCE_SUPP] = {"silenceSupp", 11},
-	[SDP_ATTR_FRAMERATE] = {"framerate", 9},
-	[SDP_ATTR_T38_VERSION] = {"T38FaxVersion", 13},
-	[SDP_ATTR_T38_BIT_RATE] = {"T38MaxBitRate", 13},
-	[SDP_ATTR_T38_FILL_BIT_REMOVAL] = {"T38FaxFillBitRemoval", 20},
-	[SDP_ATTR_T38_TRANSCODING_MMR] = {"T38FaxTranscodingMMR", 20},
-	[SDP_ATTR_T38_TRANSCODING_JBIG] = {"T38FaxTranscodingJBIG", 21},
-	[SDP_ATTR_T38_RATE_MANAGEMENT] = {"T38FaxRateManagement", 20},
-	[SDP_ATTR_T38_MAX_BUFFER] = {"T38FaxMaxBuffer", 15},
-	[SDP_ATTR_T38_MAX_DATAGRAM] = {"T38FaxMaxDatagram", 17},
-	[SDP_ATTR_T38_UDP_EC] = {"T38FaxUdpEC", 11},
-	[SDP_ATTR_CRYPTO] = {"crypto", 6},
-	[SDP_ATTR_FINGERPRINT] = {"fingerprint", 11},
-	[SDP_ATTR_SETUP] = {"setup", 5},
-	[SDP_ATTR_TLS_ID] = {"tls-id", 6},
+/* X(number, name, its first and its last letter, small) */
+#define KEPT_LIST(X) \
+	X(SDP_ATTR_FMTP, "fmtp", 'f', 'p') \
+	X(SDP_ATTR_RTCP_FB, "rtcp-fb", 'r', 'b') \
+	X(SDP_ATTR_SILENCE_SUPP, "silenceSupp", 's', 'p') \
+	X(SDP_ATTR_FRAMERATE, "framerate", 'f', 'e') \
+	X(SDP_ATTR_T38_VERSION, "T38FaxVersion", 't', 'n') \
+	X(SDP_ATTR_T38_BIT_RATE, "T38MaxBitRate", 't', 'e') \
+	X(SDP_ATTR_T38_FILL_BIT_REMOVAL, "T38FaxFillBitRemoval", 't', 'l') \
+	X(SDP_ATTR_T38_TRANSCODING_MMR, "T38FaxTranscodingMMR", 't', 'r') \
+	X(SDP_ATTR_T38_TRANSCODING_JBIG, "T38FaxTranscodingJBIG", 't', 'g') \
+	X(SDP_ATTR_T38_RATE_MANAGEMENT, "T38FaxRateManagement", 't', 't') \
+	X(SDP_ATTR_T38_MAX_BUFFER, "T38FaxMaxBuffer", 't', 'r') \
+	X(SDP_ATTR_T38_MAX_DATAGRAM, "T38FaxMaxDatagram", 't', 'm') \
+	X(SDP_ATTR_T38_UDP_EC, "T38FaxUdpEC", 't', 'c') \
+	X(SDP_ATTR_CRYPTO, "crypto", 'c', 'o') \
+	X(SDP_ATTR_FINGERPRINT, "fingerprint", 'f', 't') \
+	X(SDP_ATTR_SETUP, "setup", 's', 'p') \
+	X(SDP_ATTR_TLS_ID, "tls-id", 't', 'd')
+
+#define DIRECTION_LIST(X) \
+	X(SDP_SENDRECV, "sendrecv", 's', 'v') \
+	X(SDP_SENDONLY, "sendonly", 's', 'y') \
+	X(SDP_RECVONLY, "recvonly", 'r', 'y') \
+	X(SDP_INACTIVE, "inactive", 'i', 'e')
+
+/* What has a field of its own, numbered behind those that are kept. */
+enum field {
+	FIELD_RTPMAP = SDP_ATTR_COUNT,
+	FIELD_PTIME,
+	FIELD_MAXPTIME,
+	FIELD_RTCP,
+	FIELD_RTCP_MUX,
+	FIELD_DIRECTION, /* and those behind it: each direction */
+	NAME_NONE = FIELD_DIRECTION + SDP_DIRECTION_COUNT
 };
 
-static const struct str_view direction_names[SDP_DIRECTION_COUNT] = {
-	[SDP_SENDRECV] = {"sendrecv", 8},
-	[SDP_SENDONLY] = {"sendonly", 8},
-	[SDP_RECVONLY] = {"recvonly", 8},
-	[SDP_INACTIVE] = {"inactive", 8},
-};
+#define NAME(number, text, first, last) [number] = {text, sizeof(text) - 1},
+static const struct str_view names[SDP_ATTR_COUNT] = {KEPT_LIST(NAME)};
+static const struct str_view direction_names[SDP_DIRECTION_COUNT] = {DIRECTION_LIST(NAME)};
+
+/* Length, first and last letter name an attribute: no two of ours share a slot, or the table would
+ * be initialised twice in one place, which the compiler refuses. */
+#define SLOTS 64
+#define SLOT(len, first, last) (((first) + (last) + 44 * (len)) % SLOTS)
+#define KNOWN(number, text, first, last) \
+	[SLOT(sizeof(text) - 1, first, last)] = {{text, sizeof(text) - 1}, number},
+#define KNOWN_DIRECTION(d, text, first, last) KNOWN(FIELD_DIRECTION + (d), text, first, last)
+static const struct {
+	struct str_view name;
+	unsigned int number; /* enum sdp_attribute_id or enum field */
+} known[SLOTS] = {KEPT_LIST(KNOWN) DIRECTION_LIST(KNOWN_DIRECTION) KNOWN(FIELD_RTPMAP, "rtpmap",
+	'r', 'p') KNOWN(FIELD_PTIME, "ptime", 'p', 'e') KNOWN(FIELD_MAXPTIME, "maxptime", 'm', 'e')
+		KNOWN(FIELD_RTCP, "rtcp", 'r', 'p') KNOWN(FIELD_RTCP_MUX, "rtcp-mux", 'r', 'x')};
+
+static unsigned int name_find(struct str_view name)
+{
+	unsigned char first = (unsigned char)name.p[0] | 0x20;
+	unsigned char last = (unsigned char)name.p[name.len - 1] | 0x20;
+	size_t slot = SLOT(name.len, first, last);
+
+	return sv_eq_nocase(name, known[slot].name) ? known[slot].number : NAME_NONE;
+}
 
 struct str_view sdp_attribute_name(unsigned int id)
 {
@@ -45,15 +82,24 @@ const char *sdp_direction_name(enum sdp_direction d)
 	return d < SDP_DIRECTION_COUNT ? direction_names[d].p : "none";
 }
 
-/* Most names differ in length or at once. */
-static inline bool is(struct str_view name, struct str_view known)
+/* Of 8 characters: the top bit of each that is from SP to "~". */
+static inline uint64_t printable8(const char *p)
 {
-	return name.len == known.len && ((name.p[0] ^ known.p[0]) & ~0x20) == 0 &&
-	       sv_eq_nocase(name, known);
+	const uint64_t ones = 0x0101010101010101, x = sv_load8(p, 8), low = x & 0x7f * ones;
+
+	return ~x & ~(low + ones) & (low + 0x60 * ones) & 0x80 * ones;
 }
 
 static bool is_printable(struct str_view text)
 {
+	const uint64_t all = 0x8080808080808080;
+	uint64_t is = all;
+
+	if (text.len >= 8) {
+		for (size_t i = 0; i + 8 <= text.len; i += 8)
+			is &= printable8(text.p + i);
+		return (is & printable8(text.p + text.len - 8)) == all;
+	}
 	for (size_t i = 0; i < text.len; i++)
 		if (text.p[i] < ' ' || text.p[i] > '~')
 			return false;
@@ -103,32 +149,36 @@ static void rtcp_read(struct sdp_media *m, struct str_view value)
 		m->rtcp_addr = sdp_connection_read(value);
 }
 
-/* What has a field of its own. @return false: another attribute. */
-static bool field_read(struct sdp_reader *r, struct str_view name, struct str_view value)
+static void field_read(struct sdp_reader *r, unsigned int field, struct str_view value)
 {
 	struct sdp_media *m = r->media;
 
-	for (unsigned int d = 0; name.len == 8 && d < SDP_DIRECTION_COUNT; d++) {
-		if (!is(name, direction_names[d]))
-			continue;
-		*(m != NULL ? &m->direction : &r->session_direction) = (enum sdp_direction)d;
-		return true;
+	if (field >= FIELD_DIRECTION) {
+		*(m != NULL ? &m->direction : &r->session_direction) =
+			(enum sdp_direction)(field - FIELD_DIRECTION);
+		return;
 	}
 	if (m == NULL)
-		return false;
-	if (is(name, SV("rtpmap")))
+		return;
+	switch (field) {
+	case FIELD_RTPMAP:
 		rtpmap_read(r, value);
-	else if (is(name, SV("ptime")))
+		break;
+	case FIELD_PTIME:
 		time_read(value, &m->ptime_ms);
-	else if (is(name, SV("maxptime")))
+		break;
+	case FIELD_MAXPTIME:
 		time_read(value, &m->maxptime_ms);
-	else if (is(name, SV("rtcp")))
+		break;
+	case FIELD_RTCP:
 		rtcp_read(m, value);
-	else if (is(name, SV("rtcp-mux")))
+		break;
+	case FIELD_RTCP_MUX:
 		m->rtcp_mux = m->kind == SDP_KIND_RTP;
-	else
-		return false;
-	return true;
+		break;
+	default:
+		break;
+	}
 }
 
 static bool of_format(unsigned int id)
@@ -180,14 +230,16 @@ int sdp_attribute_read(struct sdp_reader *r, struct str_view line)
 	struct str_view value = {line.p + 2, line.len - 2};
 	struct str_view name = sdp_cut(&value, ':');
 
+	unsigned int number;
+
 	if (name.len == 0)
 		return 0;
 	while (value.len > 0 && value.p[0] == ' ')
 		value.p++, value.len--;
-	if (field_read(r, name, value))
-		return 0;
-	for (unsigned int id = 0; id < SDP_ATTR_COUNT; id++)
-		if (is(name, names[id]))
-			return attribute_keep(r, id, value);
+	number = name_find(name);
+	if (number < SDP_ATTR_COUNT)
+		return attribute_keep(r, number, value);
+	if (number != NAME_NONE)
+		field_read(r, number, value);
 	return 0;
 }

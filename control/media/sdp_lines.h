@@ -5,12 +5,45 @@
 #define SALLYPORT_CONTROL_SDP_LINES_H
 
 #include "find.h"
+#include "sdp.h"
+
+/** Where the lines of a description end: places of each LF, of those up to the cap and some more.
+ */
+struct sdp_line_ends {
+	unsigned int n;
+	uint16_t at[SDP_LINES_MAX + 64];
+};
+
+/**
+ * Find them all at once.
+ * @param text  at most SDP_LEN_MAX bytes.
+ * @return false if there is a control character but tab and line ends, or a CR without its LF that
+ *         is not the very last character.
+ */
+bool sdp_line_ends_find(struct str_view text, struct sdp_line_ends *e);
 
 /**
  * Next line (ends with LF or CRLF; the last one may lack it).
+ * @param i     its number, from 0 on.
+ * @param from  where it starts; written: where the next one does.
  * @return true if there was one; without its line end and the spaces before it.
  */
-bool sdp_line_next(struct str_view *rest, struct str_view *line);
+static inline bool sdp_line_next(struct str_view text, const struct sdp_line_ends *e,
+	unsigned int i, size_t *from, struct str_view *line)
+{
+	size_t to = i < e->n ? e->at[i] : text.len;
+	const char *p = text.p + *from, *end = text.p + to;
+
+	if (*from >= text.len)
+		return false;
+	*from = to + 1;
+	if (end > p && end[-1] == '\r')
+		end--;
+	while (end > p && (end[-1] == ' ' || end[-1] == '\t'))
+		end--;
+	*line = (struct str_view){p, (size_t)(end - p)};
+	return true;
+}
 
 /** Cut at the first `sep`. @return what stands before it; rest is what follows, p NULL if there
  * was no `sep`. */

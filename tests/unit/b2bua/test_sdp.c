@@ -557,6 +557,55 @@ static void test_corpus(void **state)
 	assert_true(for_each("attacks/sdp", ".sip", any_sdp) > 50);
 }
 
+/* RFC 8866 section 9 byte-string, but for what HT and line ends are: judged character by character.
+ */
+static bool is_sane(const char *p, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)p[i];
+
+		if ((c < ' ' && c != '\t' && c != '\n' && c != '\r') || c == 0x7f)
+			return false;
+		if (c == '\r' && i + 1 < len && p[i + 1] != '\n')
+			return false;
+	}
+	return true;
+}
+
+/* A character of any kind at any place, across words of 64, in a line that says nothing and at the
+ * very end of the text, in front of a page that must not be read. */
+static void test_characters(void **state)
+{
+	static const char changes[] = {
+		0, 1, '\t', '\n', '\v', '\r', 0x1f, ' ', '~', 0x7f, (char)0x80, (char)0xff};
+	const size_t head = strlen(HEAD AUDIO);
+	char text[320];
+	struct guard g = guard_new(sizeof(text));
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	memcpy(text, HEAD AUDIO "i=", head + 2);
+	for (size_t len = head + 4; len <= sizeof(text); len++)
+		for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
+			struct sdp sdp;
+			struct str_view v = {NULL, len};
+			char kept = text[len - 2];
+
+			/* A line that begins behind it would have no type. */
+			if (changes[i] == '\n')
+				continue;
+			text[len - 2] = changes[i];
+			v.p = guard_put(&g, text, len);
+			assert_int_equal(sdp_parse(v, &sdp) == 0, is_sane(text, len));
+			text[len - 2] = kept;
+			text[len - 1] = changes[i];
+			v.p = guard_put(&g, text, len);
+			assert_int_equal(sdp_parse(v, &sdp) == 0, is_sane(text, len));
+			text[len - 1] = 'x';
+		}
+	guard_free(&g);
+}
+
 int main(void)
 {
 	char corpus[512];
@@ -569,6 +618,7 @@ int main(void)
 		cmocka_unit_test(test_long_words),
 		cmocka_unit_test(test_cut_anywhere),
 		cmocka_unit_test(test_directions),
+		cmocka_unit_test(test_characters),
 		cmocka_unit_test(test_corpus),
 	};
 	DIR *dir;
