@@ -73,6 +73,16 @@ static void __attribute__((constructor)) class_tables_make(void)
 				(uint8_t)((sip_char_class[c] >> class & 1) << (c >> 4));
 	}
 }
+
+__m256i sip_load32_rest(const char *p, size_t len)
+{
+	char copy[32];
+
+	memset(copy, ' ', sizeof(copy));
+	if (len > 0)
+		memcpy(copy, p, len < sizeof(copy) ? len : sizeof(copy));
+	return sip_load32(copy);
+}
 #endif
 
 size_t sip_chars_span_rest(struct str_view v, unsigned int class, size_t n)
@@ -114,8 +124,11 @@ int sip_uint_parse(struct str_view text, uint32_t max, uint32_t *out)
 	uint64_t value;
 	size_t n;
 
-	text = sip_trim(text);
 	n = sip_digits_span(text, &value);
+	if (n != text.len) {
+		text = sip_trim(text);
+		n = sip_digits_span(text, &value);
+	}
 	if (n == 0 || n != text.len)
 		return -EBADMSG;
 	if (value > max)

@@ -207,10 +207,11 @@ static int via_params(struct str_view rest, struct sip_via *out)
 
 int sip_via_parse(struct str_view text, struct sip_via *out)
 {
-	struct str_view v = sip_trim(text);
+	struct str_view v;
 
-	if (sip_plain_via(v, out))
+	if (sip_plain_via(text, out))
 		return 0;
+	v = sip_trim(text);
 	/* One by one: clearing all of it takes longer than reading it. */
 	out->transport = SIP_TRANSPORT_OTHER;
 	out->host_is_v6 = out->has_rport = false;

@@ -90,13 +90,10 @@ static inline unsigned int bits16(__m128i x)
 static inline bool host16_is_v4(const char *p, size_t len, const char *end)
 {
 	unsigned int range = (1U << len) - 1, digits, dots, starts, three, above5, over;
-	char copy[16];
 	__m128i x;
 
-	if (!sip_can_load(p, end, 16)) {
-		memcpy(copy, p, len);
-		p = copy;
-	}
+	if (!sip_can_load(p, end, 16))
+		return is_v4((struct str_view){p, len});
 	x = _mm_loadu_si128((const __m128i *)(const void *)p);
 	dots = bits16(_mm_cmpeq_epi8(x, _mm_set1_epi8('.'))) & range;
 	x = _mm_sub_epi8(x, _mm_set1_epi8('0'));

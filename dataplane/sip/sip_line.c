@@ -161,18 +161,20 @@ static unsigned int ends_write(uint16_t *to, const char *p, size_t len)
 
 	if (len < 64)
 		return 0;
+	/* Up to an empty line, or one of a single character: what follows is most often the body.
+	 */
 	do {
-		if (len - at >= 64)
-			bits = low_bits64(p + at, &most);
-		else
-			bits = low_bits64(p + len - 64, &most) >> (64 - (len - at));
+		bits = low_bits64(p + at, &most);
 		starts = bits & ~(bits << 1 | before);
 		before = bits >> 63;
 		to = starts_write(to, at, starts);
 		at += 64;
-		/* An empty line, or one of a single character: what follows is most often the
-		 * body. */
-	} while ((bits & bits >> 2) == 0 && to < last && at < len);
+	} while ((bits & bits >> 2) == 0 && to < last && len - at >= 64);
+	if ((bits & bits >> 2) == 0 && to < last && at < len) {
+		bits = low_bits64(p + len - 64, &most) >> (64 - (len - at));
+		starts = bits & ~(bits << 1 | before);
+		to = starts_write(to, at, starts);
+	}
 	/* Lines behind an empty one need not be looked at. */
 	empty = bits & bits >> 1 & bits >> 2;
 	if (empty != 0)

@@ -34,7 +34,10 @@ static uint32_t slot_of(struct str_view name)
 	char head[4] = {':', ':', name.len == 2 ? ':' : ' ', name.len == 3 ? ':' : ' '};
 	uint32_t number;
 
-	memcpy(head, name.p, name.len < sizeof(head) ? name.len : sizeof(head));
+	if (name.len >= sizeof(head))
+		memcpy(head, name.p, sizeof(head));
+	else
+		memcpy(head, name.p, name.len);
 	memcpy(&number, head, sizeof(number));
 	return sip_name_slot(number, (uint32_t)name.len);
 }

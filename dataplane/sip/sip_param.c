@@ -68,14 +68,20 @@ static size_t item_len(struct str_view v)
 
 bool sip_list_next(struct str_view *rest, struct str_view *item)
 {
-	struct str_view v = sip_trim(*rest), comma, after;
+	struct str_view v = *rest, comma, after;
+	size_t n;
 
 	if (v.len == 0)
 		return false;
-	*item = sip_trim(sip_view_take(&v, item_len(v)));
+	v = sip_trim(v);
+	if (v.len == 0)
+		return false;
+	n = item_len(v);
+	*item = sip_view_take(&v, n);
 	*rest = v;
 	if (v.len == 0)
 		return true;
+	*item = sip_trim(*item);
 	/* An empty element behind the last comma must be seen, so that comma stays; behind an empty
 	 * element it goes, so that this ends. */
 	comma = sip_view_take(&v, 1);

@@ -12,17 +12,17 @@ struct sip_text64 {
 	__m256i low, high;
 };
 
+/** Up to 32 of len characters where no more may be read; spaces follow. Not inlined: a buffer makes
+ * the function that has it guard its stack. */
+__m256i sip_load32_rest(const char *p, size_t len);
+
 /** The first 64 characters of v; behind its end stands anything. */
 static inline struct sip_text64 sip_text64_load(struct str_view v)
 {
-	char copy[64];
-	const char *p = v.p;
-
-	if (!sip_can_load64(p, p + v.len)) {
-		memcpy(copy, p, v.len);
-		p = copy;
-	}
-	return (struct sip_text64){sip_load32(p), sip_load32(p + 32)};
+	if (sip_can_load64(v.p, v.p + v.len))
+		return (struct sip_text64){sip_load32(v.p), sip_load32(v.p + 32)};
+	return (struct sip_text64){sip_load32_rest(v.p, v.len),
+		v.len > 32 ? sip_load32_rest(v.p + 32, v.len - 32) : sip_load32_rest(v.p, 0)};
 }
 
 static inline uint64_t sip_text64_bits(__m256i low, __m256i high)
