@@ -324,6 +324,41 @@ static void test_bye_unanswered(void **state)
 	assert_int_equal(b2bua_get_stats(lab.b2bua)->calls_active, 0);
 }
 
+/* Passwords are for those that a phone registers at: who challenges our BYE gets nothing, and
+ * nobody is asked for it; nor does a BYE take along what the far side's had. */
+static void test_bye_challenged(void **state)
+{
+	static const struct {
+		unsigned int status;
+		const char *challenge;
+	} cases[] = {
+		{407, "Proxy-Authenticate: Digest realm=\"r\", nonce=\"n\"\r\n"},
+		{401, "WWW-Authenticate: Digest realm=\"r\", nonce=\"n\"\r\n"},
+	};
+
+	for (size_t i = 0; i < 2 * ARRAY_LEN(cases); i++) {
+		bool by_caller = i % 2 == 0;
+		struct ua caller, callee, *ends = by_caller ? &caller : &callee;
+		struct ua *attacker = by_caller ? &callee : &caller;
+		const char *bye;
+
+		lab_establish(&lab, &caller, &callee);
+		ua_request(ends, "BYE", 200, NULL,
+			"Proxy-Authorization: Digest username=\"a\"\r\n"
+			"Authorization: Digest username=\"a\"\r\n");
+		lab_expect(&lab, ends->side, "SIP/2.0 200 OK\r\n");
+		bye = lab_expect(&lab, attacker->side, "BYE ");
+		ua_respond(attacker, bye, cases[i / 2].status, NULL, cases[i / 2].challenge);
+		lab_run(&lab, 40000);
+		lab_expect_none(&lab, OUTSIDE);
+		lab_expect_none(&lab, INSIDE);
+	}
+	for (unsigned int i = 0; i < lab.n_msgs; i++) {
+		assert_null(strstr(lab.msg[i].text, "Authorization:"));
+		assert_null(strstr(lab.msg[i].text, "Authenticate:"));
+	}
+}
+
 static void test_bye_before_answer(void **state)
 {
 	struct ua caller, callee;
@@ -531,6 +566,7 @@ int main(void)
 		CASE(test_callee_hangs_up),
 		CASE(test_bye_crosses),
 		CASE(test_bye_unanswered),
+		CASE(test_bye_challenged),
 		CASE(test_bye_before_answer),
 		CASE(test_from_inside),
 		CASE(test_media_silent),
