@@ -391,6 +391,8 @@ void headers_record_route(struct sip_writer *w, const struct sip_msg *req);
 void headers_reason(const struct sip_msg *msg, char out[CALL_REASON_LEN]);
 /** Max-Forwards of a request that goes on: one less; 70 if there was none. */
 unsigned int headers_max_forwards(const struct sip_msg *req);
+/** RFC 5393 section 5.3.3: is there breadth left for one to send it to? Else it is answered 440. */
+bool headers_may_spread(const struct sip_msg *req);
 
 /** Allow and Supported, of what goes out in this dialog. */
 void headers_abilities(struct sip_writer *w, const struct dialog *d);

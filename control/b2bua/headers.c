@@ -32,6 +32,8 @@ static const struct row allowed[] = {
 	ROW(EVENT, "Event", header_event, EVENTS, EVENTS, 200, 699),
 	ROW(EXPIRES, "Expires", header_number, ANY, ANY, 100, 699),
 	ROW(HISTORY_INFO, "History-Info", header_history, ANY, ANY, 100, 699),
+	/* RFC 5393 section 5.3: it goes to one place, with all of the breadth that there is. */
+	ROW(OTHER, "Max-Breadth", header_number, ANY, NONE, 0, 0),
 	ROW(MIN_EXPIRES, "Min-Expires", header_number, NONE, ANY, 423, 423),
 	ROW(P_ASSERTED_IDENTITY, "P-Asserted-Identity", header_identity, ANY, ANY, 100, 699),
 	ROW(PRIVACY, "Privacy", header_copy, ANY, ANY, 100, 699),
@@ -129,6 +131,14 @@ unsigned int headers_max_forwards(const struct sip_msg *req)
 	if (value.p == NULL || sip_uint_parse(value, 255, &hops) != 0 || hops == 0)
 		return 70;
 	return hops - 1;
+}
+
+bool headers_may_spread(const struct sip_msg *req)
+{
+	struct str_view value = sip_header_find_name(req->buf, &req->idx, SV("Max-Breadth"), 0);
+	uint32_t breadth;
+
+	return value.p == NULL || sip_uint_parse(value, UINT32_MAX, &breadth) != 0 || breadth > 0;
 }
 
 void headers_abilities(struct sip_writer *w, const struct dialog *d)

@@ -122,6 +122,8 @@ static unsigned int call_setup(struct call *c, struct sip_msg *req)
 		return 416;
 	if (is_loop(b, req, uri.user))
 		return 482;
+	if (!headers_may_spread(req))
+		return 440;
 	route = route_find(
 		b->env.config, req->path.realm, c->leg[SIDE_CALLER].dialog->peer, uri.user);
 	if (route == NULL)

@@ -64,6 +64,8 @@ unsigned int outside_dialog_new(struct b2bua *b, const struct sip_msg *req, stru
 	d = dialog_find_tag(b, sip_msg_view(req, req->idx.from_tag));
 	if (d != NULL && sv_is(sip_msg_view(req, req->idx.call_id), d->call_id))
 		return 482;
+	if (!headers_may_spread(req))
+		return 440;
 	route = route_find(
 		c, req->path.realm, route_peer_find(c, req->path.realm, &req->path.remote), user);
 	if (route == NULL)

@@ -90,10 +90,40 @@ static void test_ring(void **state)
 	both_run(&caller, 40000);
 }
 
+/* RFC 5393 section 5.3.3: the breadth goes along; where none is left it ends. */
+static void test_breadth(void **state)
+{
+	static const char *const methods[] = {"INVITE", "MESSAGE"};
+	struct ua callee;
+
+	box[0].realms[OUTSIDE].methods.known |= 1u << SIP_MESSAGE;
+	for (unsigned int i = 0; i < ARRAY_LEN(box[0].peers); i++)
+		box[0].peers[i].methods = box[0].realms[OUTSIDE].methods;
+	for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
+		struct ua caller = ua_caller(&box[0], "bob");
+		const char *request;
+
+		ua_request(&caller, methods[i], 1, NULL, "Max-Breadth: 0\r\n");
+		lab_expect(&box[0], OUTSIDE, "SIP/2.0 440 Max-Breadth Exceeded\r\n");
+		lab_expect_none(&box[0], INSIDE);
+		caller = ua_caller(&box[0], "bob");
+		ua_request(&caller, methods[i], 1, NULL, "Max-Breadth: 7\r\n");
+		request = lab_expect(&box[0], INSIDE, methods[i]);
+		assert_string_equal(lab_header(request, "Max-Breadth"), "7");
+		if (i == 0)
+			callee = ua_callee(&box[0], request);
+		ua_respond(&callee, request, 486, NULL, NULL);
+		lab_expect(&box[0], OUTSIDE, "SIP/2.0 486 ");
+		lab_run(&box[0], 40000);
+		lab_forget(&box[0]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_ring, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_breadth, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
