@@ -10,7 +10,7 @@ from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Dot1AD, Dot1Q, Ether
 from scapy.packet import Raw
-from test_media import CALLEE_SSRC, CALLER_SSRC, arrived, silent_call, talking
+from test_media import CALLEE_SSRC, CALLER_SSRC, arrived, talking
 
 from sallyport_lab import drivers_here, wait_until
 from sallyport_lab.net import ACCESS6, ACCESS6_BOX, ACCESS_BOX, ACCESS_WRONG, CORE_BOX
@@ -107,7 +107,7 @@ def test_each_counted_by_its_reason(dual_box):
     expected = {}
     for _, reason in kinds:
         expected[reason] = expected.get(reason, 0) + EACH
-    with talking(box, silent_call(6000)) as talk, wire(lab.access) as out, \
+    with talking(box) as talk, wire(lab.access) as out, \
             wire(lab.core, ETH_P_ALL) as core, wire(lab.access, ETH_P_ALL) as access:
         talk.both_ways(10)
         before, punted = box.drops(), port_named(box)["punted"]
@@ -148,7 +148,7 @@ def test_longer_than_the_mtu(make_box):
     lab.box.ip(f"link set sp-access mtu {JUMBO}")
     frame = bytes(Ether(dst=port_named(box)["mac"], src="02:00:00:00:00:66") / ip() / RTP
                   / Raw((MARK * JUMBO)[:JUMBO - 28]))
-    with talking(box, silent_call(2500)) as talk, wire(lab.access) as out, \
+    with talking(box) as talk, wire(lab.access) as out, \
             wire(lab.core, ETH_P_ALL) as core:
         talk.both_ways(10)
         before = box.drops().get("ip_header", 0)

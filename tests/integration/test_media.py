@@ -42,11 +42,11 @@ def nothing_arrives(endpoint, ssrc, seconds=0.3):
     assert endpoint.sequences(ssrc) == []
 
 
-def silent_call(wait_ms, offer=None):
-    """A caller whose RTP is the test's."""
+def silent_call(offer=None):
+    """A caller whose RTP is the test's, until the test tells it to hang up."""
     return scenario.build(
         "caller", scenario.invite(offer or scenario.sdp(PORT)), scenario.progress(),
-        scenario.receive(200), scenario.ack(), scenario.pause(wait_ms), scenario.bye(),
+        scenario.receive(200), scenario.ack(), scenario.until_told(), scenario.bye(),
         scenario.receive(200))
 
 
@@ -68,10 +68,11 @@ def talking(box, caller=None, callee=None, access=None, core=None):
                    for port in (PORT, PORT + 1) for side in (access, core)]
         server = stack.enter_context(Sipp(lab, core.peer, callee or silent_answer(),
                                           address=core.address, trace=True))
-        phones = stack.enter_context(Sipp(lab, access.peer, caller or silent_call(4000),
+        phones = stack.enter_context(Sipp(lab, access.peer, caller or silent_call(),
                                           to=access.sip(), calls=1, address=access.address,
                                           service=f"{core.family}000", trace=True))
         yield Talk(box, phones, server, sockets)
+        phones.hang_up()
         assert phones.wait(20).succeeded == 1, phones.errors()
 
 
@@ -133,7 +134,7 @@ def test_wrong_port_is_dropped_and_counted(box):
 def test_caller_behind_nat(box):
     """SDP names a private address: media is learned from where the signalling came from."""
     hidden = scenario.sdp(PORT).replace("IN IP[media_ip_type] [media_ip]", "IN IP4 10.9.9.9")
-    with talking(box, caller=silent_call(4000, hidden)) as talk, \
+    with talking(box, caller=silent_call(hidden)) as talk, \
             Endpoint(box.lab.access, ACCESS_WRONG, PORT) as stranger:
         stranger.stream(talk.access, 5, STRANGER_SSRC, interval=0.002)
         talk.caller.stream(talk.access, 10, CALLER_SSRC)
@@ -155,7 +156,7 @@ def hold_and_resume(box, hold=None, held=None, **sides):
         scenario.receive(200), scenario.ack(cseq=2), scenario.pause(2500),
         scenario.invite(scenario.sdp(PORT, version=3), cseq=3, inside=True),
         scenario.receive(100, optional=True), scenario.receive(200), scenario.ack(cseq=3),
-        scenario.pause(2000), scenario.bye(cseq=4), scenario.receive(200))
+        scenario.until_told(), scenario.bye(cseq=4), scenario.receive(200))
     held = held or scenario.sdp(PORT, direction="recvonly", version=2)
     callee = scenario.build(
         "callee", scenario.request("INVITE"),
@@ -206,7 +207,7 @@ MALFORMED = {
 
 @pytest.mark.parametrize("kind", MALFORMED)
 def test_malformed_rtp_is_dropped(box, kind):
-    with talking(box, caller=silent_call(2500)) as talk:
+    with talking(box) as talk:
         talk.both_ways()
         before, got = box.drops(), len(talk.callee.payloads())
         for _ in range(5):

@@ -35,7 +35,7 @@ def test_injected_loss_is_measured(box):
     """Every 33rd packet lost on the way to the box, others doubled or late, over the wrap."""
     first, count = 62000, 6000
     before = len(box.cdrs())
-    with talking(box, silent_call(9000, UNKNOWN), answered_with(UNKNOWN)) as talk:
+    with talking(box, silent_call(UNKNOWN), answered_with(UNKNOWN)) as talk:
         box.lab.access.lose(3, MEDIA_PORTS)
         try:
             begin = time.monotonic()
@@ -72,7 +72,7 @@ def test_injected_loss_is_measured(box):
 
 def test_a_clean_call_scores_well(box):
     before = len(box.cdrs())
-    with talking(box, silent_call(4000)) as talk:
+    with talking(box) as talk:
         talk.both_ways(60)
     media = cdr_after(box, before)
     assert media["codec"] == "PCMA"
@@ -83,17 +83,18 @@ def test_a_clean_call_scores_well(box):
 
 
 @contextlib.contextmanager
-def two_calls(box, wait_ms):
+def two_calls(box):
     """Two answered calls between the same two sockets; where the caller sends for each."""
     lab = box.lab
     with Endpoint(lab.access, ACCESS, PORT) as caller, \
             Endpoint(lab.core, lab.core.address, PORT) as callee, \
             Sipp(lab, lab.core, silent_answer(), trace=True), \
-            Sipp(lab, lab.access, silent_call(wait_ms), to=TO_BOX, calls=2, trace=True) as phones:
+            Sipp(lab, lab.access, silent_call(), to=TO_BOX, calls=2, trace=True) as phones:
         phones.wait_received("SIP/2.0 200", 2)
         ways = {media_of(message) for message in phones.received("SIP/2.0 200")}
         assert len(ways) == 2
         yield caller, callee, sorted(ways)
+        phones.hang_up()
         assert phones.wait(20).succeeded == 2, phones.errors()
 
 
@@ -102,7 +103,7 @@ def test_flood_of_the_legitimate_source_is_policed(box):
     nothing."""
     seconds, rate = 8, 50
     before, cdrs = drops(box, "media_rate"), len(box.cdrs())
-    with two_calls(box, 1000 * seconds + 2500) as (caller, callee, (flooded, calm)):
+    with two_calls(box) as (caller, callee, (flooded, calm)):
         neighbour = threading.Thread(
             target=caller.stream, args=(calm, rate * seconds, CALLEE_SSRC))
         neighbour.start()
@@ -123,7 +124,7 @@ def test_flood_of_the_legitimate_source_is_policed(box):
 
 def test_port_spray_leaks_nothing(box):
     """RTP bleed: a stranger sends to every media port while a call talks."""
-    with talking(box, silent_call(7000)) as talk, \
+    with talking(box) as talk, \
             Endpoint(box.lab.access, ACCESS_WRONG, PORT) as stranger:
         talk.both_ways(10)
         begin = drops(box, "media_no_flow") + drops(box, "media_source")
@@ -144,14 +145,14 @@ def test_port_spray_leaks_nothing(box):
         assert talk.callee.sequences(CALLER_SSRC) == list(range(160))
 
 
-def hidden_call(wait_ms):
+def hidden_call():
     """A caller behind NAT: any port of its address may be learned."""
-    return silent_call(wait_ms, scenario.sdp(PORT).replace("IN IP4 [media_ip]", "IN IP4 10.9.9.9"))
+    return silent_call(scenario.sdp(PORT).replace("IN IP4 [media_ip]", "IN IP4 10.9.9.9"))
 
 
 def test_injection_after_the_lock(box):
     """The right SSRC and the next numbers, but from elsewhere: nothing is forwarded."""
-    with talking(box, hidden_call(5000)) as talk, \
+    with talking(box, hidden_call()) as talk, \
             Endpoint(box.lab.access, ACCESS_WRONG, PORT) as stranger, \
             Endpoint(box.lab.access, ACCESS, PORT + 100) as other_port:
         talk.both_ways(10)
@@ -175,7 +176,7 @@ def test_injection_after_the_lock(box):
 
 def test_nat_gives_the_caller_another_port(box):
     """It may move only when it continues its stream, and its old port is silent."""
-    with talking(box, hidden_call(5000)) as talk, \
+    with talking(box, hidden_call()) as talk, \
             Endpoint(box.lab.access, ACCESS, PORT + 100) as moved:
         talk.both_ways(10)
         time.sleep(0.7)
@@ -203,7 +204,7 @@ def rtcp_report(ssrc):
 def test_rtcp_on_the_port_of_rtp(box):
     mux = scenario.sdp(PORT).rstrip("\n") + "\na=rtcp-mux\n"
     before = len(box.cdrs())
-    with talking(box, silent_call(3000, mux), answered_with(mux)) as talk:
+    with talking(box, silent_call(mux), answered_with(mux)) as talk:
         assert "a=rtcp-mux" in talk.server.received("INVITE")[0]
         assert "a=rtcp-mux" in talk.phones.received("SIP/2.0 200")[0]
         talk.both_ways(20)
@@ -225,7 +226,7 @@ def test_rtcp_goes_on_while_rtp_is_held(box):
     """Both on one port, the answer is sendonly: the caller may not talk, but report."""
     mux = scenario.sdp(PORT).rstrip("\n") + "\na=rtcp-mux\n"
     held = scenario.sdp(PORT, direction="sendonly").rstrip("\n") + "\na=rtcp-mux\n"
-    with talking(box, silent_call(2500, mux), answered_with(held)) as talk:
+    with talking(box, silent_call(mux), answered_with(held)) as talk:
         before = drops(box, "media_inactive")
         talk.callee.stream(talk.core, 10, CALLEE_SSRC)
         arrived(talk.caller, CALLEE_SSRC, list(range(10)))
@@ -239,7 +240,7 @@ def test_rtcp_goes_on_while_rtp_is_held(box):
 def test_silence_of_one_side_is_told_once(make_box):
     box = make_box({"limits: {sip_rate: 5000": "media_silent_s: 2\n    limits: {sip_rate: 5000",
                     "trust: trusted": "trust: trusted\n    media_silent_s: 2"})
-    with talking(box, silent_call(8000)) as talk:
+    with talking(box) as talk:
         talk.both_ways(10)
         talk.caller.stream(talk.access, 300, CALLER_SSRC, first=10)  # 6 s alone
         live = box.show("calls")["calls"][0]["media"][0]

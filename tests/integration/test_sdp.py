@@ -62,7 +62,7 @@ def test_fax_in_place_of_speech(box):
         scenario.ack(), scenario.pause(1000),
         scenario.invite(FAX.format(port=PORT), cseq=2, inside=True),
         scenario.receive(100, optional=True), scenario.receive(200), scenario.ack(cseq=2),
-        scenario.pause(2500), scenario.bye(cseq=3), scenario.receive(200))
+        scenario.until_told(), scenario.bye(cseq=3), scenario.receive(200))
     callee = scenario.build(
         "callee", scenario.request("INVITE"),
         scenario.answer(200, "OK", scenario.sdp(PORT), final_invite=True), scenario.request("ACK"),
@@ -109,7 +109,7 @@ def test_codec_policy(make_box):
     offer = scenario.sdp(PORT, codecs="18 0 9 8 101") + "a=fmtp:18 annexb=no\n"
     caller = scenario.build(
         "caller", scenario.invite(offer), scenario.progress(), scenario.receive(200),
-        scenario.ack(), scenario.pause(500), scenario.bye(), scenario.receive(200))
+        scenario.ack(), scenario.until_told(), scenario.bye(), scenario.receive(200))
     with talking(box, caller) as talk:
         invite = talk.server.received("INVITE")[0]
         assert audio(invite) == "8 0 9 101", invite

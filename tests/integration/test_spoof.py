@@ -11,7 +11,7 @@ from scapy.layers.inet6 import (ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6NDOptDstLLAddr,
                                 ICMPv6NDOptSrcLLAddr, IPv6)
 from scapy.layers.l2 import ARP, Ether
 from sockets import Phone, sip_request
-from test_media import CALLEE_SSRC, CALLER_SSRC, arrived, silent_call, talking
+from test_media import CALLEE_SSRC, CALLER_SSRC, arrived, talking
 
 from sallyport_lab import both_families, wait_until
 from sallyport_lab.net import ACCESS, ACCESS6, ACCESS6_BOX, ACCESS_BOX
@@ -109,7 +109,7 @@ def test_a_claim_moves_nothing(make_box, family, gateway):
     sniffer.setblocking(False)
     true = link_of(lab.access.run("cat", "/sys/class/net/eth0/address").strip())
     frames = [bytes(frame) for frame in claims(mac, family)]
-    with sniffer, talking(box, silent_call(8000), access=lab.side("access", family),
+    with sniffer, talking(box, access=lab.side("access", family),
                           core=lab.side("core", family)) as talk:
         talk.both_ways(10)
         drain(sniffer)

@@ -174,7 +174,7 @@ class Peer(Namespace):
         base = f"net.ipv6.conf.{interface}"
         self.run("sysctl", "-qw", f"{base}.accept_dad=0", f"{base}.accept_ra=0",
                  f"{base}.router_solicitations=0", f"{base}.addr_gen_mode=1",
-                 f"{base}.disable_ipv6=0")
+                 f"{base}.disable_ipv6=0", "net.ipv6.conf.lo.disable_ipv6=0")
 
     def move_to_vlan(self, number, carrier=None):
         """All addresses and routes from eth0 to a VLAN on it, or on the eth0 of another peer."""

@@ -208,6 +208,11 @@ def pause(milliseconds):
     return f'<pause milliseconds="{milliseconds}"/>\n'
 
 
+def until_told():
+    """Until the test says Sipp.hang_up()."""
+    return request("HANGUP")
+
+
 def pause_for_number():
     """As many milliseconds as the number that remember_number() kept."""
     return '<pause variable="number_ms"/>\n'

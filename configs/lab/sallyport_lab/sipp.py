@@ -5,6 +5,7 @@ import itertools
 import os
 import re
 import signal
+import socket
 from dataclasses import dataclass
 
 from .process import wait_until
@@ -58,6 +59,7 @@ class Sipp:
         self.base = lab.path(f"{next(_numbers)}-{name}")
         self.peer, self.calls = peer, calls
         address = address or peer.address
+        self.address, self.port, self.scenario = address, port, scenario
         with open(self.base + ".xml", "w", encoding="ascii") as xml:
             xml.write(scenario)
         tone = lab.path("tone.al")
@@ -127,6 +129,22 @@ class Sipp:
         except Exception:  # pylint: disable=broad-except
             self.process.kill()
         return self.counts()
+
+    def hang_up(self):
+        """A caller's answered calls go on from scenario.until_told() (trace=True): each gets a
+        message that its peer never sent, and that does not pass the box. Others hang up by
+        themselves."""
+        if 'request="HANGUP"' not in self.scenario:
+            return
+        answers = {header(message, "Call-ID"): message for message in self.received("SIP/2.0 200")
+                   if header(message, "CSeq").endswith("INVITE")}
+        family = socket.AF_INET6 if ":" in self.address else socket.AF_INET
+        with self.peer.enter(socket.socket, family, socket.SOCK_DGRAM) as udp:
+            for call_id, answer in answers.items():
+                text = (f"HANGUP sip:test SIP/2.0\r\nVia: {header(answer, 'Via')}\r\n"
+                        f"From: {header(answer, 'To')}\r\nTo: {header(answer, 'From')}\r\n"
+                        f"Call-ID: {call_id}\r\nCSeq: 1 HANGUP\r\nContent-Length: 0\r\n\r\n")
+                udp.sendto(text.encode(), (self.address, self.port))
 
     def received(self, start=""):
         """The messages that it received (trace=True), those that begin so, in order."""
