@@ -1,5 +1,7 @@
 """Who is trusted, who is denied, and that nobody's forged address is flooded."""
 
+import contextlib
+import itertools
 import json
 import time
 
@@ -11,6 +13,7 @@ from sallyport_lab.net import ACCESS, ACCESS_BOX, ACCESS_WRONG
 
 SIP = (ACCESS_BOX, 5060)
 SOURCE = f"{ACCESS_WRONG}:5090"  # of nobody that the configuration knows
+USERS = itertools.count(10)
 # The lab's rates are far above what a phone needs, and its patience with them; not here.
 PATIENCE = {"limits: {sip_rate: 5000, sip_burst: 10000}":
             "limits: {sip_rate: 5000, sip_burst: 10000, deny_after: 500, deny_s: 300}"}
@@ -43,17 +46,21 @@ REQUESTS = {
 }
 
 
-@pytest.mark.parametrize("kind", REQUESTS)
-def test_a_stranger_gets_no_more_than_it_sent(box, stranger, kind):
-    """Bytes of UDP payload out and in, at the peer; the request again brings no more than itself."""
-    message, status = REQUESTS[kind]
-    with Sipp(box.lab, box.lab.core, scenario.refuse(486, "Busy Here")):
+def test_a_stranger_gets_no_more_than_it_sent(box):
+    """Bytes of UDP payload out and in, at the peer; the request again brings no more than itself.
+    Each kind comes from a port of its own."""
+    with Sipp(box.lab, box.lab.core, scenario.refuse(486, "Busy Here")), \
+            contextlib.ExitStack() as stack:
+        strangers = {kind: stack.enter_context(Phone(box.lab.access, ACCESS_WRONG, 5100 + number))
+                     for number, kind in enumerate(REQUESTS)}
         for times in (1, 2):
-            answer = stranger.ask(message, SIP, seconds=1)
-            if status is not None:
-                assert status_of(answer) == status
+            for kind, (message, status) in REQUESTS.items():
+                answer = strangers[kind].ask(message, SIP, seconds=1)
+                assert status is None or status_of(answer) == status, kind
             time.sleep(1.2)  # timer G would have sent it twice more
-            assert sum(map(len, stranger.payloads())) <= times * len(message)
+            for kind, (message, _) in REQUESTS.items():
+                got = sum(map(len, strangers[kind].payloads()))
+                assert got <= times * len(message), kind
 
 
 def test_a_call_makes_its_source_trusted(make_box):
@@ -76,10 +83,19 @@ def test_a_call_makes_its_source_trusted(make_box):
     assert passed["untrusted"]["dialog"] + passed["trusted"]["dialog"] == 0
 
 
-def scan(phone, users):
-    """OPTIONS to so many users. How many were answered."""
-    return sum(phone.ask(sip_request("OPTIONS", uri=f"sip:9{user}@192.0.2.1", source=SOURCE), SIP,
-                         seconds=0.3) is not None for user in range(users))
+def scan(phone, users, seconds=2.0):
+    """OPTIONS to so many users, none of them asked for before. How many were answered within so
+    many seconds each."""
+    return sum(phone.ask(sip_request("OPTIONS", uri=f"sip:9{next(USERS)}@192.0.2.1", source=SOURCE),
+                         SIP, seconds=seconds) is not None for _ in range(users))
+
+
+def denied(box, source, reason):
+    """What the box shows of a source that it denies; to be waited for, since an answer that does
+    not come in time looks like denial."""
+    return wait_until(lambda: next((row for row in box.show("sources") if (
+        row["source"], row["class"], row["reason"]) == (source, "denied", reason)), None), 5,
+                      f"{source} to be denied: {reason}")
 
 
 def test_a_scanner_is_denied_and_nobody_else(make_box):
@@ -91,11 +107,15 @@ def test_a_scanner_is_denied_and_nobody_else(make_box):
         options = sip_request("OPTIONS", source=f"{ACCESS_WRONG}:5091")
         assert status_of(neighbour.ask(options, SIP)) == 200
         assert scan(scanner, 10) == 10
-        wait_until(lambda: scan(scanner, 1) == 0, 3, "the scanner to be denied")
-        listed = [row for row in box.show("sources") if row["class"] == "denied"]
-        assert [(row["source"], row["realm"], row["reason"]) for row in listed] == \
-            [(SOURCE, "access", "scan")]
-        assert 290 <= listed[0]["left_s"] <= 300
+        # The ten are enough, but for one time in 2,000 when too many of them look alike: users are
+        # counted by a hash under a key of this start.
+        if box.show("stats")["sources_denied"] == 0:
+            scan(scanner, 5, 0.3)
+        row = denied(box, SOURCE, "scan")
+        assert row["realm"] == "access" and 290 <= row["left_s"] <= 300
+        assert scan(scanner, 2, 0.3) == 0
+        assert [row["source"] for row in box.show("sources")
+                if row["class"] == "denied"] == [SOURCE]
         # Its neighbour behind the same address, and a peer that does the same.
         options = sip_request("OPTIONS", source=f"{ACCESS_WRONG}:5091")
         assert status_of(neighbour.ask(options, SIP)) == 200
@@ -105,7 +125,7 @@ def test_a_scanner_is_denied_and_nobody_else(make_box):
         assert box.drops()["sip_denied"] > 0
         # The operator forgives it.
         box.sally("source", "forget", SOURCE)
-        wait_until(lambda: scan(scanner, 1) == 1, 3, "the scanner to be forgotten")
+        wait_until(lambda: scan(scanner, 1, 0.3) == 1, 5, "the scanner to be forgotten")
 
 
 def test_the_operator_denies_and_permits(make_box):
@@ -115,12 +135,11 @@ def test_the_operator_denies_and_permits(make_box):
         assert status_of(phone.ask(sip_request("OPTIONS", source=SOURCE), SIP)) == 200
         said = json.loads(box.sally("--json", "source", "deny", ACCESS_WRONG, "60", "access"))
         assert said == {"source": ACCESS_WRONG, "class": "denied", "seconds": 60, "realms": 1}
-        wait_until(lambda: scan(phone, 1) == 0, 3, "it to be denied")
-        assert any(row["source"] == ACCESS_WRONG and row["reason"] == "operator"
-                   for row in box.show("sources"))
+        wait_until(lambda: scan(phone, 1, 0.3) == 0, 5, "it to be denied")
+        denied(box, ACCESS_WRONG, "operator")
         box.sally("source", "permit", SOURCE, "60")
         box.sally("source", "forget", ACCESS_WRONG)
-        wait_until(lambda: scan(phone, 1) == 1, 3, "it to be permitted")
+        wait_until(lambda: scan(phone, 1, 0.3) == 1, 5, "it to be permitted")
     with pytest.raises(LabError, match="an address, or ADDRESS:PORT"):
         box.sally("source", "deny", "nonsense")
 
