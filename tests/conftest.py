@@ -11,6 +11,7 @@ SALLYPORT_LOCKS       folder for locks: another run goes on beside this one
 import contextlib
 import fcntl
 import os
+import signal
 import sys
 
 import pytest
@@ -81,12 +82,24 @@ def _shared():
     _discard(state)
 
 
+def _stop(current):
+    """What runs ends well: at their end the sanitizers say what they found."""
+    running = [process for process in (current.dataplane, current.control)
+               if process and process.alive()]
+    current.stop_at_once()
+    for process in running:
+        # A SIGTERM that comes when control has done with its calls ends it.
+        assert process.status() in (0, -signal.SIGTERM), f"{process.name}: {process.tail(60)}"
+
+
 def _discard(state):
     if state:
         box, lab = state.pop("box"), state.pop("lab")
         state.clear()
-        box.stop()
-        lab.close()
+        try:
+            _stop(box)
+        finally:
+            lab.close()
 
 
 def _healthy(box):
@@ -162,4 +175,4 @@ def make_box(lab, hugepages):
             _all_accounted_for(box)
     finally:
         for box in made:
-            box.stop()
+            _stop(box)

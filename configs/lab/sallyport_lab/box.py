@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import stat
 from dataclasses import dataclass
 
@@ -179,6 +180,22 @@ class Box:
         for process in (self.control, self.dataplane):
             statuses.append(process.stop() if process else None)
         return tuple(statuses)
+
+    def stop_at_once(self):
+        """stop() without the time that it gives to calls, and to requests that nobody answers."""
+        if self.control and self.control.alive() and self._is_busy():
+            # A second SIGTERM skips the time for calls, a third one that for answers to BYE.
+            for said in ("stopping: ", "hanging up "):
+                self.control.signal(signal.SIGTERM)
+                wait_until(lambda s=said: s in self.control.output() or not self.control.alive(),
+                           10, "control to stop")
+        return self.stop()
+
+    def _is_busy(self):
+        try:
+            return self.calls().active > 0 or self.show("stats")["requests_open"] > 0
+        except LabError:
+            return False
 
     def kill(self):
         for process in (self.control, self.dataplane):
