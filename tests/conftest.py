@@ -28,6 +28,12 @@ from sallyport_lab.box import Hugepages, start_box  # noqa: E402
 def pytest_configure(config):
     config.addinivalue_line("markers", "soak: long repetitions, run by make soak")
     config.addinivalue_line("markers", "alone: judged by time or load: nothing runs beside it")
+    config.addinivalue_line("markers", "waits: waits for most of its time, with little load")
+
+
+def pytest_collection_modifyitems(items):
+    """Those that want the machine alone come last: nobody else has to wait for them."""
+    items.sort(key=lambda item: item.get_closest_marker("alone") is not None)
 
 
 @pytest.hookimpl(hookwrapper=True)

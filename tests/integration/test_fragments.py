@@ -15,6 +15,8 @@ from sockets import CALL_ID, Phone, sip_request
 from sallyport_lab import Sipp, account, both_families, drivers_here, scenario, wait_until
 from sallyport_lab.net import ACCESS_WRONG
 
+pytestmark = pytest.mark.waits
+
 PORT = 5090
 COUNT = 20
 MTU = 1500

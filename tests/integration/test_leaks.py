@@ -42,6 +42,7 @@ def heap(memory):
     return memory["heap"]["allocated"]
 
 
+@pytest.mark.waits
 def test_nothing_is_kept(make_box):
     """1,000 calls. On net_af_packet, whose driver holds no packet buffers of its own.
 

@@ -86,6 +86,7 @@ def ack_of(invite, final):
     return "\r\n".join([start, *kept, to, "CSeq: 1 ACK", "Content-Length: 0", "", ""]).encode()
 
 
+@pytest.mark.waits
 @pytest.mark.parametrize("proxy", [True, False], ids=["proxy", "b2bua"])
 def test_our_own_invite_comes_back(make_box, proxy):
     box = make_box(BACK)

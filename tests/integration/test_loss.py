@@ -40,6 +40,7 @@ def lossy_calls(box, calls, rate):
     assert len(box.cdrs()) - cdrs == calls
 
 
+@pytest.mark.waits
 def test_no_call_is_lost_and_none_doubled(box):
     lossy_calls(box, 500, 50)
 

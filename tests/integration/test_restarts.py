@@ -3,8 +3,12 @@
 import signal
 import time
 
+import pytest
+
 from sallyport_lab import LabError, Sipp, scenario, wait_until
 from sallyport_lab.net import ACCESS_BOX
+
+pytestmark = pytest.mark.waits
 
 TO_BOX = f"{ACCESS_BOX}:5060"
 

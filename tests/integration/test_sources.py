@@ -107,7 +107,7 @@ def test_a_scanner_is_denied_and_nobody_else(make_box):
         options = sip_request("OPTIONS", source=f"{ACCESS_WRONG}:5091")
         assert status_of(neighbour.ask(options, SIP)) == 200
         assert scan(scanner, 10) == 10
-        # The ten are enough, but for one time in 2,000 when too many of them look alike: users are
+        # The ten are enough, but for one start in 2,600 when too many of them look alike: users are
         # counted by a hash under a key of this start.
         if box.show("stats")["sources_denied"] == 0:
             scan(scanner, 5, 0.3)

@@ -16,6 +16,8 @@ from test_media import CALLEE_SSRC, CALLER_SSRC, arrived, talking
 from sallyport_lab import both_families, wait_until
 from sallyport_lab.net import ACCESS, ACCESS6, ACCESS6_BOX, ACCESS_BOX
 
+pytestmark = pytest.mark.waits
+
 FORGER = "02:00:00:00:00:66"
 EVERYBODY = "ff:ff:ff:ff:ff:ff"
 RATE = 500  # claims a second
