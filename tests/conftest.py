@@ -143,19 +143,24 @@ def _all_accounted_for(current):
 
 
 @pytest.fixture
-def box(_shared, hugepages):
-    """A running box; its lab is box.lab."""
-    yield _lend(_shared, None)
-    _still_alive(_shared["box"])
-    _all_accounted_for(_shared["box"])
+def lend_box(_shared, hugepages):
+    """lend_box(changes) gives a running box that tests of the same configuration share."""
+    yield lambda changes=None: _lend(_shared, changes)
+    if _shared:
+        _still_alive(_shared["box"])
+        _all_accounted_for(_shared["box"])
 
 
 @pytest.fixture
-def dual_box(_shared, hugepages):
+def box(lend_box):
+    """A running box; its lab is box.lab."""
+    return lend_box()
+
+
+@pytest.fixture
+def dual_box(lend_box):
     """The same with IPv4 and IPv6 on both sides; box.lab.side("access", 6) is a peer in IPv6."""
-    yield _lend(_shared, both_families())
-    _still_alive(_shared["box"])
-    _all_accounted_for(_shared["box"])
+    return lend_box(both_families())
 
 
 @pytest.fixture

@@ -25,8 +25,8 @@ CALLS = 3
 
 
 @pytest.fixture(name="box")
-def box_that_takes_all(make_box):
-    box = make_box(OPEN)
+def box_that_takes_all(lend_box):
+    box = lend_box(OPEN)
     with Topology(box.lab):
         yield box
         wait_until(lambda: box.show("status")["calls"]["active"] == 0, 10, "the calls to be over")
