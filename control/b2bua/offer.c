@@ -29,6 +29,7 @@ int offer_show(struct fork *f)
 	if (c->media_fork == f)
 		return 0;
 	c->media_fork = f;
+	media_session_switch(c->media);
 	if (f->offer != NULL)
 		rc = tell(f, f->offer_side, f->offer, false);
 	if (rc >= 0 && f->answer != NULL)

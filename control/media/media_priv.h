@@ -79,7 +79,7 @@ struct media_session {
 	bool offering;		   /* an offer of offer_side may be answered */
 	unsigned int offer_side;
 	unsigned int n_offered; /* m= lines of that offer */
-	unsigned int n_agreed;	/* m= lines of the last answer: an offer may not have fewer */
+	unsigned int n_agreed;	/* m= lines of the last answer of this fork: no offer has fewer */
 	unsigned int n_lines;	/* most that were ever offered */
 	bool watched, ending, forgotten;
 	uint64_t sdp_session_id[2];

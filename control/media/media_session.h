@@ -72,6 +72,9 @@ int media_session_answer(struct media_session *s, unsigned int side, struct str_
 /** The offer was refused: streams go on as they are. */
 void media_session_reject(struct media_session *s);
 
+/** Another fork has the word: its offers are not bound to the m= lines that others agreed on. */
+void media_session_switch(struct media_session *s);
+
 /** The call is answered: from now on silence of a stream that nobody holds ends it. */
 void media_session_watch(struct media_session *s);
 

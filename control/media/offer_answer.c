@@ -293,6 +293,13 @@ static void line_move(struct media_line *line, unsigned int offerer)
 	line->next = (struct media_port){NULL, 0};
 }
 
+/* A line that was agreed on in another fork, and of which this one knows nothing. */
+static int line_drop(struct media_session *s, struct media_line *line)
+{
+	line->remote[0].wanted = line->remote[1].wanted = false;
+	return media_line_apply(s, line);
+}
+
 static int answer_apply(struct media_session *s, unsigned int side,
 	const struct media_remote *remote, unsigned int n)
 {
@@ -312,6 +319,12 @@ static int answer_apply(struct media_session *s, unsigned int side,
 		if (rc != 0)
 			return rc;
 		media_line_settle(line);
+	}
+	for (unsigned int i = n; i < s->n_lines; i++) {
+		int rc = line_drop(s, s->line[i]);
+
+		if (rc != 0)
+			return rc;
 	}
 	return 0;
 }

@@ -94,6 +94,11 @@ void media_session_reject(struct media_session *s)
 	media_offer_drop(s);
 }
 
+void media_session_switch(struct media_session *s)
+{
+	s->n_agreed = 0;
+}
+
 void media_session_watch(struct media_session *s)
 {
 	s->watched = true;

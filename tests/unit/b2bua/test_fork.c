@@ -112,6 +112,39 @@ static void test_media_returns_to_the_winner(void **state)
 	lab_hang_up(&lab, &caller, &a);
 }
 
+/* INVITE without SDP: each fork offers what it has, and the one with fewer m= lines may win. */
+static void test_late_offers_differ(void **state)
+{
+	struct ua caller = ua_caller(&lab, "bob"), a, b;
+	const char *invite, *got;
+	char rack[64];
+
+	ua_request(&caller, "INVITE", 1, NULL, "Supported: 100rel\r\n");
+	invite = lab_expect(&lab, INSIDE, "INVITE ");
+	a = ua_callee(&lab, invite);
+	b = ua_callee(&lab, invite);
+	ua_respond(&a, invite, 183, FORK_SDP("51000") "m=video 51002 RTP/AVP 34\r\n",
+		"Require: 100rel\r\nRSeq: 9\r\n");
+	got = lab_expect(&lab, OUTSIDE, "SIP/2.0 183");
+	ua_learn(&caller, got);
+	snprintf(rack, sizeof(rack), "RAck: %s 1 INVITE\r\n", lab_header(got, "RSeq"));
+	ua_request(
+		&caller, "PRACK", ++caller.cseq, OUTSIDE_SDP "m=video 40002 RTP/AVP 34\r\n", rack);
+	ua_respond(&a, lab_expect(&lab, INSIDE, "PRACK "), 200, NULL, NULL);
+	lab_expect(&lab, OUTSIDE, "SIP/2.0 200");
+	assert_int_equal(lab.n_streams, 4);
+
+	ua_respond(&b, invite, 200, FORK_SDP("52000"), NULL);
+	got = lab_expect(&lab, OUTSIDE, "SIP/2.0 200");
+	assert_null(strstr(lab_body(got), "m=video"));
+	ua_learn(&caller, got);
+	ua_request(&caller, "ACK", 1, OUTSIDE_SDP, NULL);
+	assert_non_null(strstr(lab_body(lab_expect(&lab, INSIDE, "ACK ")), "m=audio "));
+	assert_int_equal(media_port(), 52000);
+	assert_int_equal(lab.n_streams, 2); /* nobody has the video any more */
+	lab_hang_up(&lab, &caller, &b);
+}
+
 /* Who rings with ever new tags fills nothing, and an answer is taken all the same. */
 static void test_many(void **state)
 {
@@ -191,6 +224,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_either_wins),
 		CASE(test_media_returns_to_the_winner),
+		CASE(test_late_offers_differ),
 		CASE(test_many),
 		CASE(test_nobody_wins),
 	};
