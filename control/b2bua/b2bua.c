@@ -289,10 +289,9 @@ static void on_message(void *ctx, bool sent, const struct sip_msg *about, struct
 
 static void on_refusal_acked(void *ctx, const struct sip_msg *req, unsigned int status)
 {
-	enum reputation_event event = answer_event(req, status);
 	struct b2bua *b = ctx;
 
-	if (b->env.reputation != NULL && (event == REPUTATION_FAILURE || event == REPUTATION_AUTH))
+	if (b->env.reputation != NULL && answer_event(req, status) == REPUTATION_FAILURE)
 		reputation_note(b->env.reputation, b->env.timers->now_ms, req->path.realm,
 			&req->path.remote, REPUTATION_PROVEN, (struct str_view){NULL, 0});
 }

@@ -67,6 +67,9 @@ void header_referrer(
 void header_redirect(
 	struct sip_writer *w, const struct crossing *x, const char *name, struct str_view value);
 
+/** A parameter of credentials or a challenge, without its quotes. @return p NULL: not there. */
+struct str_view header_auth_param(struct str_view value, struct str_view name);
+
 /** The Reason value of header_reason(). @param out  "" if there is none. */
 void header_reason_text(struct str_view value, char *out, size_t cap);
 

@@ -3,6 +3,7 @@
  * is the box, under the user of the address of record; the phone is told its own Contact again.
  */
 #include "b2bua_priv.h"
+#include "reputation.h"
 #include "relay.h"
 
 /* The one Contact of a request. @return 0; 400; or 403 for several, since the box has one to give.
@@ -102,5 +103,51 @@ static void write_response(struct relay *r, struct sip_writer *w, const struct s
 	free(text);
 }
 
+/* --- what the answer says of who asked --- */
+
+static struct str_view first_of(
+	const struct sip_msg *m, enum sip_header_id id, enum sip_header_id other)
+{
+	struct str_view value = sip_msg_header(m, id, 0);
+
+	return value.p != NULL ? value : sip_msg_header(m, other, 0);
+}
+
+static void note(const struct relay *r, enum reputation_event event, struct str_view nonce)
+{
+	const struct sip_path *path = &server_txn_request(r->server)->path;
+
+	reputation_note(r->b->env.reputation, r->b->env.timers->now_ms, path->realm, &path->remote,
+		event, nonce);
+}
+
+/* RFC 2617 section 3.2.1: with stale=true the password was right, and the nonce only too old. */
+static void judge_credentials(const struct relay *r, unsigned int status, struct str_view nonce,
+	struct str_view challenge)
+{
+	if (status < 300)
+		note(r, REPUTATION_REGISTERED, nonce);
+	else if ((status == 401 || status == 403 || status == 407) &&
+		 !sv_eq_nocase(header_auth_param(challenge, SV("stale")), SV("true")))
+		note(r, REPUTATION_AUTH, nonce);
+}
+
+static void on_final(struct relay *r, const struct sip_msg *resp)
+{
+	const struct sip_msg *req = server_txn_request(r->server);
+	struct str_view credentials =
+		first_of(req, SIP_HDR_AUTHORIZATION, SIP_HDR_PROXY_AUTHORIZATION);
+	struct str_view challenge;
+
+	if (r->b->env.reputation == NULL || resp == NULL)
+		return;
+	challenge = first_of(resp, SIP_HDR_WWW_AUTHENTICATE, SIP_HDR_PROXY_AUTHENTICATE);
+	if (credentials.p != NULL)
+		judge_credentials(r, resp->idx.status, header_auth_param(credentials, SV("nonce")),
+			challenge);
+	if (challenge.p != NULL)
+		note(r, REPUTATION_CHALLENGE, header_auth_param(challenge, SV("nonce")));
+}
+
 const struct relay_user register_user = {
-	.write_request = write_request, .write_response = write_response};
+	.write_request = write_request, .write_response = write_response, .on_final = on_final};

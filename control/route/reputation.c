@@ -23,10 +23,11 @@ struct entry {
 	uint32_t proven;			      /* of failures and auth */
 	uint64_t window_ms;			      /* its begin */
 	uint64_t last_ms;			      /* of anything */
-	uint64_t success_ms;			      /* of a call; 0: none */
+	uint64_t success_ms;			      /* of a call, a registration; 0: none */
 	uint64_t trusted_until_ms, denied_until_ms;   /* as told to the fast path */
 	uint64_t users[USER_WORDS];
 	uint64_t ports; /* of an address, likewise */
+	uint64_t nonce; /* hash of the last challenge's; 0: none */
 };
 
 /* A source is in one set. Nobody waits in there for anything: no system call, no log. */
@@ -88,7 +89,7 @@ const struct reputation_stats *reputation_get_stats(const struct reputation *r)
 }
 
 /* First of what is hashed, so that one kind is never taken for another. */
-enum hash_kind { HASH_SOURCE, HASH_USER, HASH_PORT };
+enum hash_kind { HASH_SOURCE, HASH_USER, HASH_PORT, HASH_NONCE };
 
 static uint64_t hash(const struct reputation *r, enum hash_kind kind, uint16_t realm,
 	const void *data, size_t len)
@@ -367,6 +368,18 @@ static void judge_address(struct reputation *r, struct entry *e, uint64_t now_ms
 		deny(r, e, now_ms, reason, is_proven(p, e, reason, 2));
 }
 
+static bool is_about_nonce(enum reputation_event event)
+{
+	return event == REPUTATION_CHALLENGE || event == REPUTATION_AUTH ||
+	       event == REPUTATION_REGISTERED;
+}
+
+/* No answer of its own, which is an event itself. */
+static bool is_beside(enum reputation_event event)
+{
+	return event == REPUTATION_IN_CALL || event == REPUTATION_PROVEN || is_about_nonce(event);
+}
+
 static void count(const struct reputation *r, struct entry *e, uint64_t now_ms,
 	enum reputation_event event, struct str_view user, uint16_t port)
 {
@@ -375,7 +388,7 @@ static void count(const struct reputation *r, struct entry *e, uint64_t now_ms,
 
 	if (since_ms(e->window_ms, now_ms) >= REPUTATION_WINDOW_MS)
 		window_clear(e, now_ms);
-	e->requests += event != REPUTATION_IN_CALL && event != REPUTATION_PROVEN;
+	e->requests += !is_beside(event);
 	e->failures += bad;
 	e->malformed += event == REPUTATION_MALFORMED;
 	e->auth += event == REPUTATION_AUTH;
@@ -403,36 +416,58 @@ static void act(struct reputation *r, struct entry *e, uint64_t now_ms, enum rep
 		judge_source(r, e, now_ms);
 }
 
-/* One level of a source: its address and port, or (port 0) its address. */
-static void note_level(struct reputation *r, uint64_t now_ms, uint16_t realm,
+/* Does it bring back the nonce that it was sent? A challenge is such a nonce. */
+static bool knows_nonce(const struct reputation *r, struct entry *e, enum reputation_event event,
+	struct str_view nonce)
+{
+	uint64_t h = hash(r, HASH_NONCE, 0, nonce.p, nonce.len) | 1;
+
+	if (event == REPUTATION_CHALLENGE)
+		e->nonce = h;
+	return nonce.len > 0 && e->nonce == h;
+}
+
+/* One level of a source: its address and port, or (port 0) its address.
+ * @return false: it does not count. */
+static bool note_level(struct reputation *r, uint64_t now_ms, uint16_t realm,
 	const struct net_endpoint *level, uint16_t port, enum reputation_event event,
 	struct str_view user)
 {
 	struct set *set =
 		&r->env.table->set[hash(r, HASH_SOURCE, realm, level, sizeof(*level)) % SETS];
+	bool known, counts = true;
 	struct entry *e;
 
 	pthread_mutex_lock(&set->lock);
 	e = entry_get(r, set, now_ms, realm, level);
-	count(r, e, now_ms, event, user, port);
-	act(r, e, now_ms, event);
+	if (level->port != 0 && is_about_nonce(event)) {
+		known = knows_nonce(r, e, event, user);
+		counts = event != REPUTATION_REGISTERED || known;
+		e->proven += event == REPUTATION_AUTH && known;
+	}
+	if (counts) {
+		count(r, e, now_ms, event, user, port);
+		act(r, e, now_ms, event);
+	}
 	pthread_mutex_unlock(&set->lock);
 	log_said(r);
+	return counts;
 }
 
 void reputation_note(struct reputation *r, uint64_t now_ms, uint16_t realm,
-	const struct net_endpoint *source, enum reputation_event event, struct str_view user)
+	const struct net_endpoint *source, enum reputation_event event, struct str_view about)
 {
 	const struct net_endpoint own = {.addr = source->addr, .port = source->port};
 	const struct net_endpoint address = {.addr = source->addr};
 
 	if (realm >= r->env.config->n_realms)
 		return;
-	note_level(r, now_ms, realm, &own, source->port, event, user);
+	if (!note_level(r, now_ms, realm, &own, source->port, event, about))
+		return;
 	/* The keep-alives of all phones behind a NAT, each for its own user, are no scan. */
 	if (event == REPUTATION_PROBE)
 		event = REPUTATION_NEUTRAL;
-	note_level(r, now_ms, realm, &address, source->port, event, user);
+	(void)note_level(r, now_ms, realm, &address, source->port, event, about);
 }
 
 uint64_t reputation_in_call_ms(const struct reputation *r, uint16_t realm)

@@ -1,9 +1,9 @@
 /*
- * What control has learned of the sources of SIP, by their behaviour alone: who made a call is
- * trusted for a time; who sends garbage, fails to authenticate, or tries many users of whom
- * nearly all fail (a scanner, whatever it calls itself) is denied; if it made a call lately, only
- * not trusted any more, since its address may be forged and its calls are real. A fixed table;
- * old entries give way.
+ * What control has learned of the sources of SIP, by their behaviour alone: who made a call, or
+ * registered, is trusted for a time; who sends garbage, fails to authenticate, or tries many users
+ * of whom nearly all fail (a scanner, whatever it calls itself) is denied; if it made a call
+ * lately, only not trusted any more, since its address may be forged and its calls are real. A
+ * fixed table; old entries give way.
  *
  * All shards share the table, since a source's calls are everywhere: a call on one shard protects
  * from the garbage that another one gets. Each has a `struct reputation` of its own, used by its
@@ -41,9 +41,12 @@ enum reputation_event {
 	REPUTATION_FAILURE,   /* 4xx that says that there is no such thing */
 	REPUTATION_PROBE,     /* answered, but proves nothing: OPTIONS */
 	REPUTATION_MALFORMED, /* not SIP that can be served */
-	REPUTATION_AUTH,      /* wrong credentials */
-	REPUTATION_PROVEN, /* an earlier FAILURE or AUTH was not forged: its answer was received */
-	REPUTATION_CALL,   /* a call was answered, and acknowledged from that address */
+	REPUTATION_CHALLENGE, /* it was sent a challenge: the nonce */
+	REPUTATION_AUTH,      /* wrong credentials: their nonce */
+	REPUTATION_PROVEN,    /* an earlier FAILURE was not forged: its answer was received */
+	REPUTATION_CALL,      /* a call was answered, and acknowledged from that address */
+	/* Right credentials: their nonce. Counts when it is that of the source's last challenge,
+	 * which nobody at another address has got. */
 	REPUTATION_REGISTERED,
 	REPUTATION_IN_CALL, /* such a call goes on; said again and again */
 	REPUTATION_EVENT_COUNT
@@ -77,10 +80,11 @@ const struct reputation_stats *reputation_get_stats(const struct reputation *r);
 
 /**
  * Something happened.
- * @param user  whom a request was for, as written; empty: nobody.
+ * @param about  whom a request was for, as written; empty: nobody. Of CHALLENGE, AUTH and
+ *               REGISTERED, which come beside the event of the answer itself: a nonce.
  */
 void reputation_note(struct reputation *r, uint64_t now_ms, uint16_t realm,
-	const struct net_endpoint *source, enum reputation_event event, struct str_view user);
+	const struct net_endpoint *source, enum reputation_event event, struct str_view about);
 
 /** How often to say that a call from this realm goes on: before its caller's trust is over. */
 uint64_t reputation_in_call_ms(const struct reputation *r, uint16_t realm);

@@ -140,7 +140,11 @@ static void test_call_makes_trusted(void **state)
 	for (unsigned int i = 0; i < 17; i++, now += 100000)
 		note(0, a, REPUTATION_CALL, 0);
 	assert_int_equal(n_told, 1);
+	note(0, b, REPUTATION_CHALLENGE, 17);
+	note(0, b, REPUTATION_REGISTERED, 18);
 	note(0, b, REPUTATION_REGISTERED, 0);
+	assert_int_equal(n_told, 1);
+	note(0, b, REPUTATION_REGISTERED, 17);
 	expect_told(1, b, SOURCE_TRUSTED, SOURCE_REASON_REGISTERED, 3600);
 	now += 200000;
 	note(0, a, REPUTATION_CALL, 0);
@@ -245,6 +249,20 @@ static void test_malformed_and_auth(void **state)
 	expect_told(0, a, SOURCE_DENIED, SOURCE_REASON_MALFORMED, 60);
 	many(b, REPUTATION_AUTH, 10);
 	expect_told(1, b, SOURCE_DENIED, SOURCE_REASON_AUTH, 60);
+}
+
+/* Wrong passwords for the challenge that it got are no forgery: denied twice as long each time. */
+static void test_proven_auth(void **state)
+{
+	struct net_endpoint a = at("192.0.2.66", 5060);
+
+	for (unsigned int i = 0; i < 3; i++, now += 300000) {
+		for (unsigned int k = 0; k < 10; k++) {
+			note(0, a, REPUTATION_CHALLENGE, 100 + k);
+			note(0, a, REPUTATION_AUTH, 100 + k);
+		}
+		expect_told(i, a, SOURCE_DENIED, SOURCE_REASON_AUTH, 60u << i);
+	}
 }
 
 /* Somebody may forge the address of who made a call: it loses its trust, and is not denied. */
@@ -520,6 +538,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_what_is_no_scanner, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_keep_alives_behind_nat, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_malformed_and_auth, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_proven_auth, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_trusted_is_demoted_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_long_call, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_one_bad_phone_behind_nat, setup, teardown),

@@ -214,6 +214,85 @@ static void test_long_call(void **state)
 	expect_told(SOURCE_DENIED, SOURCE_REASON_MALFORMED, 5060);
 }
 
+/* One REGISTER with these credentials, answered so. */
+static void try_register(
+	struct ua *u, const char *credentials, unsigned int status, const char *challenge)
+{
+	char answer[32];
+	const char *req;
+	struct ua registrar;
+
+	ua_request(u, "REGISTER", ++u->cseq, NULL, credentials);
+	req = lab_expect(&lab, INSIDE, "REGISTER ");
+	registrar = ua_callee(&lab, req);
+	ua_respond(&registrar, req, status, NULL, challenge);
+	snprintf(answer, sizeof(answer), "SIP/2.0 %u", status);
+	lab_expect(&lab, OUTSIDE, answer);
+}
+
+#define CREDENTIALS(nonce) \
+	"Authorization: Digest username=\"bob\", realm=\"x\", nonce=\"" nonce "\", " \
+	"response=\"00000000000000000000000000000000\"\r\n"
+#define CHALLENGE(nonce, more) \
+	"WWW-Authenticate: Digest realm=\"x\", nonce=\"" nonce "\"" more "\r\n"
+
+static struct ua phone(void)
+{
+	struct ua u = stranger("bob");
+
+	lab.realms[OUTSIDE].methods.known |= 1u << SIP_REGISTER;
+	snprintf(u.target, sizeof(u.target), "sip:192.0.2.1");
+	return u;
+}
+
+/* Ten wrong passwords in a minute. */
+static void test_wrong_passwords(void **state)
+{
+	static const struct {
+		unsigned int status;
+		const char *credentials, *challenge;
+		bool denied;
+	} cases[] = {
+		{401, CREDENTIALS("1"), CHALLENGE("1", ""), true},
+		{403, CREDENTIALS("1"), NULL, true},
+		{407, "Proxy-" CREDENTIALS("1"), "Proxy-Authenticate: Digest nonce=\"1\"\r\n",
+			true},
+		{401, CREDENTIALS("1"), CHALLENGE("1", ", stale=true"), false},
+		{401, CREDENTIALS("1"), CHALLENGE("1", ", stale=\"TRUE\""), false},
+		{401, CREDENTIALS("1"), CHALLENGE("1", ", stale=false"), true},
+		{401, NULL, CHALLENGE("1", ""), false},
+		{503, CREDENTIALS("1"), NULL, false},
+	};
+
+	for (size_t c = 0; c < ARRAY_LEN(cases); c++) {
+		struct ua u = phone();
+
+		print_message("row %zu\n", c);
+		snprintf(u.addr, sizeof(u.addr), "%s:%zu", STRANGER, 6000 + c);
+		for (unsigned int i = 0; i < 10; i++)
+			try_register(&u, cases[c].credentials, cases[c].status, cases[c].challenge);
+		assert_int_equal(lab.n_told, cases[c].denied);
+		if (cases[c].denied)
+			expect_told(SOURCE_DENIED, SOURCE_REASON_AUTH, (uint16_t)(6000 + c));
+		reputation_forget(lab.reputation, API_REALM_ANY,
+			&(struct net_endpoint){.addr = lab.told[0].source.addr});
+		lab.n_told = 0;
+	}
+}
+
+/* Trusted is who brings back the nonce that it was sent, and no forged address. */
+static void test_registered(void **state)
+{
+	struct ua u = phone(), other = phone();
+
+	try_register(&u, NULL, 401, CHALLENGE("7", ""));
+	snprintf(other.addr, sizeof(other.addr), "192.0.2.78:5060");
+	try_register(&other, CREDENTIALS("7"), 200, NULL);
+	assert_int_equal(lab.n_told, 0);
+	try_register(&u, CREDENTIALS("7"), 200, NULL);
+	expect_told(SOURCE_TRUSTED, SOURCE_REASON_REGISTERED, 5060);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -226,6 +305,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_overlap_dialling, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_garbage, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_long_call, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_wrong_passwords, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_registered, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
