@@ -92,7 +92,7 @@ void b2bua_reply(struct b2bua *b, struct server_txn *txn, unsigned int status)
 	sip_writer_init(&w, extra, sizeof(extra));
 	sip_write_fmt(&w, "Server: %s\r\n", b2bua_product);
 	if ((options && status == 200) || status == 405 || status == 501)
-		sip_write_fmt(&w, "Allow: %s\r\n", b2bua_allow(b, req->path.realm));
+		sip_write_fmt(&w, "Allow: %s\r\n", b2bua_allow_sender(b, req));
 	if ((options && status == 200) || status == 415)
 		sip_write_fmt(&w, "Accept: application/sdp\r\n");
 	if (options && status == 200)

@@ -204,7 +204,7 @@ struct b2bua {
 	uint64_t last_wait;
 	struct subscription *subscriptions;
 	struct subscriber *subscribers;
-	char (*allow)[B2BUA_ALLOW_LEN]; /* of each realm */
+	char (*allow)[B2BUA_ALLOW_LEN]; /* of each realm, then of each peer */
 	struct call *dead;		/* freed by the reaper */
 	struct trace_store *traces;
 	struct timer reaper;
@@ -219,8 +219,11 @@ extern const char b2bua_product[];	   /* "Sallyport" */
 extern const char b2bua_supported_value[]; /* option tags */
 /** From the OpenSSL generator, 0 to below - 1. */
 uint32_t b2bua_random(uint32_t below);
-/** Value of Allow: the methods that we take from this realm, in dialogs or outside. */
-const char *b2bua_allow(const struct b2bua *b, uint16_t realm);
+/** Value of Allow: the methods that we take from this realm, or this peer of it, in dialogs or
+ * outside. */
+const char *b2bua_allow(const struct b2bua *b, uint16_t realm, int peer);
+/** That for whoever sent this request. */
+const char *b2bua_allow_sender(const struct b2bua *b, const struct sip_msg *req);
 const struct config_realm *b2bua_realm(const struct b2bua *b, uint16_t realm);
 /** First listener of the realm of this family; NULL: none. */
 const struct net_endpoint *b2bua_listener(

@@ -69,7 +69,8 @@ unsigned int exchange_send(struct call *c, struct sip_msg *req)
 	sip_writer_init(&w, b->msg, sizeof(b->msg));
 	dialog_request_start(ex->to->dialog, &w, SIP_INVITE, ex->client_cseq);
 	sip_write_fmt(&w, "Max-Forwards: %u\r\n", headers_max_forwards(req));
-	sip_write_fmt(&w, "Allow: %s\r\n", b2bua_allow(b, ex->to->dialog->realm));
+	sip_write_fmt(
+		&w, "Allow: %s\r\n", b2bua_allow(b, ex->to->dialog->realm, ex->to->dialog->peer));
 	/* A reliable 18x could make an offer that a caller without PRACK has no answer to. */
 	if (ex->initial && (ex->caller_100rel || !ex->delayed_offer))
 		sip_write_fmt(&w, "Supported: %s\r\n", b2bua_supported_value);

@@ -143,7 +143,7 @@ bool headers_may_spread(const struct sip_msg *req)
 
 void headers_abilities(struct sip_writer *w, const struct dialog *d)
 {
-	sip_write_fmt(w, "Allow: %s\r\n", b2bua_allow(d->b, d->realm));
+	sip_write_fmt(w, "Allow: %s\r\n", b2bua_allow(d->b, d->realm, d->peer));
 	sip_write_fmt(w, "Supported: %s\r\n", b2bua_supported_value);
 }
 

@@ -134,7 +134,7 @@ static int build_response(struct relay *r, struct sip_writer *w, const struct si
 			w, "Contact: <sip:%s>\r\n", net_endpoint_format(&req->path.local, here));
 	}
 	if (status == 405 || (status < 300 && req->idx.method == SIP_OPTIONS))
-		sip_write_fmt(w, "Allow: %s\r\n", b2bua_allow(r->b, req->path.realm));
+		sip_write_fmt(w, "Allow: %s\r\n", b2bua_allow_sender(r->b, req));
 	sip_write_fmt(w, "Server: %s\r\n", b2bua_product);
 	headers_pass(w, resp, &back);
 	if (r->user != NULL && r->user->write_response != NULL)

@@ -128,10 +128,11 @@ struct config_peer {
 	bool same_address;     /* as an earlier peer's of its realm: that one's limit counts */
 	uint32_t max_calls;    /* 0: no limit */
 	struct config_session session;
-	bool redirect_follow;	       /* its 3xx are followed; else the caller gets them */
-	struct config_methods methods; /* taken from it outside of dialogs */
-	bool overload_control;	       /* it is asked how much it wants, RFC 7339; default no */
-	uint32_t no_answer_s; /* ring time until CANCEL and 408 to the caller; default 180 */
+	bool redirect_follow;		      /* its 3xx are followed; else the caller gets them */
+	struct config_methods methods;	      /* taken from it outside of dialogs */
+	struct config_methods dialog_methods; /* taken from it within them */
+	bool overload_control; /* it is asked how much it wants, RFC 7339; default no */
+	uint32_t no_answer_s;  /* ring time until CANCEL and 408 to the caller; default 180 */
 	const struct config_policy *policy; /* its own, else its realm's; NULL: none */
 };
 

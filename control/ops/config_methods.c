@@ -20,8 +20,10 @@
 #define TRUSTED_DEFAULT \
 	(UNTRUSTED_DEFAULT | BIT(REGISTER) | BIT(MESSAGE) | BIT(NOTIFY) | BIT(PUBLISH) | \
 		BIT(REFER) | BIT(SUBSCRIBE))
-#define INSIDE_DEFAULT \
-	(BIT(INFO) | BIT(MESSAGE) | BIT(NOTIFY) | BIT(OPTIONS) | BIT(REFER) | BIT(SUBSCRIBE))
+/* A stranger in a call is a stranger all the same: it sends nobody messages, elsewhere, or to ask
+ * for more. */
+#define UNTRUSTED_INSIDE (BIT(INFO) | BIT(NOTIFY) | BIT(OPTIONS))
+#define TRUSTED_INSIDE (UNTRUSTED_INSIDE | BIT(MESSAGE) | BIT(REFER) | BIT(SUBSCRIBE))
 
 /* The two kinds of lists. */
 struct list_rule {
@@ -111,7 +113,7 @@ int config_methods_build(const struct config_doc *d, const char *at, const struc
 	int err;
 
 	r->methods.known = r->trust == TRUST_TRUSTED ? TRUSTED_DEFAULT : UNTRUSTED_DEFAULT;
-	r->dialog_methods.known = INSIDE_DEFAULT;
+	r->dialog_methods.known = r->trust == TRUST_TRUSTED ? TRUSTED_INSIDE : UNTRUSTED_INSIDE;
 	if ((err = list_build(d, at, &outside, &out, &r->methods)) < 0)
 		return err;
 	return list_build(d, at, &inside, &in, &r->dialog_methods);
@@ -120,8 +122,18 @@ int config_methods_build(const struct config_doc *d, const char *at, const struc
 int config_peer_methods_build(const struct config_doc *d, const char *at,
 	const struct raw_peer *raw, const struct config_realm *realm, struct config_peer *p)
 {
-	const struct raw_methods list = {raw->methods, raw->methods_count};
+	const struct raw_methods out = {raw->methods, raw->methods_count};
+	const struct raw_methods in = {raw->dialog_methods, raw->dialog_methods_count};
+	char path[CONFIG_PATH_MAX];
+	int err;
 
+	PATH(path, "realms[%u].%s", realm->id, inside.key);
 	p->methods = realm->methods;
-	return list_build(d, at, &outside, &list, &p->methods);
+	p->dialog_methods = realm->dialog_methods;
+	/* Whom the operator knows may transfer calls from any realm. */
+	if (!config_doc_has(d, path))
+		p->dialog_methods.known |= TRUSTED_INSIDE;
+	if ((err = list_build(d, at, &outside, &out, &p->methods)) < 0)
+		return err;
+	return list_build(d, at, &inside, &in, &p->dialog_methods);
 }

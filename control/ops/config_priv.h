@@ -97,6 +97,8 @@ struct raw_peer {
 	char *policy;
 	char **methods;
 	unsigned int methods_count;
+	char **dialog_methods;
+	unsigned int dialog_methods_count;
 };
 
 struct raw_route {

@@ -152,6 +152,8 @@ static const cyaml_schema_field_t peer_fields[] = {
 		"policy", CYAML_FLAG_POINTER | OPTIONAL, struct raw_peer, policy, 1, STR_MAX),
 	CYAML_FIELD_SEQUENCE("methods", CYAML_FLAG_POINTER | OPTIONAL, struct raw_peer, methods,
 		&string_entry, 0, CONFIG_METHODS_MAX),
+	CYAML_FIELD_SEQUENCE("dialog_methods", CYAML_FLAG_POINTER | OPTIONAL, struct raw_peer,
+		dialog_methods, &string_entry, 0, CONFIG_METHODS_MAX),
 	CYAML_FIELD_END,
 };
 

@@ -346,6 +346,8 @@ static void make_realm(
 	if (i == INSIDE)
 		r->methods.known |= LAB_METHODS;
 	r->dialog_methods.known = LAB_DIALOG_METHODS;
+	if (i == OUTSIDE)
+		r->dialog_methods.known &= ~LAB_METHODS;
 	r->latch_prefix_v4 = 32;
 	r->latch_prefix_v6 = 128;
 	r->trust = i == INSIDE ? TRUST_TRUSTED : TRUST_UNTRUSTED;
@@ -384,8 +386,10 @@ void lab_init(struct lab *l)
 	l->routes[1] = (struct config_route){.from_realm = INSIDE, .from_peer = 0, .to_peer = 1};
 	l->routes[2] = (struct config_route){
 		.from_realm = OUTSIDE, .from_peer = -1, .user_prefix = "six", .to_peer = 2};
-	for (unsigned int i = 0; i < ARRAY_LEN(l->peers); i++)
+	for (unsigned int i = 0; i < ARRAY_LEN(l->peers); i++) {
 		l->peers[i].methods = l->realms[l->peers[i].realm].methods;
+		l->peers[i].dialog_methods.known = LAB_DIALOG_METHODS;
+	}
 	l->config.realms = l->realms;
 	l->config.n_realms = 2;
 	l->config.peers = l->peers;

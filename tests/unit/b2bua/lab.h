@@ -25,7 +25,7 @@
 #define LAB_METHODS \
 	(1u << SIP_REGISTER | 1u << SIP_MESSAGE | 1u << SIP_NOTIFY | 1u << SIP_PUBLISH | \
 		1u << SIP_REFER | 1u << SIP_SUBSCRIBE)
-/* What all take in dialogs. */
+/* What peers, and trusted realms, take in dialogs; of strangers not the above. */
 #define LAB_DIALOG_METHODS \
 	(1u << SIP_INVITE | 1u << SIP_ACK | 1u << SIP_BYE | 1u << SIP_CANCEL | 1u << SIP_OPTIONS | \
 		1u << SIP_PRACK | 1u << SIP_UPDATE | 1u << SIP_INFO | 1u << SIP_MESSAGE | \

@@ -202,10 +202,10 @@ static void test_early(void **state)
 	lab_hang_up(&lab, &phone, &second);
 }
 
-/* Only what the realm takes, be it known or not; and no method smuggles an offer. */
+/* Only what is taken from this peer, be it known or not; and no method smuggles an offer. */
 static void test_policy_in_dialog(void **state)
 {
-	struct config_methods *list = &lab.realms[OUTSIDE].dialog_methods;
+	struct config_methods *list = &lab.peers[1].dialog_methods;
 	static char large[RELAY_BODY_MAX + 2];
 	const char *req;
 
@@ -226,6 +226,35 @@ static void test_policy_in_dialog(void **state)
 	assert_non_null(strstr(lab_header(req, "CSeq"), " JUMP"));
 	ua_respond(&callee, req, 200, NULL, NULL);
 	lab_expect(&lab, OUTSIDE, "SIP/2.0 200");
+}
+
+/* Who is no peer may call, and has no more rights in its call. */
+static void test_stranger_in_dialog(void **state)
+{
+	static const char *const methods[] = {"MESSAGE", "REFER", "SUBSCRIBE"};
+	struct ua stranger = ua_caller(&lab, "bob"), party;
+	const char *invite, *ok;
+
+	snprintf(stranger.addr, sizeof(stranger.addr), "192.0.2.77:5060");
+	ua_request(&stranger, "INVITE", 1, OUTSIDE_SDP, NULL);
+	invite = lab_expect(&lab, INSIDE, "INVITE ");
+	party = ua_callee(&lab, invite);
+	ua_respond(&party, invite, 200, INSIDE_SDP, NULL);
+	lab_expect(&lab, INSIDE, "ACK ");
+	ok = lab_expect(&lab, OUTSIDE, "SIP/2.0 200");
+	assert_null(strstr(lab_header(ok, "Allow"), "REFER"));
+	ua_learn(&stranger, ok);
+	ua_request(&stranger, "ACK", 1, NULL, NULL);
+	for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
+		const char *answer;
+
+		ua_request(&stranger, methods[i], ++stranger.cseq, NULL,
+			"Refer-To: <sip:eve@192.0.2.1>\r\nEvent: presence\r\n");
+		answer = lab_expect(&lab, OUTSIDE, "SIP/2.0 405");
+		assert_null(strstr(lab_header(answer, "Allow"), methods[i]));
+	}
+	lab_expect_none(&lab, INSIDE);
+	lab_hang_up(&lab, &stranger, &party);
 }
 
 /* RFC 3515: of how a transfer fares the other side hears the status alone. */
@@ -458,6 +487,7 @@ int main(void)
 		GONE_CASE(test_bye_under_it),
 		CASE(test_early),
 		CALL_CASE(test_policy_in_dialog),
+		CASE(test_stranger_in_dialog),
 		CALL_CASE(test_sipfrag),
 		CASE(test_policy_outside),
 		CASE(test_message),

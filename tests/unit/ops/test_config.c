@@ -232,18 +232,20 @@ static void test_methods(void **state)
 		const char *lines;
 		const char *methods, *refused;		     /* of the realm, and of its peers */
 		const char *dialog_methods, *dialog_refused; /* words with a blank behind each */
+		const char *peers; /* what its peers may in dialogs, too */
 	} cases[] = {
 		{"trust: untrusted", "INVITE OPTIONS ",
 			"REGISTER MESSAGE NOTIFY PUBLISH REFER SUBSCRIBE INFO BYE JUMP ",
-			"INVITE ACK BYE CANCEL PRACK UPDATE INFO MESSAGE NOTIFY OPTIONS REFER "
-			"SUBSCRIBE ",
-			"REGISTER PUBLISH JUMP "},
+			"INVITE ACK BYE CANCEL PRACK UPDATE INFO NOTIFY OPTIONS ",
+			"MESSAGE REFER SUBSCRIBE REGISTER PUBLISH JUMP ",
+			"MESSAGE REFER SUBSCRIBE "},
 		{"trust: trusted",
 			"INVITE OPTIONS REGISTER MESSAGE NOTIFY PUBLISH REFER SUBSCRIBE ",
-			"INFO BYE PRACK UPDATE JUMP ", "INFO REFER BYE ", "JUMP "},
+			"INFO BYE PRACK UPDATE JUMP ", "INFO REFER BYE ", "JUMP ", "REFER "},
 		{"methods: [OPTIONS, JUMP], dialog_methods: [LEAP]", "OPTIONS JUMP ",
-			"INVITE LEAP jump ", "BYE LEAP ", "INFO REFER JUMP "},
-		{"methods: [], dialog_methods: []", "", "INVITE OPTIONS ", "INVITE BYE ", "INFO "},
+			"INVITE LEAP jump ", "BYE LEAP ", "INFO REFER JUMP ", ""},
+		{"methods: [], dialog_methods: []", "", "INVITE OPTIONS ", "INVITE BYE ", "INFO ",
+			""},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -259,6 +261,8 @@ static void test_methods(void **state)
 			{&c->peers[0].methods, cases[i].refused, false},
 			{&c->realms[0].dialog_methods, cases[i].dialog_methods, true},
 			{&c->realms[0].dialog_methods, cases[i].dialog_refused, false},
+			{&c->peers[0].dialog_methods, cases[i].dialog_methods, true},
+			{&c->peers[0].dialog_methods, cases[i].peers, true},
 		};
 
 		for (size_t k = 0; k < ARRAY_LEN(checks); k++)
