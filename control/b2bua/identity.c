@@ -84,8 +84,11 @@ int identity_name_map(
 	net_endpoint_format(host, where);
 	if (plain)
 		*strrchr(where, ':') = '\0';
-	n = text_format(uri_text, sizeof(uri_text), "sip:%.*s%s%s", SV_ARG(uri.user),
-		uri.user.len > 0 ? "@" : "", where);
+	if (sip_uri_is_sos(na.uri)) /* names no host, and is understood everywhere */
+		n = text_format(uri_text, sizeof(uri_text), "%.*s", SV_ARG(na.uri));
+	else
+		n = text_format(uri_text, sizeof(uri_text), "sip:%.*s%s%s", SV_ARG(uri.user),
+			uri.user.len > 0 ? "@" : "", where);
 	if (n < 0)
 		return -EBADMSG;
 	if (uri_only)

@@ -124,8 +124,9 @@ static unsigned int call_setup(struct call *c, struct sip_msg *req)
 		return 482;
 	if (!headers_may_spread(req))
 		return 440;
-	route = route_find(
-		b->env.config, req->path.realm, c->leg[SIDE_CALLER].dialog->peer, uri.user);
+	route = route_find(b->env.config, req->path.realm, c->leg[SIDE_CALLER].dialog->peer,
+		uri.user,
+		route_is_emergency(b->env.config, sip_msg_view(req, req->idx.uri), uri.user));
 	if (route == NULL)
 		return 404;
 	if (!admit_to_peer(b, route->to_peer, req))

@@ -18,7 +18,7 @@ static unsigned int asked_user(const struct sip_msg *req, struct str_view *user)
 	if (req->idx.uri.len > DIALOG_TEXT_MAX)
 		return 414;
 	/* As for a call: TLS on every hop, or not at all; and all is UDP here. */
-	if (uri.scheme == SIP_SCHEME_SIPS || uri.scheme == SIP_SCHEME_OTHER)
+	if (uri.scheme == SIP_SCHEME_SIPS)
 		return 416;
 	*user = uri.user;
 	if (req->idx.method != SIP_REGISTER)
@@ -66,8 +66,9 @@ unsigned int outside_dialog_new(struct b2bua *b, const struct sip_msg *req, stru
 		return 482;
 	if (!headers_may_spread(req))
 		return 440;
-	route = route_find(
-		c, req->path.realm, route_peer_find(c, req->path.realm, &req->path.remote), user);
+	route = route_find(c, req->path.realm,
+		route_peer_find(c, req->path.realm, &req->path.remote), user,
+		route_is_emergency(c, sip_msg_view(req, req->idx.uri), user));
 	if (route == NULL)
 		return 404;
 	if (!admit_to_peer(b, route->to_peer, req))

@@ -140,6 +140,7 @@ struct config_route {
 	uint16_t from_realm;  /* index */
 	int32_t from_peer;    /* index; -1: any source in the realm */
 	char user_prefix[32]; /* Request-URI user must begin so; "" matches all */
+	bool emergency;	      /* for emergency calls alone */
 	uint16_t to_peer;     /* index */
 };
 

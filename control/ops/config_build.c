@@ -460,6 +460,7 @@ static int route_build(const struct config_doc *d, unsigned int i, const struct 
 				raw->from_peer, c->realms[c->peers[index].realm].name);
 		r->from_peer = index;
 	}
+	r->emergency = raw->emergency;
 	if (raw->user_prefix != NULL)
 		snprintf(r->user_prefix, sizeof(r->user_prefix), "%s", raw->user_prefix);
 	PATH(path, "routes[%u].to", i);

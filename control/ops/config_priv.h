@@ -105,6 +105,7 @@ struct raw_route {
 	char *from;
 	char *from_peer;
 	char *user_prefix;
+	bool emergency;
 	char *to;
 };
 

@@ -163,6 +163,7 @@ static const cyaml_schema_field_t route_fields[] = {
 		from_peer, 1, STR_MAX),
 	CYAML_FIELD_STRING_PTR("user_prefix", CYAML_FLAG_POINTER | OPTIONAL, struct raw_route,
 		user_prefix, 0, sizeof(((struct config_route *)NULL)->user_prefix) - 1),
+	CYAML_FIELD_BOOL("emergency", OPTIONAL, struct raw_route, emergency),
 	CYAML_FIELD_STRING_PTR("to", CYAML_FLAG_POINTER, struct raw_route, to, 1, STR_MAX),
 	CYAML_FIELD_END,
 };

@@ -2,6 +2,7 @@
 
 #include <time.h>
 
+#include "route.h"
 #include "sip_oc.h"
 
 #define WAIT_MAX_US 10000000ull /* a longer wait says no more */
@@ -217,25 +218,10 @@ bool overload_admit(struct overload *o, uint64_t now_ms, uint64_t key, bool call
 	return true;
 }
 
-/* RFC 5031 section 4.2: urn:service:sos and its sub-services. */
-static bool is_sos(struct str_view uri)
-{
-	static const struct str_view sos = {"urn:service:sos", 15};
-
-	return uri.len >= sos.len && sv_eq_nocase((struct str_view){uri.p, sos.len}, sos) &&
-	       (uri.len == sos.len || uri.p[sos.len] == '.');
-}
-
 bool overload_is_emergency(struct overload *o, struct str_view uri, struct str_view user)
 {
-	const struct config *c = o->config;
-	bool is = is_sos(uri);
+	bool is = route_is_emergency(o->config, uri, user);
 
-	for (unsigned int i = 0; i < c->ops.overload.n_emergency && !is; i++) {
-		const char *number = c->ops.overload.emergency[i];
-
-		is = sv_eq(user, (struct str_view){number, strlen(number)});
-	}
 	o->stats.emergency += is;
 	return is;
 }

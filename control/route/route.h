@@ -18,11 +18,17 @@
 int route_peer_find(const struct config *c, uint16_t realm, const struct net_endpoint *source);
 
 /**
+ * Is this Request-URI an emergency service (RFC 5031), or its user one of the configured numbers?
+ * @param user  its user part, as written; empty: none.
+ */
+bool route_is_emergency(const struct config *c, struct str_view uri, struct str_view user);
+
+/**
  * The first route that matches.
- * @param user  user part of the Request-URI, as written.
+ * @param user  user part of the Request-URI, as written. @param emergency  route_is_emergency().
  * @return borrowed from the configuration, or NULL.
  */
-const struct config_route *route_find(
-	const struct config *c, uint16_t realm, int from_peer, struct str_view user);
+const struct config_route *route_find(const struct config *c, uint16_t realm, int from_peer,
+	struct str_view user, bool emergency);
 
 #endif

@@ -100,6 +100,9 @@ struct sip_uri {
 /** @return 0 or -EBADMSG. An unknown scheme parses as SIP_SCHEME_OTHER with host empty. */
 int sip_uri_parse(struct str_view text, struct sip_uri *out);
 
+/** RFC 5031 section 4.2: is it urn:service:sos, or a sub-service of it? */
+bool sip_uri_is_sos(struct str_view text);
+
 /* --- headers --- */
 
 /** From, To, Contact, Route, Record-Route, Refer-To ...: one element. */

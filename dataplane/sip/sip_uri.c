@@ -269,3 +269,16 @@ int sip_uri_parse(struct str_view text, struct sip_uri *out)
 {
 	return sip_uri_plain(text, out) ? 0 : any_uri_parse(text, out);
 }
+
+bool sip_uri_is_sos(struct str_view text)
+{
+	static const struct str_view sos = {"urn:service:sos", 15};
+
+	if (text.len < sos.len || !sv_eq_nocase((struct str_view){text.p, sos.len}, sos) ||
+		(text.len > sos.len && text.p[sos.len] != '.'))
+		return false;
+	for (size_t i = sos.len; i < text.len; i++)
+		if (!sip_char_is(text.p[i], CHAR_ALNUM) && text.p[i] != '.' && text.p[i] != '-')
+			return false;
+	return true;
+}

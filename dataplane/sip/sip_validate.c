@@ -49,7 +49,8 @@ static bool request_uri_is_readable(struct request *r)
 
 static bool scheme_is_known(struct request *r)
 {
-	return r->uri.scheme != SIP_SCHEME_OTHER;
+	return r->uri.scheme != SIP_SCHEME_OTHER ||
+	       sip_uri_is_sos(sip_span_view(r->buf, r->idx->uri));
 }
 
 static bool address_is_readable(struct str_view item)

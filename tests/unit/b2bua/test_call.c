@@ -548,12 +548,54 @@ static void test_free_under_way(void **state)
 	lab_forget(&lab);
 }
 
+/* RFC 5031: the service has no user and no host; it goes where emergency calls go, as it is. */
+static void test_emergency_service(void **state)
+{
+	static const struct {
+		const char *uri, *answer; /* NULL: goes on */
+	} cases[] = {
+		{"urn:service:sos", NULL},
+		{"URN:service:sos.fire", NULL},
+		{"urn:service:counseling", "SIP/2.0 416"},
+		{"urn:service:sos;x=inside", "SIP/2.0 416"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct ua caller = ua_caller(&lab, ""), callee;
+		char start[64];
+		const char *invite, *ok;
+
+		lab.routes[0].user_prefix[0] = '\0';
+		lab.routes[0].emergency = true;
+		snprintf(caller.target, sizeof(caller.target), "%s", cases[i].uri);
+		snprintf(caller.to, sizeof(caller.to), "<urn:service:sos>");
+		ua_request(&caller, "INVITE", 1, OUTSIDE_SDP, NULL);
+		if (cases[i].answer != NULL) {
+			lab_expect(&lab, OUTSIDE, cases[i].answer);
+			lab_expect_none(&lab, INSIDE);
+			continue;
+		}
+		snprintf(start, sizeof(start), "INVITE %s SIP/2.0\r\n", cases[i].uri);
+		invite = lab_expect(&lab, INSIDE, start);
+		assert_string_equal(lab_header(invite, "To"), "<urn:service:sos>");
+		callee = ua_callee(&lab, invite);
+		ua_respond(&callee, invite, 200, INSIDE_SDP, NULL);
+		lab_expect(&lab, INSIDE, "ACK sip:inside@10.0.0.10");
+		ok = lab_expect(&lab, OUTSIDE, "SIP/2.0 200");
+		ua_learn(&caller, ok);
+		ua_request(&caller, "ACK", 1, NULL, NULL);
+		lab_hang_up(&lab, &caller, &callee);
+		lab_forget(&lab);
+	}
+}
+
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(test_answered),
+		CASE(test_emergency_service),
 		CASE(test_streams),
 		CASE(test_refused),
 		CASE(test_cancel),

@@ -48,12 +48,13 @@ static void test_peer(void **state)
 static void test_route(void **state)
 {
 	struct config_route routes[] = {
+		{.from_realm = 0, .from_peer = -1, .emergency = true, .to_peer = 9},
 		{.from_realm = 0, .from_peer = 1, .user_prefix = "+49", .to_peer = 10},
 		{.from_realm = 0, .from_peer = -1, .user_prefix = "+4930", .to_peer = 11},
 		{.from_realm = 0, .from_peer = -1, .user_prefix = "+49", .to_peer = 12},
 		{.from_realm = 1, .from_peer = -1, .user_prefix = "", .to_peer = 13},
 	};
-	struct config c = {.routes = routes, .n_routes = 4};
+	struct config c = {.routes = routes, .n_routes = 5};
 	const struct {
 		uint16_t realm;
 		int peer;
@@ -72,7 +73,7 @@ static void test_route(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		const struct config_route *r = route_find(&c, cases[i].realm, cases[i].peer,
-			(struct str_view){cases[i].user, strlen(cases[i].user)});
+			(struct str_view){cases[i].user, strlen(cases[i].user)}, false);
 
 		if (cases[i].to_peer < 0) {
 			assert_null(r);
@@ -81,7 +82,9 @@ static void test_route(void **state)
 			assert_int_equal(r->to_peer, cases[i].to_peer);
 		}
 	}
-	assert_null(route_find(&c, 0, 1, (struct str_view){NULL, 0}));
+	assert_null(route_find(&c, 0, 1, (struct str_view){NULL, 0}, false));
+	assert_int_equal(route_find(&c, 0, 1, (struct str_view){NULL, 0}, true)->to_peer, 9);
+	assert_int_equal(route_find(&c, 1, 1, (struct str_view){NULL, 0}, true)->to_peer, 13);
 }
 
 int main(void)
