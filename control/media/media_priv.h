@@ -31,6 +31,7 @@ struct media_stream {
 	uint32_t flow[2];		/* statistics index of each direction */
 	struct stream_counts counts[2]; /* sum of what REC_STREAM_GONE told */
 	unsigned int silences[2];	/* REC_STREAM_SILENT */
+	struct net_endpoint sent[2];	/* local ends of the last REC_STREAM_SET that went out */
 	struct net_endpoint had[2]; /* local ends that the dataplane confirmed; family 0: none */
 	UT_hash_handle hh;	    /* media.streams, by id; only while state != STREAM_NONE */
 };

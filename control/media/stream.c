@@ -39,11 +39,11 @@ void media_stream_say(struct media_stream *st)
 	struct rec_stream_del del = {
 		.cmd = {.hdr = {.type = REC_STREAM_DEL}, .cookie = st->id},
 		.id = st->id,
-		.local = st->said.end[0].local,
+		.local = st->sent[0],
 	};
 	int rc;
 
-	/* What could not be said, or was refused, has not moved it. */
+	/* What was refused has not moved it. */
 	if (st->unanswered == 0 && st->had[0].addr.family != NET_FAMILY_NONE)
 		del.local = st->had[0];
 
@@ -59,6 +59,8 @@ void media_stream_say(struct media_stream *st)
 	}
 	st->known = true;
 	st->unanswered++;
+	for (unsigned int end = 0; end < 2 && st->state == STREAM_SET; end++)
+		st->sent[end] = st->said.end[end].local;
 }
 
 static bool same_stream(const struct rec_stream_set *a, const struct rec_stream_set *b)
@@ -99,14 +101,15 @@ void media_stream_del(struct media_stream *st)
 		stream_finish(st);
 }
 
-/* The last one that was said: it is where it shall be. */
+/* The last one that went out: it is where that said. What is said and could not be sent (dirty)
+ * comes later. */
 static void stream_confirmed(struct media_stream *st, const struct rec_done *done)
 {
 	memcpy(st->flow, done->flow, sizeof(st->flow));
 	if (st->unanswered > 0)
 		return;
 	for (unsigned int end = 0; end < 2; end++)
-		st->had[end] = st->said.end[end].local;
+		st->had[end] = st->sent[end];
 	media_line_settle(st->line);
 }
 

@@ -106,6 +106,48 @@ static void test_ring_full(void **state)
 	lab_hang_up(&lab, &caller, &callee);
 }
 
+/* A re-INVITE of the callee with this SDP, up to the ACK. */
+static void reinvite(struct ua *caller, struct ua *callee, const char *sdp)
+{
+	ua_request(callee, "INVITE", ++callee->cseq, sdp, NULL);
+	ua_respond(caller, lab_expect(&lab, OUTSIDE, "INVITE "), 200, OUTSIDE_SDP, NULL);
+	lab_run(&lab, 100);
+	lab_expect(&lab, INSIDE, "SIP/2.0 200");
+	ua_request(callee, "ACK", callee->cseq, NULL, NULL);
+}
+
+/* The answer to an earlier command comes when the move could not be said: the streams are where
+ * they were, and so their ports are not for others. */
+static void test_move_not_sent(void **state)
+{
+	struct ua caller, callee;
+
+	lab_establish(&lab, &caller, &callee);
+	lab.silent = true;
+	reinvite(&caller, &callee,
+		"v=0\r\no=bob 3 4 IN IP4 10.0.0.10\r\ns=-\r\nc=IN IP4 10.0.0.10\r\nt=0 0\r\n"
+		"m=audio 50100 RTP/AVP 0\r\n");
+	lab.send_status = -ENOBUFS;
+	reinvite(&caller, &callee, INSIDE6_SDP);
+	assert_int_equal(media_get_stats(lab.media)->ports_used, 3);
+	for (unsigned int i = 0; i < 2; i++) {
+		struct rec_done done = {.hdr = {.type = REC_DONE},
+			.cookie = lab.stream[i].set.id,
+			.command = REC_STREAM_SET};
+
+		lab_event(&lab, &done, sizeof(done));
+	}
+	assert_int_equal(media_get_stats(lab.media)->ports_used, 3);
+	lab.silent = false;
+	lab.send_status = 0;
+	lab_run(&lab, 1);
+	lab_run(&lab, 1);
+	assert_int_equal(
+		lab_stream(&lab, STREAM_RTP)->set.end[INSIDE].local.addr.family, NET_FAMILY_V6);
+	assert_int_equal(media_get_stats(lab.media)->ports_used, 2);
+	lab_hang_up(&lab, &caller, &callee);
+}
+
 /* The dataplane says nothing: the answer goes on after a moment. */
 static void test_dataplane_slow(void **state)
 {
@@ -232,6 +274,7 @@ int main(void)
 		CASE(test_attach_again),
 		CASE(test_detached),
 		CASE(test_ring_full),
+		CASE(test_move_not_sent),
 		CASE(test_dataplane_slow),
 		CASE(test_cancel_while_answering),
 		CASE(test_stream_refused),
