@@ -300,8 +300,10 @@ struct client_txn *client_txn_new(struct txn_layer *l, const struct sip_path *pa
 	struct sip_index idx;
 	struct client_txn *t;
 
-	if (l->stats.clients >= l->max || sip_scan(request.p, request.len, &idx) != SIP_SCAN_NONE ||
-		idx.status != 0 || idx.method == SIP_ACK)
+	if (l->stats.clients - l->lingering[TXN_CLIENT] >= l->max ||
+		l->lingering[TXN_CLIENT] >= l->linger_max ||
+		sip_scan(request.p, request.len, &idx) != SIP_SCAN_NONE || idx.status != 0 ||
+		idx.method == SIP_ACK)
 		return NULL;
 	t = calloc(1, sizeof(*t));
 	if (t == NULL)

@@ -23,6 +23,7 @@ struct txn_layer *txn_layer_new(
 	l->send_ctx = send_ctx;
 	l->user = *user;
 	l->max = TXN_MAX;
+	l->linger_max = TXN_LINGER_MAX;
 	return l;
 }
 
@@ -226,6 +227,15 @@ static void receive_cancel(struct txn_layer *l, struct sip_msg *cancel, const st
 		l->user.on_cancel(l->user.ctx, invite, cancel);
 }
 
+/** Are there so many of them, open or lingering? @param tenths  of the room that may be used. */
+static bool is_over(const struct txn_layer *l, unsigned int tenths)
+{
+	size_t lingering = l->lingering[TXN_SERVER];
+
+	return l->stats.servers - lingering >= l->max * tenths / 10 ||
+	       lingering >= l->linger_max * tenths / 10;
+}
+
 /**
  * New calls leave the last tenth of the room to requests inside dialogs, and to CANCEL; sources
  * that may be forged leave half of it to the others. A CANCEL never brings a token back, and takes
@@ -236,9 +246,9 @@ static bool is_full(const struct txn_layer *l, const struct sip_msg *req)
 	bool cancel = req->idx.method == SIP_CANCEL;
 	bool fresh = !req->idx.has_to_tag && !cancel;
 
-	if (req->unproven && !cancel && l->stats.servers >= l->max / 2)
-		return true;
-	return l->stats.servers >= (fresh ? l->max - l->max / 10 : l->max);
+	if (req->unproven && !cancel)
+		return is_over(l, 5);
+	return is_over(l, fresh ? 9 : 10);
 }
 
 /**

@@ -131,7 +131,7 @@ struct txn_census {
 		enum sip_method method;
 		enum txn_state state;
 	} oldest[TXN_KIND_COUNT]; /* SIP_METHOD_NONE: there is none */
-	uint64_t room;		  /* of each kind, as many as there may be */
+	uint64_t room;		  /* of each kind, as many as there may be unanswered */
 };
 
 /**

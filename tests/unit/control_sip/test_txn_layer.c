@@ -330,6 +330,45 @@ static void test_the_tables_are_bounded(void **state)
 	assert_null(world_call(&w, &(struct request){0}));
 }
 
+/* What is answered and only lingers takes no room from what is open, but is bounded, too. */
+static void test_lingering_is_apart(void **state)
+{
+	static const struct {
+		const char *method, *to_tag;
+		unsigned int status; /* 0: taken */
+	} cases[] = {
+		{"OPTIONS", NULL, 503},
+		{"BYE", "d", 0},
+		{"BYE", "d", 0},
+		{"BYE", "d", 503},
+	};
+	char branch[32];
+
+	w.layer->max = 10;
+	w.layer->linger_max = 20;
+	for (unsigned int i = 0; i < 18 + ARRAY_LEN(cases); i++) {
+		unsigned int status = i < 18 ? 0 : cases[i - 18].status, events = w.n_events;
+
+		w.n_sent = 0;
+		snprintf(branch, sizeof(branch), "z9hG4bKlinger%u", i);
+		world_feed(
+			&w, &(struct request){.method = i < 18 ? "OPTIONS" : cases[i - 18].method,
+				    .branch = branch,
+				    .to_tag = i < 18 ? NULL : cases[i - 18].to_tag,
+				    .cseq = i + 1});
+		assert_int_equal(w.n_events - events, status == 0);
+		if (status == 0)
+			(void)server_txn_reply(w.server, 200, SV("t"), SV(""));
+		else
+			assert_int_equal(world_sent_status(&w, 0), status);
+	}
+	/* All is over half a minute later. */
+	world_run(&w, w.timers.now_ms + 40000);
+	assert_int_equal(w.layer->lingering[TXN_SERVER], 0);
+	world_feed(&w, &(struct request){.method = "OPTIONS", .branch = "z9hG4bKnew", .cseq = 99});
+	assert_int_equal(txn_layer_stats(w.layer)->servers, 1);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -348,6 +387,7 @@ int main(void)
 		T(test_a_huge_request_is_not_served),
 		T(test_half_full),
 		T(test_the_tables_are_bounded),
+		T(test_lingering_is_apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
