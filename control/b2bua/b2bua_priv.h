@@ -104,6 +104,7 @@ struct reliable {
 	struct timer timer;
 	uint64_t since_ms;
 	uint32_t interval_ms;
+	unsigned int repeats;
 };
 
 struct fork {

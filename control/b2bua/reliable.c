@@ -74,7 +74,7 @@ static void on_timer(void *ctx)
 		call_check(c);
 		return;
 	}
-	(void)server_txn_respond(c->ex.server, (struct str_view){r->text, r->len});
+	(void)server_txn_repeat(c->ex.server, (struct str_view){r->text, r->len}, r->repeats++);
 	r->interval_ms *= 2;
 	if (passed_ms + r->interval_ms > GIVE_UP_MS)
 		r->interval_ms = (uint32_t)(GIVE_UP_MS - passed_ms);
@@ -102,6 +102,7 @@ static void send_reliable(struct fork *f, struct sip_msg *resp, uint32_t far, st
 	r->far_rseq = far;
 	r->since_ms = c->b->env.timers->now_ms;
 	r->interval_ms = INTERVAL_MS;
+	r->repeats = 0;
 	(void)server_txn_respond(c->ex.server, (struct str_view){r->text, r->len});
 	timer_arm(c->b->env.timers, &r->timer, r->interval_ms, on_timer, f);
 }

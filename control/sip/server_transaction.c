@@ -465,6 +465,14 @@ int server_txn_respond(struct server_txn *t, struct str_view response)
 	return fn != NULL ? fn(t, response) : -EINVAL;
 }
 
+int server_txn_repeat(struct server_txn *t, struct str_view response, unsigned int n)
+{
+	if (!t->request->unproven || n < TXN_UNPROVEN_REPEATS)
+		return server_txn_respond(t, response);
+	t->layer->stats.answers_withheld++;
+	return 0;
+}
+
 int server_txn_reply(
 	struct server_txn *t, unsigned int status, struct str_view to_tag, struct str_view extra)
 {

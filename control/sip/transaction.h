@@ -196,6 +196,17 @@ void *server_txn_data(const struct server_txn *t);
  */
 int server_txn_respond(struct server_txn *t, struct str_view response);
 
+/** How often an 18x that nobody has acknowledged is repeated to a source that may be forged: with
+ * one message of twenty lost, one call of ten thousand fails for it. */
+#define TXN_UNPROVEN_REPEATS 3
+
+/**
+ * A reliable 18x again (RFC 3262 section 3). To a source that may be forged not more than
+ * TXN_UNPROVEN_REPEATS times; then it is withheld, and counted.
+ * @param n  how often it was repeated before. @return as server_txn_respond().
+ */
+int server_txn_repeat(struct server_txn *t, struct str_view response, unsigned int n);
+
 /**
  * Respond with a status and no body (sip_response_start with `to_tag`, Content-Length: 0).
  * @param extra  further header lines "Name: value\r\n" of our own making, or an empty view.
