@@ -166,6 +166,19 @@ bool headers_is_type(struct str_view value, struct str_view type, struct str_vie
 	       sv_eq_nocase(is.type, type) && sv_eq_nocase(is.subtype, subtype);
 }
 
+bool headers_body_passes(const struct config_realm *to, const struct sip_msg *m)
+{
+	struct str_view value = sip_msg_header(m, SIP_HDR_CONTENT_TYPE, 0);
+	struct sip_content_type is;
+
+	if (m->idx.body.len == 0 || value.p == NULL ||
+		headers_is_type(value, SV("message"), SV("sipfrag"))) /* of which little is left */
+		return true;
+	return sip_content_type_parse(value, &is) == 0 &&
+	       !headers_is_type(value, SV("application"), SV("sdp")) &&
+	       config_bodies_have(to, is.type, is.subtype);
+}
+
 enum body_kind headers_body(const struct sip_msg *m, struct str_view *sdp)
 {
 	struct str_view type = sip_msg_header(m, SIP_HDR_CONTENT_TYPE, 0);

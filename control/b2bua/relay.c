@@ -26,8 +26,9 @@ static void write_sipfrag(struct sip_writer *w, struct str_view body)
 	sip_write_body(w, SV("message/sipfrag;version=2.0"), (struct str_view){line, (size_t)n});
 }
 
-/* What a body is told of; it is opaque otherwise, a multipart as a whole. */
-static void write_body(struct sip_writer *w, const struct sip_msg *in)
+/* What a body is told of; it is opaque otherwise. */
+static void write_body(
+	struct sip_writer *w, const struct sip_msg *in, const struct config_realm *to)
 {
 	static const struct {
 		enum sip_header_id id;
@@ -41,11 +42,7 @@ static void write_body(struct sip_writer *w, const struct sip_msg *in)
 	struct str_view type = sip_msg_header(in, SIP_HDR_CONTENT_TYPE, 0);
 	struct str_view body = sip_msg_view(in, in->idx.body);
 
-	/* An SDP names addresses, and these methods have no offers to make; a whole message names
-	 * all that it passed. */
-	if (body.len == 0 || type.p == NULL ||
-		headers_is_type(type, SV("application"), SV("sdp")) ||
-		headers_is_type(type, SV("message"), SV("sip"))) {
+	if (body.len == 0 || type.p == NULL || !headers_body_passes(to, in)) {
 		sip_write_body(w, (struct str_view){NULL, 0}, (struct str_view){NULL, 0});
 		return;
 	}
@@ -139,7 +136,7 @@ static int build_response(struct relay *r, struct sip_writer *w, const struct si
 	headers_pass(w, resp, &back);
 	if (r->user != NULL && r->user->write_response != NULL)
 		r->user->write_response(r, w, resp);
-	write_body(w, resp);
+	write_body(w, resp, back.to);
 	return sip_writer_finish(w);
 }
 
@@ -208,7 +205,7 @@ static unsigned int build_request(
 		sip_write_raw(w, (struct str_view){extra, strlen(extra)});
 	if (r->user != NULL && r->user->write_request != NULL)
 		status = r->user->write_request(r, w, req);
-	write_body(w, req);
+	write_body(w, req, way.to);
 	return status;
 }
 
@@ -217,12 +214,11 @@ unsigned int relay_start(struct b2bua *b, struct server_txn *txn, const struct s
 {
 	struct relay *r = NULL;
 	unsigned int status = 500;
-	struct str_view sdp;
 	struct sip_writer w;
 
 	if (req->idx.body.len > RELAY_BODY_MAX)
 		status = 413;
-	else if (headers_body(req, &sdp) == BODY_SDP)
+	else if (!headers_body_passes(b2bua_realm(b, way->to->realm), req))
 		status = 415;
 	else if (count_open(way->to) >= RELAY_PER_DIALOG_MAX)
 		status = 503;

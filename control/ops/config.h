@@ -17,8 +17,10 @@
 #define CONFIG_GATEWAYS_MAX 2	 /* one a family */
 #define CONFIG_PREFIXES_MAX 1024 /* on a permit or deny list of a realm */
 #define CONFIG_POLICIES_MAX 256
-#define CONFIG_CODECS_MAX 32	   /* on a list of a policy */
-#define CONFIG_CODEC_NAME_MAX 32   /* its NUL included */
+#define CONFIG_CODECS_MAX 32	 /* on a list of a policy */
+#define CONFIG_CODEC_NAME_MAX 32 /* its NUL included */
+#define CONFIG_BODIES_MAX 16
+#define CONFIG_BODY_LEN 64	   /* of a content type, with its NUL */
 #define CONFIG_METHODS_OTHER_MAX 8 /* on a list of methods, beside those of enum sip_method */
 #define CONFIG_METHOD_LEN 32	   /* of one of them, with its NUL */
 #define CONFIG_EMERGENCY_MAX 32	   /* emergency numbers */
@@ -115,9 +117,11 @@ struct config_realm {
 	uint32_t max_subscriptions;	   /* 0: no limit */
 	uint32_t max_source_subscriptions; /* of one address and port; 0: no limit */
 	uint8_t dscp_sip, dscp_media;
-	const struct config_policy *policy;   /* NULL: none */
-	struct config_methods methods;	      /* taken outside of dialogs */
-	struct config_methods dialog_methods; /* taken within them */
+	const struct config_policy *policy;		 /* NULL: none */
+	struct config_methods methods;			 /* taken outside of dialogs */
+	struct config_methods dialog_methods;		 /* taken within them */
+	char bodies[CONFIG_BODIES_MAX][CONFIG_BODY_LEN]; /* content types sent into it */
+	unsigned int n_bodies;
 };
 
 struct config_peer {
@@ -182,6 +186,13 @@ struct config *config_load(const char *file, char error[CONFIG_ERROR_LEN]);
 void config_free(struct config *c);
 
 /** Is this method listed? @param name  as written; only of SIP_METHOD_OTHER. Any thread. */
+/** May a body of this content type be sent into the realm? */
+bool config_bodies_have(
+	const struct config_realm *r, struct str_view type, struct str_view subtype);
+/** The types of a realm that lists none. */
+void config_bodies_default(struct config_realm *r);
+
+/** Is it on the list? */
 bool config_methods_have(
 	const struct config_methods *m, enum sip_method method, struct str_view name);
 

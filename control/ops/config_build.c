@@ -374,6 +374,8 @@ static int realm_build(const struct config_doc *d, uint16_t id, const struct raw
 		return err;
 	if ((err = config_limits_build(d, at, raw, r)) < 0)
 		return err;
+	if ((err = config_bodies_build(d, at, raw, r)) < 0)
+		return err;
 	return config_methods_build(d, at, raw, r);
 }
 

@@ -81,6 +81,8 @@ struct raw_realm {
 	unsigned int methods_count;
 	char **dialog_methods;
 	unsigned int dialog_methods_count;
+	char **bodies;
+	unsigned int bodies_count;
 };
 
 struct raw_peer {
@@ -183,6 +185,8 @@ int config_limits_build(const struct config_doc *d, const char *at, const struct
 int config_peer_limits_build(const struct config_doc *d, const char *at,
 	const struct raw_limits *raw, const struct config *c, struct config_peer *p);
 /** Methods of a realm; trust is set (config_methods.c). */
+int config_bodies_build(const struct config_doc *d, const char *at, const struct raw_realm *raw,
+	struct config_realm *r);
 int config_methods_build(const struct config_doc *d, const char *at, const struct raw_realm *raw,
 	struct config_realm *r);
 /** Methods of a peer: its realm's where it has no own list. */

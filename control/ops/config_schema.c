@@ -133,6 +133,8 @@ static const cyaml_schema_field_t realm_fields[] = {
 		&string_entry, 0, CONFIG_METHODS_MAX),
 	CYAML_FIELD_SEQUENCE("dialog_methods", CYAML_FLAG_POINTER | OPTIONAL, struct raw_realm,
 		dialog_methods, &string_entry, 0, CONFIG_METHODS_MAX),
+	CYAML_FIELD_SEQUENCE("bodies", CYAML_FLAG_POINTER | OPTIONAL, struct raw_realm, bodies,
+		&string_entry, 0, CONFIG_BODIES_MAX),
 	CYAML_FIELD_END,
 };
 

@@ -348,6 +348,7 @@ static void make_realm(
 	r->dialog_methods.known = LAB_DIALOG_METHODS;
 	if (i == OUTSIDE)
 		r->dialog_methods.known &= ~LAB_METHODS;
+	config_bodies_default(r);
 	r->latch_prefix_v4 = 32;
 	r->latch_prefix_v6 = 128;
 	r->trust = i == INSIDE ? TRUST_TRUSTED : TRUST_UNTRUSTED;

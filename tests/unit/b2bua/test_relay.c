@@ -257,6 +257,46 @@ static void test_stranger_in_dialog(void **state)
 	lab_hang_up(&lab, &stranger, &party);
 }
 
+/* What lists addresses of a side, or may hold anything, does not get to the other one. */
+static void test_bodies(void **state)
+{
+	static const struct {
+		const char *type;
+		bool passes;
+	} cases[] = {
+		{"text/plain;charset=utf-8", true},
+		{"Text / Plain", true},
+		{"application/dtmf-relay", true},
+		{"text/html", false},
+		{"application/dialog-info+xml", false},
+		{"application/reginfo+xml", false},
+		{"multipart/mixed;boundary=x", false},
+		{"message/sip", false},
+		{"application/x-own", true},
+		{"image/png", true},
+	};
+	struct config_realm *r = &lab.realms[OUTSIDE];
+
+	snprintf(r->bodies[r->n_bodies++], CONFIG_BODY_LEN, "application/x-own");
+	snprintf(r->bodies[r->n_bodies++], CONFIG_BODY_LEN, "image/*");
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char type[128];
+		const char *req;
+
+		snprintf(type, sizeof(type), "Content-Type: %s\r\n", cases[i].type);
+		ua_request(&callee, "INFO", ++callee.cseq, "far", type);
+		if (!cases[i].passes) {
+			lab_expect(&lab, INSIDE, "SIP/2.0 415");
+			lab_expect_none(&lab, OUTSIDE);
+			continue;
+		}
+		req = lab_expect(&lab, OUTSIDE, "INFO ");
+		assert_string_equal(lab_body(req), "far");
+		ua_respond(&caller, req, 200, "near", "Content-Type: multipart/mixed\r\n");
+		assert_string_equal(lab_body(lab_expect(&lab, INSIDE, "SIP/2.0 200")), "");
+	}
+}
+
 /* RFC 3515: of how a transfer fares the other side hears the status alone. */
 static void test_sipfrag(void **state)
 {
@@ -488,6 +528,7 @@ int main(void)
 		CASE(test_early),
 		CALL_CASE(test_policy_in_dialog),
 		CASE(test_stranger_in_dialog),
+		CALL_CASE(test_bodies),
 		CALL_CASE(test_sipfrag),
 		CASE(test_policy_outside),
 		CASE(test_message),

@@ -199,6 +199,8 @@ static const struct wrong wrongs[] = {
 		"realms[1].dialog_methods[1]", "belongs to no dialog"},
 	{"method that is always taken", "    trust: trusted", "    dialog_methods: [BYE]", 19,
 		"realms[1].dialog_methods[0]", "always taken"},
+	{"no content type", "    trust: trusted", "    bodies: [text/plain, text]", 19,
+		"realms[1].bodies[1]", "write it as text/plain"},
 	{"many unusual methods", "    trust: trusted", "    methods: [A, B, C, D, E, F, G, H, I]",
 		19, "realms[1].methods[8]", "at most 8"},
 	{"method of a peer", "    port: 5080", "    methods: [ACK]", 35, "peers[1].methods[0]",
