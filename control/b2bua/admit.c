@@ -42,6 +42,22 @@ bool admit_to_peer(const struct b2bua *b, unsigned int peer, const struct sip_ms
 	       peer_overload_takes(b->env.peer_overload, b->env.timers->now_ms, peer);
 }
 
+const struct config_route *admit_route(const struct b2bua *b, const struct sip_msg *req,
+	const struct config_route *after, int from_peer, struct str_view user, unsigned int *status)
+{
+	const struct config *c = b->env.config;
+	bool emergency = route_is_emergency(c, sip_msg_view(req, req->idx.uri), user);
+
+	*status = 404;
+	do {
+		after = route_find(c, after, req->path.realm, from_peer, user, emergency);
+		if (after == NULL)
+			return NULL;
+		*status = 503;
+	} while (!admit_to_peer(b, after->to_peer, req));
+	return after;
+}
+
 void admit_hear(const struct b2bua *b, const struct sip_path *path, const struct sip_oc *oc)
 {
 	int peer = route_peer_find(b->env.config, path->realm, &path->remote);

@@ -177,6 +177,7 @@ struct call {
 	bool recorded; /* its CDR is written */
 	bool dead;     /* in b2bua.dead */
 	uint8_t redirects;
+	const struct config_route *route;    /* that it took last */
 	char *media_report;		     /* JSON, of a session that is closed; NULL: none */
 	struct trace *trace;		     /* NULL: none is kept */
 	struct timer timer;		     /* no answer; then streams being set; then counts */
@@ -453,6 +454,8 @@ void invite_ring(struct call *c);
 /* redirect.c */
 /** A 3xx of the callee. @return true: the call goes on, or was ended; false: pass it. */
 bool redirect_follow(struct call *c, const struct sip_msg *resp);
+/** A 503 of the callee: on to the next route's peer (RFC 3261 section 21.5.4). @return likewise. */
+bool redirect_elsewhere(struct call *c);
 
 /* reinvite.c */
 void reinvite_on_request(struct leg *l, struct server_txn *txn, struct sip_msg *req);
@@ -482,6 +485,14 @@ void leg_trace_sent(
 int admit_request(struct b2bua *b, const struct sip_msg *req, uint64_t key);
 /** As far as the peer said: may this call (or other request outside of any dialog) go to it? */
 bool admit_to_peer(const struct b2bua *b, unsigned int peer, const struct sip_msg *req);
+/**
+ * The first route of this request whose peer takes it now.
+ * @param after  see route_find(). @param from_peer, user  see there.
+ * @param status  set when there is none: 404, or 503 if there is one whose peer does not.
+ */
+const struct config_route *admit_route(const struct b2bua *b, const struct sip_msg *req,
+	const struct config_route *after, int from_peer, struct str_view user,
+	unsigned int *status);
 /** txn_user.on_oc. */
 void admit_hear(const struct b2bua *b, const struct sip_path *path, const struct sip_oc *oc);
 

@@ -124,13 +124,10 @@ static unsigned int call_setup(struct call *c, struct sip_msg *req)
 		return 482;
 	if (!headers_may_spread(req))
 		return 440;
-	route = route_find(b->env.config, req->path.realm, c->leg[SIDE_CALLER].dialog->peer,
-		uri.user,
-		route_is_emergency(b->env.config, sip_msg_view(req, req->idx.uri), uri.user));
+	route = c->route =
+		admit_route(b, req, NULL, c->leg[SIDE_CALLER].dialog->peer, uri.user, &status);
 	if (route == NULL)
-		return 404;
-	if (!admit_to_peer(b, route->to_peer, req))
-		return 503;
+		return status;
 	status = make_callee(c, route);
 	if (status == 0)
 		status = make_fork(c);
@@ -363,7 +360,8 @@ static void on_failure(struct call *c, unsigned int status, const struct sip_msg
 {
 	struct leg *callee = c->ex.to;
 
-	if (ask_again(c, resp) || (status < 400 && redirect_follow(c, resp)))
+	if (ask_again(c, resp) || (status < 400 && redirect_follow(c, resp)) ||
+		(status == 503 && redirect_elsewhere(c)))
 		return;
 	c->ex.got_final = true;
 	callee->state = LEG_GONE;

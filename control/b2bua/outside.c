@@ -66,13 +66,10 @@ unsigned int outside_dialog_new(struct b2bua *b, const struct sip_msg *req, stru
 		return 482;
 	if (!headers_may_spread(req))
 		return 440;
-	route = route_find(c, req->path.realm,
-		route_peer_find(c, req->path.realm, &req->path.remote), user,
-		route_is_emergency(c, sip_msg_view(req, req->idx.uri), user));
+	route = admit_route(b, req, NULL, route_peer_find(c, req->path.realm, &req->path.remote),
+		user, &status);
 	if (route == NULL)
-		return 404;
-	if (!admit_to_peer(b, route->to_peer, req))
-		return 503;
+		return status;
 	peer = &c->peers[route->to_peer];
 	local = b2bua_listener(b, peer->realm, peer->remote.addr.family);
 	d = local != NULL ? dialog_new(b, NULL, peer->realm, route->to_peer, &peer->remote.addr)

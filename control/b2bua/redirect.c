@@ -1,28 +1,36 @@
 /*
- * 3xx of a callee whose peer may redirect calls (RFC 3261 section 8.1.3.4): the call goes on to
- * the first Contact that is a configured peer of the same realm. Nobody can send our calls, and
+ * A call that goes on to another peer. 3xx of a callee whose peer may redirect calls (RFC 3261
+ * section 8.1.3.4): to the first Contact that is a configured peer of the same realm. 503: to the
+ * peer of the next route that the call has. Nobody can send our calls, and
  * their bill, anywhere else; and the media session's addresses stay good.
  */
 #include "b2bua_priv.h"
 
 #define REDIRECTS_MAX 5 /* of one call; the same target again is a loop that ends so */
 
+/* Can it have the call instead? The media session has the policy and addresses for the peer that
+ * was asked first. */
+static bool is_alike(const struct call *c, unsigned int peer)
+{
+	const struct config *config = c->b->env.config;
+	const struct dialog *from = c->fork->dialog[SIDE_CALLEE];
+	const struct config_peer *p = &config->peers[peer];
+
+	return p->realm == from->realm && p->policy == config->peers[from->peer].policy &&
+	       p->remote.addr.family == from->path.local.addr.family;
+}
+
 /* The peer that a Contact names; ROUTE_PEER_NONE: none. */
 static int peer_of(const struct call *c, const struct sip_uri *uri)
 {
 	const struct config *config = c->b->env.config;
-	const struct dialog *from = c->fork->dialog[SIDE_CALLEE];
 	struct net_endpoint e = {.port = uri->port != 0 ? uri->port : 5060};
 
 	if (uri->scheme != SIP_SCHEME_SIP || net_addr_parse(uri->host, &e.addr) != 0)
 		return ROUTE_PEER_NONE;
 	e.addr = net_addr_normalise(&e.addr);
 	for (unsigned int i = 0; i < config->n_peers; i++)
-		/* The media session has the policy of the peer that was asked first. */
-		if (config->peers[i].realm == from->realm &&
-			config->peers[i].policy == config->peers[from->peer].policy &&
-			e.addr.family == from->path.local.addr.family &&
-			net_endpoint_eq(&config->peers[i].remote, &e))
+		if (is_alike(c, i) && net_endpoint_eq(&config->peers[i].remote, &e))
 			return (int)i;
 	return ROUTE_PEER_NONE;
 }
@@ -87,26 +95,14 @@ static unsigned int redial(struct call *c, int peer, struct str_view target)
 	return identity_redirect(c, server_txn_request(c->ex.server), target);
 }
 
-bool redirect_follow(struct call *c, const struct sip_msg *resp)
+/* @return true: it goes on, or was ended. */
+static bool go_on(struct call *c, int peer, struct str_view target)
 {
-	const struct config *config = c->b->env.config;
-	const struct dialog *callee = c->fork->dialog[SIDE_CALLEE];
-	struct str_view target;
 	unsigned int status;
-	int peer;
 
-	if (resp->idx.status > 302 || !config->peers[callee->peer].redirect_follow ||
-		c->state == CALL_ENDED || c->ex.server == NULL || !is_fresh(c) ||
-		c->redirects == REDIRECTS_MAX)
-		return false;
-	peer = choose(c, resp, &target);
-	if (peer == ROUTE_PEER_NONE)
-		return false;
 	c->redirects++;
 	call_dismiss(c); /* counts by peer */
-	status = admit_to_peer(c->b, (unsigned int)peer, server_txn_request(c->ex.server))
-			 ? redial(c, peer, target)
-			 : 503;
+	status = redial(c, peer, target);
 	if (status == 0 && !call_admit(c))
 		status = 503;
 	if (status == 0)
@@ -118,4 +114,50 @@ bool redirect_follow(struct call *c, const struct sip_msg *resp)
 	}
 	invite_ring(c);
 	return true;
+}
+
+static bool may_go_on(const struct call *c)
+{
+	return c->state != CALL_ENDED && c->ex.server != NULL && is_fresh(c) &&
+	       c->redirects < REDIRECTS_MAX;
+}
+
+bool redirect_follow(struct call *c, const struct sip_msg *resp)
+{
+	const struct config *config = c->b->env.config;
+	const struct dialog *callee = c->fork->dialog[SIDE_CALLEE];
+	struct str_view target;
+	int peer;
+
+	if (resp->idx.status > 302 || !config->peers[callee->peer].redirect_follow || !may_go_on(c))
+		return false;
+	peer = choose(c, resp, &target);
+	if (peer == ROUTE_PEER_NONE)
+		return false;
+	if (admit_to_peer(c->b, (unsigned int)peer, server_txn_request(c->ex.server)))
+		return go_on(c, peer, target);
+	call_end(c, CAUSE_UNREACHABLE, 503, ENDED_BY_BOX);
+	call_check(c);
+	return true;
+}
+
+bool redirect_elsewhere(struct call *c)
+{
+	const struct dialog *callee = c->fork->dialog[SIDE_CALLEE];
+	const struct sip_msg *req;
+	struct sip_uri uri;
+	unsigned int status;
+
+	if (!may_go_on(c))
+		return false;
+	req = server_txn_request(c->ex.server);
+	if (sip_uri_parse(sip_msg_view(req, req->idx.uri), &uri) != 0)
+		return false;
+	do
+		c->route = admit_route(
+			c->b, req, c->route, c->leg[SIDE_CALLER].dialog->peer, uri.user, &status);
+	while (c->route != NULL &&
+		((int)c->route->to_peer == callee->peer || !is_alike(c, c->route->to_peer)));
+	return c->route != NULL &&
+	       go_on(c, (int)c->route->to_peer, sip_msg_view(req, req->idx.uri));
 }

@@ -129,7 +129,7 @@ static const struct config_peer *peer_of(
 	const struct b2bua *b, const struct sip_msg *req, struct str_view user)
 {
 	const struct config *c = b->env.config;
-	const struct config_route *route = route_find(c, req->path.realm,
+	const struct config_route *route = route_find(c, NULL, req->path.realm,
 		route_peer_find(c, req->path.realm, &req->path.remote), user,
 		route_is_emergency(c, (struct str_view){NULL, 0}, user));
 

@@ -31,10 +31,11 @@ bool route_is_emergency(const struct config *c, struct str_view uri, struct str_
 	return sip_uri_is_sos(uri);
 }
 
-const struct config_route *route_find(
-	const struct config *c, uint16_t realm, int from_peer, struct str_view user, bool emergency)
+const struct config_route *route_find(const struct config *c, const struct config_route *after,
+	uint16_t realm, int from_peer, struct str_view user, bool emergency)
 {
-	for (unsigned int i = 0; i < c->n_routes; i++) {
+	for (unsigned int i = after != NULL ? (unsigned int)(after - c->routes) + 1 : 0;
+		i < c->n_routes; i++) {
 		const struct config_route *r = &c->routes[i];
 		size_t prefix = strnlen(r->user_prefix, sizeof(r->user_prefix));
 

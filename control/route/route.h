@@ -25,10 +25,11 @@ bool route_is_emergency(const struct config *c, struct str_view uri, struct str_
 
 /**
  * The first route that matches.
+ * @param after  the one before, for another one that matches, too; NULL: from the first.
  * @param user  user part of the Request-URI, as written. @param emergency  route_is_emergency().
  * @return borrowed from the configuration, or NULL.
  */
-const struct config_route *route_find(const struct config *c, uint16_t realm, int from_peer,
-	struct str_view user, bool emergency);
+const struct config_route *route_find(const struct config *c, const struct config_route *after,
+	uint16_t realm, int from_peer, struct str_view user, bool emergency);
 
 #endif

@@ -186,6 +186,25 @@ static void test_peer_wants_less(void **state)
 	assert_int_equal(calls_through(10), 10);
 }
 
+/* What one peer does not want goes to the next that the routes name. */
+static void test_next_route(void **state)
+{
+	struct ua caller = ua_caller(&lab, "bob"), callee;
+	const char *invite;
+
+	lab.peers[2].remote = lab.peers[0].remote;
+	lab.peers[2].remote.port = 5070;
+	lab.routes[2] = lab.routes[0];
+	lab.routes[2].to_peer = 2;
+	server_says(";oc=100;oc-algo=\"loss\";oc-validity=60000;oc-seq=10.5");
+	ua_request(&caller, "INVITE", 1, OUTSIDE_SDP, NULL);
+	invite = lab_expect(&lab, INSIDE, "INVITE sip:bob@10.0.0.10:5070 SIP/2.0\r\n");
+	callee = ua_callee(&lab, invite);
+	ua_respond(&callee, invite, 486, NULL, NULL);
+	lab_expect(&lab, OUTSIDE, "SIP/2.0 486");
+	assert_int_equal(peer_overload_get(peers, lab.timers.now_ms, 0).refused, 1);
+}
+
 static void test_peer_wants_a_rate(void **state)
 {
 	unsigned int through;
@@ -218,6 +237,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refused_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_not_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_peer_wants_less, setup_peer, teardown),
+		cmocka_unit_test_setup_teardown(test_next_route, setup_peer, teardown),
 		cmocka_unit_test_setup_teardown(test_peer_wants_a_rate, setup_peer, teardown),
 		cmocka_unit_test_setup_teardown(test_peer_is_not_asked, setup_peer, teardown),
 	};

@@ -72,6 +72,38 @@ static void test_followed(void **state)
 	assert_string_equal(lab_cdr_text(&lab, 0, "to"), "sip:bob@192.0.2.1");
 }
 
+/* A server that sheds load: the call takes its next route, each once. */
+static void test_next_route(void **state)
+{
+	struct ua caller, first, second;
+	const char *invite, *next, *ok;
+
+	for (unsigned int i = 0; i < 2; i++) {
+		lab.routes[2] = lab.routes[0];
+		lab.routes[2].to_peer = SECOND;
+		first = lab_call(&lab, &caller, &invite);
+		ua_respond(&first, invite, 503, NULL, "Retry-After: 60\r\n");
+		lab_expect(&lab, INSIDE, "ACK ");
+		next = lab_expect(&lab, INSIDE, "INVITE sip:bob@10.0.0.10:5070 SIP/2.0\r\n");
+		lab_expect_none(&lab, OUTSIDE);
+		second = ua_callee(&lab, next);
+		snprintf(second.addr, sizeof(second.addr), "10.0.0.10:5070");
+		if (i == 0) {
+			ua_respond(&second, next, 503, NULL, NULL);
+			lab_expect(&lab, OUTSIDE, "SIP/2.0 503");
+			lab_expect(&lab, INSIDE, "ACK ");
+			lab_expect_none(&lab, INSIDE);
+			continue;
+		}
+		ua_respond(&second, next, 200, INSIDE_SDP, NULL);
+		ok = lab_expect(&lab, OUTSIDE, "SIP/2.0 200");
+		lab_expect(&lab, INSIDE, "ACK ");
+		ua_learn(&caller, ok);
+		ua_request(&caller, "ACK", 1, NULL, NULL);
+		lab_hang_up(&lab, &caller, &second);
+	}
+}
+
 /* What is not followed reaches the caller, without a Contact. */
 static void test_passed(void **state)
 {
@@ -206,6 +238,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(test_followed),
+		CASE(test_next_route),
 		CASE(test_passed),
 		CASE(test_in_circles),
 		CASE(test_ends_on_the_way),

@@ -72,7 +72,7 @@ static void test_route(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		const struct config_route *r = route_find(&c, cases[i].realm, cases[i].peer,
+		const struct config_route *r = route_find(&c, NULL, cases[i].realm, cases[i].peer,
 			(struct str_view){cases[i].user, strlen(cases[i].user)}, false);
 
 		if (cases[i].to_peer < 0) {
@@ -82,9 +82,13 @@ static void test_route(void **state)
 			assert_int_equal(r->to_peer, cases[i].to_peer);
 		}
 	}
-	assert_null(route_find(&c, 0, 1, (struct str_view){NULL, 0}, false));
-	assert_int_equal(route_find(&c, 0, 1, (struct str_view){NULL, 0}, true)->to_peer, 9);
-	assert_int_equal(route_find(&c, 1, 1, (struct str_view){NULL, 0}, true)->to_peer, 13);
+	assert_null(route_find(&c, NULL, 0, 1, (struct str_view){NULL, 0}, false));
+	assert_int_equal(route_find(&c, NULL, 0, 1, (struct str_view){NULL, 0}, true)->to_peer, 9);
+	assert_int_equal(route_find(&c, NULL, 1, 1, (struct str_view){NULL, 0}, true)->to_peer, 13);
+	/* And those behind it. */
+	assert_ptr_equal(route_find(&c, &routes[1], 0, 1, SV("+4930"), false), &routes[2]);
+	assert_ptr_equal(route_find(&c, &routes[2], 0, 1, SV("+4930"), false), &routes[3]);
+	assert_null(route_find(&c, &routes[3], 0, 1, SV("+4930"), false));
 }
 
 int main(void)
