@@ -6,6 +6,8 @@
 
 #include <errno.h>
 
+#include <utlist.h>
+
 #include "control.h"
 #include "dataplane_link.h"
 #include "show.h"
@@ -146,23 +148,31 @@ void capture_start_request(void *ctx, struct rpc_call *call, const json_t *param
 
 /* --- stop: the dataplane never waits for the disk, the operator does for a while --- */
 
-struct stop {
+struct capture_stop {
 	struct control *control;
 	struct rpc_call *call;
 	struct event *timer;
 	uint64_t until_ms;
+	struct capture_stop *prev,
+		*next; /* control.capture_stops, once the dataplane has answered */
 };
 
-static void stop_free(struct stop *stop)
+static void stop_free(struct capture_stop *stop)
 {
 	event_free(stop->timer);
 	free(stop);
 }
 
+static void stop_leave(struct capture_stop *stop)
+{
+	DL_DELETE(stop->control->capture_stops, stop);
+	stop_free(stop);
+}
+
 static void stop_look(evutil_socket_t fd, short what, void *ctx)
 {
 	const struct timeval tv = {.tv_usec = STOP_LOOK_MS * 1000};
-	struct stop *stop = ctx;
+	struct capture_stop *stop = ctx;
 	const struct stats *s = dataplane_link_stats_map(stop->control->link);
 	bool writing = s != NULL && s->capture.state == CAPTURE_WRITING;
 
@@ -172,14 +182,15 @@ static void stop_look(evutil_socket_t fd, short what, void *ctx)
 		answer(stop->call, -ENOTCONN);
 	else
 		rpc_result(stop->call, json_pack("{s:b, s:b}", "ok", 1, "writing", writing));
-	stop_free(stop);
+	stop_leave(stop);
 }
 
 static void stop_done(void *ctx, int status)
 {
-	struct stop *stop = ctx;
+	struct capture_stop *stop = ctx;
 
 	if (status == 0) {
+		DL_APPEND(stop->control->capture_stops, stop);
 		stop_look(-1, 0, stop);
 		return;
 	}
@@ -187,9 +198,20 @@ static void stop_done(void *ctx, int status)
 	stop_free(stop);
 }
 
+void capture_requests_fini(struct control *c)
+{
+	struct capture_stop *stop, *tmp;
+
+	DL_FOREACH_SAFE(c->capture_stops, stop, tmp)
+	{
+		answer(stop->call, -ENOTCONN);
+		stop_leave(stop);
+	}
+}
+
 void capture_stop_request(void *ctx, struct rpc_call *call, const json_t *params)
 {
-	struct stop *stop = calloc(1, sizeof(*stop));
+	struct capture_stop *stop = calloc(1, sizeof(*stop));
 	struct rec_capture_stop r = {0};
 	struct control *c = ctx;
 

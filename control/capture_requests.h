@@ -6,10 +6,14 @@
 
 #include "rpc.h"
 
+struct control;
+
 /** {file, [filter: [[code, jt, jf, k]]], [seconds], [mib], [snaplen]}: begin. */
 void capture_start_request(void *ctx, struct rpc_call *call, const json_t *params);
 /** End the one that runs. */
 void capture_stop_request(void *ctx, struct rpc_call *call, const json_t *params);
+/** Answer those that still wait; the program ends. */
+void capture_requests_fini(struct control *c);
 /** {running, file, packets, bytes, missed, seconds, ended}: the one that runs, or the last. */
 void capture_request(void *ctx, struct rpc_call *call, const json_t *params);
 

@@ -30,6 +30,7 @@ struct control {
 	struct attach_keys keys; /* drawn once at the start */
 	struct dataplane_link *link;
 	struct rpc_server *rpc;
+	struct capture_stop *capture_stops; /* that wait for their file */
 	uint64_t start_ms;
 	enum control_phase phase;
 };

@@ -8,6 +8,7 @@
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 
+#include "capture_requests.h"
 #include "control.h"
 #include "heap.h"
 #include "log.h"
@@ -159,6 +160,7 @@ static void rpc_fini(struct control *c)
 {
 	rpc_server_free(c->rpc);
 	c->rpc = NULL;
+	capture_requests_fini(c);
 }
 
 struct module {
