@@ -38,12 +38,13 @@ class Dialog:
             self.target = uri_of(header(response, "Contact"))
         return response
 
-    def request(self, method, body="", kind="application/sdp", cseq=None, **headers):
-        """Send one; returns its CSeq number."""
+    def request(self, method, body="", kind="application/sdp", cseq=None, branch=None, **headers):
+        """Send one; returns its CSeq number. branch: of the INVITE, for its CANCEL and the ACK to
+        a failure."""
         if cseq is None:
             self.cseq += 1
             cseq = self.cseq
-        self.branch = f"z9hG4bKagent{os.getpid()}x{next(_numbers):05}"
+        self.branch = branch or f"z9hG4bKagent{os.getpid()}x{next(_numbers):05}"
         own = f"{self.agent.address}:{self.agent.port}"
         lines = [f"{method} {self.target} SIP/2.0",
                  f"Via: SIP/2.0/UDP {own};branch={self.branch};rport",
@@ -104,8 +105,9 @@ class Agent(Phone):
         to = header(request, "To")
         if dialog is not None and ";tag=" not in to:
             to += f";tag={dialog.tag}"
-        lines = [f"SIP/2.0 {status} As told", f"Via: {header(request, 'Via')}",
-                 f"From: {header(request, 'From')}", f"To: {to}",
+        # Of each proxy on the way one.
+        path = re.findall(r"^(?:Via|Record-Route):.*$", request, re.MULTILINE)
+        lines = [f"SIP/2.0 {status} As told", *path, f"From: {header(request, 'From')}", f"To: {to}",
                  f"Call-ID: {header(request, 'Call-ID')}", f"CSeq: {header(request, 'CSeq')}",
                  f"Contact: <sip:agent@{self.address}:{self.port}>", "Server: Agent-by-hand",
                  f"Warning: 399 {self.address} \"at {self.address}\""]
