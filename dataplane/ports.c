@@ -12,6 +12,7 @@
 #include "eal.h"
 #include "log.h"
 #include "netdev.h"
+#include "rx_socket.h"
 #include "worker.h"
 
 #define RX_DESCRIPTORS 1024
@@ -62,6 +63,8 @@ static int queues_setup(uint16_t eth_id, uint16_t n_rx, uint16_t n_tx)
 	for (uint16_t q = 0; rc == 0 && q < n_rx; q++) {
 		rc = rte_eth_rx_queue_setup(
 			eth_id, q, rx_desc, (unsigned int)socket, NULL, packet_pool);
+		if (rc == 0)
+			rx_socket_note(eth_id, q);
 	}
 	for (uint16_t q = 0; rc == 0 && q < n_tx; q++)
 		rc = rte_eth_tx_queue_setup(eth_id, q, tx_desc, (unsigned int)socket, NULL);
@@ -175,6 +178,7 @@ void ports_fini(void)
 		rte_eth_dev_close(p->eth_id);
 		rte_ring_free(p->tx_ring);
 	}
+	rx_socket_fini();
 	memset(ports, 0, sizeof(ports));
 	rte_mempool_free(packet_pool);
 	packet_pool = NULL;

@@ -5,7 +5,6 @@
 #include "worker.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <time.h>
@@ -26,6 +25,7 @@
 #include "nodes.h"
 #include "police.h"
 #include "ports.h"
+#include "rx_socket.h"
 #include "sip_scan.h"
 #include "wakeup.h"
 
@@ -38,6 +38,10 @@
 #define IDLE_LOOPS 64
 #define SLEEP_FIRST_NS 20000
 #define SLEEP_LAST_NS 500000
+/* Where packets end the sleep: only buckets and fragments grow old meanwhile. */
+#define SLEEP_WOKEN_NS 10000000
+/* What ends each worker's sleep, before the sockets of its rx queues. */
+enum { WAIT_MAIN, WAIT_CONTROL, WAIT_RX };
 /* The kernel's clock is read again after this long; between, the TSC tells. */
 #define CLOCK_REFRESH_NS 1000000
 
@@ -157,21 +161,33 @@ static bool packets_wait(const struct worker *w)
 	return false;
 }
 
-/* Sleep for at most ns, or until somebody gives this worker something. */
+static void wakeups_take(struct worker *w)
+{
+	for (unsigned int i = 0; i < WAIT_RX; i++) {
+		if (w->waits[i].revents != 0)
+			(void)wakeup_take(w->waits[i].fd);
+	}
+	for (unsigned int i = WAIT_RX; i < w->n_waits; i++) {
+		/* Its interface was removed: it would end every sleep at once. */
+		if ((w->waits[i].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0) {
+			w->waits[i].fd = -1;
+			w->rx_wakes = false;
+		}
+	}
+}
+
+/* Sleep for at most ns, or until somebody gives this worker something. Where packets wake it: until
+ * they do. */
 static void worker_sleep(struct worker *w, long ns)
 {
-	struct pollfd fds[] = {
-		{.fd = w->main_fd, .events = POLLIN}, {.fd = w->wake_fd, .events = POLLIN}};
-	const struct timespec timeout = {.tv_nsec = ns};
+	const struct timespec timeout = {.tv_nsec = w->rx_wakes ? SLEEP_WOKEN_NS : ns};
 
 	atomic_store(&w->asleep, true);
 	atomic_thread_fence(memory_order_seq_cst);
 	if (rings_sleep(w) && !packets_wait(w)) {
 		rte_rcu_qsbr_thread_offline(worker_qsbr, w->index);
-		if (ppoll(fds, ARRAY_LEN(fds), &timeout, NULL) > 0) {
-			(void)wakeup_take(w->main_fd);
-			(void)wakeup_take(w->wake_fd);
-		}
+		if (ppoll(w->waits, w->n_waits, &timeout, NULL) > 0)
+			wakeups_take(w);
 		rte_rcu_qsbr_thread_online(worker_qsbr, w->index);
 		w->stats->sleeps++;
 	}
@@ -345,6 +361,30 @@ static int queues_account(struct worker *w)
 	return w->scans == NULL ? -ENOMEM : 0;
 }
 
+/* What wakes this worker. Its rx queues do where all of them have sockets. */
+static int waits_make(struct worker *w)
+{
+	w->waits = calloc(WAIT_RX + w->n_rx, sizeof(*w->waits));
+	if (w->waits == NULL)
+		return -ENOMEM;
+	w->waits[WAIT_MAIN] = (struct pollfd){.fd = w->main_fd, .events = POLLIN};
+	w->waits[WAIT_CONTROL] = (struct pollfd){.fd = w->wake_fd, .events = POLLIN};
+	w->n_waits = WAIT_RX;
+	for (uint16_t p = 0; p < n_ports; p++) {
+		uint16_t queue = port_first_queue(p, w->index);
+
+		for (; queue < ports[p].n_rx; queue = (uint16_t)(queue + n_workers)) {
+			int fd = rx_socket_find(ports[p].eth_id, queue);
+
+			if (fd >= 0)
+				w->waits[w->n_waits++] =
+					(struct pollfd){.fd = fd, .events = POLLIN};
+		}
+	}
+	w->rx_wakes = w->n_waits == WAIT_RX + w->n_rx;
+	return 0;
+}
+
 static void ring_empty_free(struct rte_ring *r, bool mbufs)
 {
 	void *obj;
@@ -368,6 +408,7 @@ void worker_release(void)
 		police_free(w->police);
 		free(w->scans);
 		free(w->scratch);
+		free(w->waits);
 		if (w->wake_fd >= 0)
 			close(w->wake_fd);
 		if (w->main_fd >= 0)
@@ -385,6 +426,8 @@ int worker_prepare(const struct dataplane_config *config)
 		rc = one_init(&workers[i], config);
 		if (rc == 0)
 			rc = queues_account(&workers[i]);
+		if (rc == 0)
+			rc = waits_make(&workers[i]);
 		if (rc == 0)
 			rc = graph_make(&workers[i]);
 	}

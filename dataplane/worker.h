@@ -6,6 +6,7 @@
 #ifndef SALLYPORT_WORKER_H
 #define SALLYPORT_WORKER_H
 
+#include <poll.h>
 #include <stdatomic.h>
 
 #include <rte_graph.h>
@@ -71,6 +72,9 @@ struct worker {
 	uint64_t now_ns;
 	int wake_fd; /* eventfd: control put something on a down ring. Only read (wakeup.h) */
 	int main_fd; /* eventfd: main gave something */
+	struct pollfd *waits; /* what ends a sleep: main_fd, wake_fd, sockets of rx queues */
+	uint16_t n_waits;
+	bool rx_wakes;	       /* each rx queue has one there */
 	atomic_bool asleep;    /* worker sets before it sleeps; main clears it and writes main_fd */
 	uint32_t packets;      /* of this loop, from any source; 0 means idle */
 	uint16_t ip_id;	       /* of the next packet of our own */
