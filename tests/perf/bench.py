@@ -8,13 +8,13 @@ import sys
 import tempfile
 import time
 
-from sallyport_bench import calls, flows, latency, parsers, relay, sip, veth
+from sallyport_bench import calls, flows, lab, latency, parsers, relay, sip, veth
 from sallyport_bench.dataplane import node_table
 from sallyport_bench.rows import Results, store, table
 from sallyport_bench.system import Failed, Hugepages, Machine, Skip
 
 ROWS = (relay.ROWS + veth.ROWS + latency.ROWS + sip.ROWS + flows.ROWS + parsers.ROWS
-        + calls.ROWS)
+        + calls.ROWS + lab.ROWS)
 SPARE_MIB = 64
 
 
