@@ -99,7 +99,13 @@ static size_t v4_write(char *out, const uint8_t bytes[4])
 	size_t n = 0;
 
 	for (unsigned int i = 0; i < 4; i++) {
-		n += decimal_write(out + n, bytes[i]);
+		unsigned int b = bytes[i];
+
+		if (b >= 100)
+			out[n++] = (char)('0' + b / 100);
+		if (b >= 10)
+			out[n++] = (char)('0' + b / 10 % 10);
+		out[n++] = (char)('0' + b % 10);
 		out[n++] = '.';
 	}
 	out[--n] = '\0';

@@ -67,8 +67,9 @@ static const struct {
 
 const struct codec *codec_find(struct str_view name)
 {
-	for (size_t i = 0; i < ARRAY_LEN(codecs); i++)
-		if (name.len == strlen(codecs[i].name) &&
+	for (size_t i = 0; i < ARRAY_LEN(codecs) && name.len > 0; i++)
+		if ((name.p[0] | 0x20) == (codecs[i].name[0] | 0x20) &&
+			name.len == strlen(codecs[i].name) &&
 			strncasecmp(name.p, codecs[i].name, name.len) == 0)
 			return &codecs[i];
 	return NULL;

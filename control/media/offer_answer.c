@@ -6,6 +6,7 @@
 
 #include "media_priv.h"
 #include "sdp_policy.h"
+#include "text_format.h"
 
 /* The family in which `side` is offered a stream: that of its signalling, else what there is. */
 static unsigned int family_to_offer(const struct media_session *s, unsigned int side)
@@ -229,7 +230,8 @@ static void offer_keep(struct media_session *s, unsigned int side, const struct 
 
 		line->next = next[i];
 		line->offered = remote[i];
-		snprintf(line->type, sizeof(line->type), "%.*s", SV_ARG(sdp->media[i].type));
+		(void)text_format(
+			line->type, sizeof(line->type), "%.*s", SV_ARG(sdp->media[i].type));
 	}
 	s->offering = true;
 	s->offer_side = side;

@@ -1,5 +1,7 @@
 #include "sip_oc.h"
 
+#include "find.h"
+
 #define SEQ_UNIT 100000u /* oc-seq has at most five digits behind its point */
 #define VALIDITY_DEFAULT_MS 500
 #define VALIDITY_MAX_MS 3600000 /* nobody stops our calls for longer than an hour */
@@ -41,12 +43,27 @@ static uint64_t seq_parse(struct str_view text)
 	return i == text.len ? v : 0;
 }
 
+/* Nearly always there is nothing to be taken apart. */
+static bool may_have_oc(struct str_view line)
+{
+	for (;;) {
+		size_t n = sv_find(line, ';') + 1;
+
+		while (n < line.len && line.p[n] <= ' ')
+			n++;
+		if (n >= line.len)
+			return false;
+		if ((line.p[n] | 0x20) == 'o')
+			return true;
+		line = (struct str_view){line.p + n, line.len - n};
+	}
+}
+
 bool sip_oc_read(const struct sip_msg *resp, struct sip_oc *out)
 {
 	struct str_view line = sip_msg_header(resp, SIP_HDR_VIA, 0), params, value;
 
-	/* Nearly always there is nothing to be taken apart. */
-	if (line.p == NULL || memmem(line.p, line.len, "oc=", 3) == NULL)
+	if (line.p == NULL || !may_have_oc(line))
 		return false;
 	params = via_params(resp);
 	if (params.len == 0 || !sip_param_find(params, SV("oc"), &value) || value.p == NULL)
