@@ -49,25 +49,35 @@ static inline uint64_t siphash_fold(const uint64_t v[4])
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
-static inline uint64_t siphash_load(const char *p, size_t n)
+/** The last 0 to 7 bytes of a text of len, which end at `end`. */
+static inline uint64_t siphash_tail(const char *end, size_t len)
 {
+	size_t n = len % 8;
 	uint64_t x = 0;
 
+	if (n == 0)
+		return 0;
+	if (len >= 8) {
+		memcpy(&x, end - 8, sizeof(x));
+		return x >> (64 - 8 * n);
+	}
 	for (size_t i = 0; i < n; i++)
-		x |= (uint64_t)(unsigned char)p[i] << (8 * i);
+		x |= (uint64_t)(unsigned char)end[i - n] << (8 * i);
 	return x;
 }
 
 /** SipHash-1-3 of a text. */
 static inline uint64_t siphash13(const uint64_t key[2], const char *p, size_t len)
 {
-	uint64_t v[4];
+	uint64_t v[4], word;
 	size_t i;
 
 	siphash_init(v, key);
-	for (i = 0; i + 8 <= len; i += 8)
-		siphash_word(v, siphash_load(p + i, 8), 1);
-	siphash_word(v, siphash_load(p + i, len - i) | (uint64_t)len << 56, 1);
+	for (i = 0; i + 8 <= len; i += 8) {
+		memcpy(&word, p + i, sizeof(word));
+		siphash_word(v, word, 1);
+	}
+	siphash_word(v, siphash_tail(p + len, len) | (uint64_t)len << 56, 1);
 	v[2] ^= 0xff;
 	siphash_rounds(v, 3);
 	return siphash_fold(v);

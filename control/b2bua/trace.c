@@ -1,5 +1,6 @@
 /* What a call's messages were: from the transaction layer, and from the legs, to its trace. */
 #include "b2bua_priv.h"
+#include "find.h"
 #include "trace.h"
 
 static_assert((int)SIDE_CALLER == (int)TRACE_CALLER && (int)SIDE_CALLEE == (int)TRACE_CALLEE,
@@ -16,15 +17,21 @@ static bool is_sdp(struct str_view body)
 static struct str_view body_of(struct str_view text)
 {
 	static const struct str_view end = {"\r\n\r\n", 4};
-	const char *at;
+	struct str_view rest = text;
 
 	if (text.len < end.len || memcmp(text.p + text.len - end.len, end.p, end.len) == 0)
 		return (struct str_view){NULL, 0};
-	at = memmem(text.p, text.len, end.p, end.len);
-	if (at == NULL)
-		return (struct str_view){NULL, 0};
-	at += end.len;
-	return (struct str_view){at, (size_t)(text.p + text.len - at)};
+	/* From line end to line end: memmem() looks at each character by itself. */
+	for (;;) {
+		size_t n = sv_find(rest, '\r');
+
+		if (rest.len - n <= end.len)
+			return (struct str_view){NULL, 0};
+		rest = (struct str_view){rest.p + n, rest.len - n};
+		if (memcmp(rest.p, end.p, end.len) == 0)
+			return (struct str_view){rest.p + end.len, rest.len - end.len};
+		rest = (struct str_view){rest.p + 1, rest.len - 1};
+	}
 }
 
 /* The start line of a message of ours. */

@@ -12,6 +12,7 @@ static inline unsigned int key_bucket(const void *key);
 #include <utlist.h>
 
 #include "siphash.h"
+#include "text_format.h"
 #include "trace_notes.h"
 
 #define NAME_LEN 48
@@ -111,7 +112,7 @@ struct trace *trace_begin(struct trace_store *s, const char *name, uint64_t now_
 	if (t == NULL)
 		return NULL;
 	t->store = s;
-	snprintf(t->name, sizeof(t->name), "%s", name);
+	(void)text_format(t->name, sizeof(t->name), "%s", name);
 	trace_notes_init(&t->notes, s->messages, now_ms);
 	return t;
 }

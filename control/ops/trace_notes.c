@@ -27,29 +27,37 @@ void trace_notes_fini(struct trace_notes *n)
 	free(n->entry);
 }
 
+#define ODD 0x9e3779b97f4a7c15ull
+
+/* Of 32 bytes. Times an odd number: what differs stays different. Two that do not wait for each
+ * other. */
+static void print_take(uint64_t print[2], const char *p)
+{
+	uint64_t word[4];
+
+	memcpy(word, p, sizeof(word));
+	for (unsigned int i = 0; i < ARRAY_LEN(word); i++)
+		print[i % 2] = (print[i % 2] ^ word[i]) * ODD;
+}
+
 /*
  * A number for the whole message. SIP sends the same bytes again (RFC 3261 section 17), so equal
  * numbers mean a retransmission; a peer that made two messages collide would mislabel its own call.
  */
 static uint32_t fingerprint(struct str_view text)
 {
-	static const uint64_t odd = 0x9e3779b97f4a7c15ull;
-	uint64_t a = text.len, b = odd;
+	uint64_t print[2] = {text.len, ODD}, sum;
+	char last[32] = {0};
 	size_t i;
 
-	for (i = 0; i + 16 <= text.len; i += 16) {
-		uint64_t word[2];
-
-		memcpy(word, text.p + i, sizeof(word));
-		a = (a ^ word[0]) * odd;
-		b = (b ^ word[1]) * odd;
-		a ^= a >> 32;
-		b ^= b >> 32;
+	for (i = 0; i + sizeof(last) <= text.len; i += sizeof(last))
+		print_take(print, text.p + i);
+	if (i < text.len) {
+		memcpy(last, text.p + i, text.len - i);
+		print_take(print, last);
 	}
-	for (; i < text.len; i++)
-		a = (a ^ (uint8_t)text.p[i]) * odd;
-	a = (a ^ (b >> 29)) * odd;
-	return (uint32_t)(a >> 32);
+	sum = (print[0] ^ print[0] >> 32 ^ print[1] >> 29) * ODD;
+	return (uint32_t)(sum >> 32);
 }
 
 /* How many stay for good. */
