@@ -15,6 +15,10 @@ static inline size_t decimal_write(char *out, uint64_t n)
 	char digits[DECIMAL_MAX];
 	size_t at = DECIMAL_MAX;
 
+	if (n < 10) { /* most counts of a record are 0 */
+		out[0] = (char)('0' + n);
+		return 1;
+	}
 	do {
 		digits[--at] = (char)('0' + n % 10);
 		n /= 10;

@@ -10,6 +10,7 @@ void json_line_init(struct json_line *l, char *buf, size_t cap)
 }
 
 #define KEY_MAX 32
+#define HEAD_MAX (KEY_MAX + 5) /* comma, quotes, colon, and the first byte of the value */
 
 static void put(struct json_line *l, const char *p, size_t len)
 {
@@ -23,35 +24,43 @@ static void put(struct json_line *l, const char *p, size_t len)
 
 static void put_char(struct json_line *l, char c)
 {
-	put(l, &c, 1);
+	if (l->failed || l->len == l->cap) {
+		l->failed = true;
+		return;
+	}
+	l->buf[l->len++] = c;
 }
 
-/* The comma in front of all but the first, the key, and a first byte of the value (0: none). */
-static void begin(struct json_line *l, const char *key, char value)
+/* The comma in front of all but the first, the key, and a first byte of the value (0: none); and
+ * room for `more` behind. @return false when there is no room: nothing was written. */
+static bool begin(struct json_line *l, const char *key, char value, size_t more)
 {
 	char last = l->len > 0 ? l->buf[l->len - 1] : '{';
-	char head[KEY_MAX + 5];
-	size_t n = 0, len;
+	char *to = l->buf + l->len;
 
+	if (l->failed || l->cap - l->len < HEAD_MAX + more) {
+		l->failed = true;
+		return false;
+	}
 	if (last != '{' && last != '[')
-		head[n++] = ',';
+		*to++ = ',';
 	if (key != NULL) {
-		len = strlen(key);
-		assert(len <= KEY_MAX);
-		head[n++] = '"';
-		memcpy(head + n, key, len);
-		n += len;
-		head[n++] = '"';
-		head[n++] = ':';
+		*to++ = '"';
+		while (*key != '\0')
+			*to++ = *key++;
+		*to++ = '"';
+		*to++ = ':';
 	}
 	if (value != '\0')
-		head[n++] = value;
-	put(l, head, n);
+		*to++ = value;
+	assert(to <= l->buf + l->len + HEAD_MAX);
+	l->len = (size_t)(to - l->buf);
+	return true;
 }
 
 void json_line_open(struct json_line *l, const char *key, char bracket)
 {
-	begin(l, key, bracket);
+	(void)begin(l, key, bracket, 0);
 }
 
 void json_line_close(struct json_line *l, char bracket)
@@ -69,7 +78,7 @@ void json_line_text(struct json_line *l, const char *key, const char *text)
 {
 	const char *p = text != NULL ? text : "";
 
-	begin(l, key, '"');
+	(void)begin(l, key, '"', 0);
 	for (;;) {
 		size_t n = 0;
 
@@ -88,47 +97,43 @@ void json_line_text(struct json_line *l, const char *key, const char *text)
 	put_char(l, '"');
 }
 
-static void put_number(struct json_line *l, uint64_t n)
-{
-	char digits[DECIMAL_MAX];
-
-	put(l, digits, decimal_write(digits, n));
-}
-
 void json_line_uint(struct json_line *l, const char *key, uint64_t n)
 {
-	begin(l, key, '\0');
-	put_number(l, n);
+	if (begin(l, key, '\0', DECIMAL_MAX))
+		l->len += decimal_write(l->buf + l->len, n);
 }
 
 void json_line_thousandths(struct json_line *l, const char *key, uint64_t n)
 {
-	char places[3];
-	size_t used = decimal_write_wide(places, n % 1000, sizeof(places));
+	size_t used = 3;
+	char *places;
 
+	if (!begin(l, key, '\0', DECIMAL_MAX + 4))
+		return;
+	l->len += decimal_write(l->buf + l->len, n / 1000);
+	l->buf[l->len++] = '.';
+	places = l->buf + l->len;
+	(void)decimal_write_wide(places, n % 1000, used);
 	while (used > 1 && places[used - 1] == '0')
 		used--;
-	begin(l, key, '\0');
-	put_number(l, n / 1000);
-	put_char(l, '.');
-	put(l, places, used);
+	l->len += used;
 }
 
 void json_line_bool(struct json_line *l, const char *key, bool v)
 {
-	begin(l, key, '\0');
+	(void)begin(l, key, '\0', 0);
 	put(l, v ? "true" : "false", v ? 4 : 5);
 }
 
 void json_line_null(struct json_line *l, const char *key)
 {
-	begin(l, key, '\0');
+	(void)begin(l, key, '\0', 0);
 	put(l, "null", 4);
 }
 
 void json_line_value(struct json_line *l, const char *key, struct str_view json)
 {
-	begin(l, key, '\0');
+	(void)begin(l, key, '\0', 0);
 	put(l, json.p, json.len);
 }
 

@@ -1,7 +1,7 @@
 /*
  * JSON of one line, written straight into a buffer: for records that are made by the thousand,
- * where a tree of objects costs more than what it says. What does not fit makes the line fail;
- * check once at the end.
+ * where a tree of objects costs more than what it says. What does not fit makes the line fail
+ * (its last bytes may be taken for full: 64 to spare are enough); check once at the end.
  */
 #ifndef SALLYPORT_CONTROL_JSON_LINE_H
 #define SALLYPORT_CONTROL_JSON_LINE_H
