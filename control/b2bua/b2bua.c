@@ -15,9 +15,6 @@
 #define CALL_ID_LEN 24
 #define CALL_ID_TRIES 4096 /* for a Call-ID of our shard; one try in `shards` hits */
 
-const char b2bua_product[] = "Sallyport";
-const char b2bua_supported_value[] = "100rel, timer";
-
 const struct config_realm *b2bua_realm(const struct b2bua *b, uint16_t realm)
 {
 	return &b->env.config->realms[realm];
@@ -90,13 +87,13 @@ void b2bua_reply(struct b2bua *b, struct server_txn *txn, unsigned int status)
 	if (!req->idx.has_to_tag)
 		to_tag = txn_answer_tag(b->txns, req, tag);
 	sip_writer_init(&w, extra, sizeof(extra));
-	sip_write_fmt(&w, "Server: %s\r\n", b2bua_product);
+	sip_write_raw(&w, SV("Server: " B2BUA_PRODUCT "\r\n"));
 	if ((options && status == 200) || status == 405 || status == 501)
 		sip_write_fmt(&w, "Allow: %s\r\n", b2bua_allow_sender(b, req));
 	if ((options && status == 200) || status == 415)
 		sip_write_fmt(&w, "Accept: application/sdp\r\n");
 	if (options && status == 200)
-		sip_write_fmt(&w, "Supported: %s\r\n", b2bua_supported_value);
+		sip_write_raw(&w, SV("Supported: " B2BUA_SUPPORTED "\r\n"));
 	/* Section 14.2: at random, so that what met does not meet again. */
 	if (status == 500)
 		sip_write_fmt(&w, "Retry-After: %u\r\n", b2bua_random(RETRY_AFTER_S + 1));

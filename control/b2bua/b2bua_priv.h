@@ -217,8 +217,8 @@ struct b2bua {
 };
 
 /* b2bua.c */
-extern const char b2bua_product[];	   /* "Sallyport" */
-extern const char b2bua_supported_value[]; /* option tags */
+#define B2BUA_PRODUCT "Sallyport"
+#define B2BUA_SUPPORTED "100rel, timer" /* option tags */
 /** From the OpenSSL generator, 0 to below - 1. */
 uint32_t b2bua_random(uint32_t below);
 /** Value of Allow: the methods that we take from this realm, or this peer of it, in dialogs or
@@ -399,6 +399,8 @@ unsigned int headers_max_forwards(const struct sip_msg *req);
 /** RFC 5393 section 5.3.3: is there breadth left for one to send it to? Else it is answered 440. */
 bool headers_may_spread(const struct sip_msg *req);
 
+/** Our Contact in this dialog. */
+void headers_contact(struct sip_writer *w, const struct dialog *d);
 /** Allow and Supported, of what goes out in this dialog. */
 void headers_abilities(struct sip_writer *w, const struct dialog *d);
 /** Is this option tag in a Supported or Require? */

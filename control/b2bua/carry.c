@@ -26,7 +26,7 @@ static void respond(struct dialog *d, struct server_txn *txn, unsigned int statu
 		if (d->leg->state == LEG_CONFIRMED) /* else the INVITE says it */
 			session_accept(d->leg, req, &w);
 	}
-	sip_write_fmt(&w, "Server: %s\r\n", b2bua_product);
+	sip_write_raw(&w, SV("Server: " B2BUA_PRODUCT "\r\n"));
 	if (in != NULL)
 		headers_cross(&w, in, dialog_far(d), d);
 	sip_write_body(&w, SV("application/sdp"), sdp);

@@ -11,8 +11,11 @@ static void write_via(struct dialog *d, struct sip_writer *w)
 
 	sip_lane_token(d->b->env.keys.lane, &d->path.remote.addr, branch);
 	/* RFC 3581: rport, should the peer be behind NAT, or we. */
-	sip_write_fmt(w, "Via: SIP/2.0/UDP %s;branch=z9hG4bK%s;rport",
-		net_endpoint_format(&d->path.local, here), branch);
+	sip_write_raw(w, SV("Via: SIP/2.0/UDP "));
+	sip_write_text(w, net_endpoint_format(&d->path.local, here));
+	sip_write_raw(w, SV(";branch=z9hG4bK"));
+	sip_write_text(w, branch);
+	sip_write_raw(w, SV(";rport"));
 	if (d->peer >= 0 && d->b->env.config->peers[d->peer].overload_control)
 		sip_write_raw(w, SV(SIP_OC_OFFER));
 	sip_write_raw(w, SV("\r\n"));
@@ -32,8 +35,10 @@ static void write_target(struct dialog *d, struct sip_writer *w, struct str_view
 {
 	bool strict = d->n_routes > 0 && !is_loose(d->route[0]);
 
-	sip_write_fmt(
-		w, "%.*s %s SIP/2.0\r\n", SV_ARG(method), strict ? d->route[0] : d->remote_target);
+	sip_write_raw(w, method);
+	sip_write_raw(w, SV(" "));
+	sip_write_text(w, strict ? d->route[0] : d->remote_target);
+	sip_write_raw(w, SV(" SIP/2.0\r\n"));
 	write_via(d, w);
 	for (unsigned int i = strict; i < d->n_routes; i++)
 		sip_write_fmt(w, "Route: <%s>\r\n", d->route[i]);
@@ -41,29 +46,42 @@ static void write_target(struct dialog *d, struct sip_writer *w, struct str_view
 		sip_write_fmt(w, "Route: <%s>\r\n", d->remote_target);
 }
 
+/* @param tag  NULL or "": none. */
+static void write_party(
+	struct sip_writer *w, struct str_view name, const char *name_addr, const char *tag)
+{
+	sip_write_raw(w, name);
+	sip_write_text(w, name_addr);
+	if (tag != NULL && tag[0] != '\0') {
+		sip_write_raw(w, SV(";tag="));
+		sip_write_text(w, tag);
+	}
+	sip_write_raw(w, SV("\r\n"));
+}
+
 void dialog_request_start_named(
 	struct dialog *d, struct sip_writer *w, struct str_view method, uint32_t cseq)
 {
 	write_target(d, w, method);
-	sip_write_fmt(w, "From: %s;tag=%s\r\n", d->local_name, d->local_tag);
-	sip_write_fmt(w, "To: %s%s%s\r\n", d->remote_name,
-		d->remote_tag && d->remote_tag[0] ? ";tag=" : "",
-		d->remote_tag ? d->remote_tag : "");
-	sip_write_fmt(w, "Call-ID: %s\r\n", d->call_id);
-	sip_write_fmt(w, "CSeq: %u %.*s\r\n", cseq, SV_ARG(method));
-	sip_write_fmt(w, "User-Agent: %s\r\n", b2bua_product);
+	write_party(w, SV("From: "), d->local_name, d->local_tag);
+	write_party(w, SV("To: "), d->remote_name, d->remote_tag);
+	sip_write_raw(w, SV("Call-ID: "));
+	sip_write_text(w, d->call_id);
+	sip_write_raw(w, SV("\r\nCSeq: "));
+	sip_write_uint(w, cseq);
+	sip_write_raw(w, SV(" "));
+	sip_write_raw(w, method);
+	sip_write_raw(w, SV("\r\nUser-Agent: " B2BUA_PRODUCT "\r\n"));
 }
 
 void dialog_request_start(
 	struct dialog *d, struct sip_writer *w, enum sip_method method, uint32_t cseq)
 {
 	const char *name = sip_method_name(method);
-	char here[NET_ENDPOINT_STRLEN];
 
 	dialog_request_start_named(d, w, (struct str_view){name, strlen(name)}, cseq);
 	if (method == SIP_INVITE || method == SIP_UPDATE)
-		sip_write_fmt(
-			w, "Contact: <sip:%s>\r\n", net_endpoint_format(&d->path.local, here));
+		headers_contact(w, d);
 }
 
 /* --- client transactions --- */

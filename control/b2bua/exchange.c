@@ -68,14 +68,15 @@ unsigned int exchange_send(struct call *c, struct sip_msg *req)
 	ex->client_cseq = ++ex->to->dialog->local_cseq;
 	sip_writer_init(&w, b->msg, sizeof(b->msg));
 	dialog_request_start(ex->to->dialog, &w, SIP_INVITE, ex->client_cseq);
-	sip_write_fmt(&w, "Max-Forwards: %u\r\n", headers_max_forwards(req));
-	sip_write_fmt(
-		&w, "Allow: %s\r\n", b2bua_allow(b, ex->to->dialog->realm, ex->to->dialog->peer));
+	sip_write_raw(&w, SV("Max-Forwards: "));
+	sip_write_uint(&w, headers_max_forwards(req));
+	sip_write_raw(&w, SV("\r\nAllow: "));
+	sip_write_text(&w, b2bua_allow(b, ex->to->dialog->realm, ex->to->dialog->peer));
 	/* A reliable 18x could make an offer that a caller without PRACK has no answer to. */
 	if (ex->initial && (ex->caller_100rel || !ex->delayed_offer))
-		sip_write_fmt(&w, "Supported: %s\r\n", b2bua_supported_value);
+		sip_write_raw(&w, SV("\r\nSupported: " B2BUA_SUPPORTED "\r\n"));
 	else
-		sip_write_fmt(&w, "Supported: timer\r\n");
+		sip_write_raw(&w, SV("\r\nSupported: timer\r\n"));
 	session_write(ex->to, &w);
 	headers_cross(&w, req, ex->from->dialog, ex->to->dialog);
 	if (ex->initial && c->replaces != NULL)
@@ -125,7 +126,6 @@ struct str_view exchange_build(struct fork *f, unsigned int status, const struct
 	struct exchange *ex = &c->ex;
 	const struct sip_msg *req = server_txn_request(ex->server);
 	struct dialog *d = f->dialog[ex->from->side];
-	char here[NET_ENDPOINT_STRLEN];
 	struct sip_writer w;
 	int len;
 
@@ -133,8 +133,7 @@ struct str_view exchange_build(struct fork *f, unsigned int status, const struct
 	sip_response_start(&w, req, status, NULL, (struct str_view){d->local_tag, DIALOG_TAG_LEN});
 	if (status < 300) {
 		headers_record_route(&w, req);
-		sip_write_fmt(
-			&w, "Contact: <sip:%s>\r\n", net_endpoint_format(&d->path.local, here));
+		headers_contact(&w, d);
 		headers_abilities(&w, d);
 	}
 	if (status >= 200 && status < 300)
@@ -143,7 +142,7 @@ struct str_view exchange_build(struct fork *f, unsigned int status, const struct
 	/* The one extension that the callee can ask for and the caller has to have, too. */
 	if (status == 421 && in != NULL && headers_option(in, SIP_HDR_REQUIRE, SV("100rel")))
 		sip_write_fmt(&w, "Require: 100rel\r\n");
-	sip_write_fmt(&w, "Server: %s\r\n", b2bua_product);
+	sip_write_raw(&w, SV("Server: " B2BUA_PRODUCT "\r\n"));
 	if (in != NULL)
 		headers_cross(&w, in, dialog_far(d), d);
 	else if (status == 503)

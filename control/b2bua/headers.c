@@ -76,10 +76,15 @@ static bool may_cross(const struct row *row, const struct sip_msg *in)
 
 void headers_pass(struct sip_writer *w, const struct sip_msg *in, const struct crossing *x)
 {
+	struct sip_headers first;
+
+	sip_headers_read(&in->idx, &first);
 	for (size_t i = 0; i < ARRAY_LEN(allowed); i++) {
 		const struct row *row = &allowed[i];
 
-		for (unsigned int n = 0; may_cross(row, in) && n < HEADER_LINES_MAX; n++) {
+		if (first.line[row->id] == 0 || !may_cross(row, in))
+			continue;
+		for (unsigned int n = 0; n < HEADER_LINES_MAX; n++) {
 			struct str_view value =
 				row->id != SIP_HDR_OTHER
 					? sip_msg_header(in, row->id, n)
@@ -143,8 +148,18 @@ bool headers_may_spread(const struct sip_msg *req)
 
 void headers_abilities(struct sip_writer *w, const struct dialog *d)
 {
-	sip_write_fmt(w, "Allow: %s\r\n", b2bua_allow(d->b, d->realm, d->peer));
-	sip_write_fmt(w, "Supported: %s\r\n", b2bua_supported_value);
+	sip_write_raw(w, SV("Allow: "));
+	sip_write_text(w, b2bua_allow(d->b, d->realm, d->peer));
+	sip_write_raw(w, SV("\r\nSupported: " B2BUA_SUPPORTED "\r\n"));
+}
+
+void headers_contact(struct sip_writer *w, const struct dialog *d)
+{
+	char here[NET_ENDPOINT_STRLEN];
+
+	sip_write_raw(w, SV("Contact: <sip:"));
+	sip_write_text(w, net_endpoint_format(&d->path.local, here));
+	sip_write_raw(w, SV(">\r\n"));
 }
 
 bool headers_option(const struct sip_msg *m, enum sip_header_id id, struct str_view tag)
@@ -188,5 +203,7 @@ enum body_kind headers_body(const struct sip_msg *m, struct str_view *sdp)
 		return BODY_NONE;
 	if (type.p == NULL || sip_msg_header(m, SIP_HDR_CONTENT_ENCODING, 0).p != NULL)
 		return BODY_OTHER;
+	if (sv_eq(type, SV("application/sdp"))) /* as nearly all write it */
+		return BODY_SDP;
 	return headers_is_type(type, SV("application"), SV("sdp")) ? BODY_SDP : BODY_OTHER;
 }

@@ -55,7 +55,7 @@ static struct str_view build_ack(struct dialog *d, uint32_t cseq, struct str_vie
 
 	sip_writer_init(&w, b->msg, sizeof(b->msg));
 	dialog_request_start(d, &w, SIP_ACK, cseq);
-	sip_write_fmt(&w, "Max-Forwards: 70\r\n");
+	sip_write_raw(&w, SV("Max-Forwards: 70\r\n"));
 	sip_write_body(&w, SV("application/sdp"), sdp);
 	len = sip_writer_finish(&w);
 	return (struct str_view){len < 0 ? NULL : b->msg, len < 0 ? 0 : (size_t)len};
@@ -67,7 +67,7 @@ static void send_bye(struct dialog *d, const char *reason, const struct dialog_t
 
 	sip_writer_init(&w, d->b->msg, sizeof(d->b->msg));
 	dialog_request_start(d, &w, SIP_BYE, ++d->local_cseq);
-	sip_write_fmt(&w, "Max-Forwards: 70\r\n");
+	sip_write_raw(&w, SV("Max-Forwards: 70\r\n"));
 	if (reason[0] != '\0')
 		sip_write_fmt(&w, "Reason: %s\r\n", reason);
 	sip_write_body(&w, nothing, nothing);

@@ -132,7 +132,7 @@ static int build_response(struct relay *r, struct sip_writer *w, const struct si
 	}
 	if (status == 405 || (status < 300 && req->idx.method == SIP_OPTIONS))
 		sip_write_fmt(w, "Allow: %s\r\n", b2bua_allow_sender(r->b, req));
-	sip_write_fmt(w, "Server: %s\r\n", b2bua_product);
+	sip_write_raw(w, SV("Server: " B2BUA_PRODUCT "\r\n"));
 	headers_pass(w, resp, &back);
 	if (r->user != NULL && r->user->write_response != NULL)
 		r->user->write_response(r, w, resp);

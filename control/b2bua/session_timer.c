@@ -106,7 +106,7 @@ void session_refuse(struct leg *l, struct server_txn *txn)
 {
 	struct b2bua *b = l->call->b;
 	char tag[TXN_TAG_LEN + 1], extra[96];
-	int n = snprintf(extra, sizeof(extra), "Server: %s\r\nMin-SE: %u\r\n", b2bua_product,
+	int n = snprintf(extra, sizeof(extra), "Server: " B2BUA_PRODUCT "\r\nMin-SE: %u\r\n",
 		policy(l)->min_s);
 
 	txn_answer_tag(b->txns, server_txn_request(txn), tag);
@@ -122,6 +122,13 @@ static enum refresher choose(const struct leg *l, bool supported, enum refresher
 	if (asked != REFRESHER_NONE)
 		return asked;
 	return l->session.interval_s != 0 && l->session.refresher ? REFRESHER_UAS : REFRESHER_UAC;
+}
+
+static void write_expires(struct sip_writer *w, uint32_t seconds, struct str_view rest)
+{
+	sip_write_raw(w, SV("Session-Expires: "));
+	sip_write_uint(w, seconds);
+	sip_write_raw(w, rest);
 }
 
 void session_accept(struct leg *l, const struct sip_msg *req, struct sip_writer *w)
@@ -140,10 +147,10 @@ void session_accept(struct leg *l, const struct sip_msg *req, struct sip_writer 
 	interval = at_least(interval, seconds_of(sip_msg_header(req, SIP_HDR_MIN_SE, 0)));
 	interval = at_most(at_least(interval, EXPIRES_MIN_S), EXPIRES_MAX_S);
 	who = choose(l, supported, who);
-	sip_write_fmt(w, "Session-Expires: %u;refresher=%s\r\n", interval,
-		who == REFRESHER_UAC ? "uac" : "uas");
+	write_expires(w, interval,
+		who == REFRESHER_UAC ? SV(";refresher=uac\r\n") : SV(";refresher=uas\r\n"));
 	if (who == REFRESHER_UAC)
-		sip_write_fmt(w, "Require: timer\r\n");
+		sip_write_raw(w, SV("Require: timer\r\n"));
 	start(l, interval, who == REFRESHER_UAS);
 }
 
@@ -158,10 +165,10 @@ void session_write(struct leg *l, struct sip_writer *w)
 
 	if (asked == 0)
 		return;
-	sip_write_fmt(w, "Session-Expires: %u%s\r\n", at_least(asked, least),
-		s->interval_s == 0 ? ""
-		: s->refresher	   ? ";refresher=uac"
-				   : ";refresher=uas");
+	write_expires(w, at_least(asked, least),
+		s->interval_s == 0 ? SV("\r\n")
+		: s->refresher	   ? SV(";refresher=uac\r\n")
+				   : SV(";refresher=uas\r\n"));
 	if (least > EXPIRES_MIN_S)
 		sip_write_fmt(w, "Min-SE: %u\r\n", least);
 }
@@ -284,7 +291,7 @@ static bool refresh(struct leg *l)
 	}
 	sip_writer_init(&w, b->msg, sizeof(b->msg));
 	dialog_request_start(l->dialog, &w, method, ++l->dialog->local_cseq);
-	sip_write_fmt(&w, "Max-Forwards: 70\r\n");
+	sip_write_raw(&w, SV("Max-Forwards: 70\r\n"));
 	headers_abilities(&w, l->dialog);
 	session_write(l, &w);
 	sip_write_body(&w, SV("application/sdp"), body);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdarg.h>
 
+#include "decimal.h"
 #include "random.h"
 #include "sip_build.h"
 #include "text_format.h"
@@ -9,17 +10,6 @@
 void sip_writer_init(struct sip_writer *w, char *buf, size_t cap)
 {
 	*w = (struct sip_writer){.buf = buf, .cap = cap};
-}
-
-void sip_write_raw(struct sip_writer *w, struct str_view bytes)
-{
-	if (w->failed || bytes.len > w->cap - w->len) {
-		w->failed = true;
-		return;
-	}
-	if (bytes.len != 0)
-		memcpy(w->buf + w->len, bytes.p, bytes.len);
-	w->len += bytes.len;
 }
 
 static bool is_break(char c)
@@ -51,6 +41,11 @@ static size_t plain_len(const char *p, size_t len)
 		if (has_control(word))
 			break;
 	}
+	if (n > 0 && n < len && len - n < sizeof(word)) {
+		memcpy(&word, p + len - sizeof(word), sizeof(word));
+		if (!has_control(word))
+			return len;
+	}
 	while (n < len && !is_break(p[n]))
 		n++;
 	return n;
@@ -81,6 +76,23 @@ void sip_write_fmt(struct sip_writer *w, const char *fmt, ...)
 		return;
 	}
 	w->len += (size_t)n;
+}
+
+void sip_write_text(struct sip_writer *w, const char *text)
+{
+	struct str_view v = {text, strlen(text)};
+
+	if (plain_len(v.p, v.len) < v.len)
+		w->failed = w->bad_value = true;
+	else
+		sip_write_raw(w, v);
+}
+
+void sip_write_uint(struct sip_writer *w, uint64_t number)
+{
+	char digits[DECIMAL_MAX];
+
+	sip_write_raw(w, (struct str_view){digits, decimal_write(digits, number)});
 }
 
 static bool is_wsp(char c)
@@ -148,8 +160,9 @@ void sip_write_body(struct sip_writer *w, struct str_view content_type, struct s
 {
 	if (body.len != 0)
 		sip_write_header(w, "Content-Type", content_type);
-	sip_write_fmt(w, "Content-Length: %zu\r\n", body.len);
-	sip_write_raw(w, SV("\r\n"));
+	sip_write_raw(w, SV("Content-Length: "));
+	sip_write_uint(w, body.len);
+	sip_write_raw(w, SV("\r\n\r\n"));
 	sip_write_raw(w, body);
 }
 

@@ -2,6 +2,16 @@
 #include "sip_build.h"
 #include "sip_oc.h"
 
+static void write_received(struct sip_writer *w, const char *addr, const uint16_t *port)
+{
+	sip_write_raw(w, SV(";received="));
+	sip_write_text(w, addr);
+	if (port == NULL)
+		return;
+	sip_write_raw(w, SV(";rport="));
+	sip_write_uint(w, *port);
+}
+
 /*
  * The topmost Via with what section 18.2.1 and RFC 3581 section 4 add. received and rport that the
  * sender wrote itself are dropped: only what we saw counts.
@@ -41,9 +51,9 @@ static void write_top_via(struct sip_writer *w, struct str_view item,
 	}
 	net_addr_format(&src->addr, addr);
 	if (via.has_rport)
-		sip_write_fmt(w, ";received=%s;rport=%u", addr, (unsigned int)src->port);
+		write_received(w, addr, &src->port);
 	else if (net_addr_parse(via.host, &sent_by) != 0 || !net_addr_eq(&sent_by, &src->addr))
-		sip_write_fmt(w, ";received=%s", addr);
+		write_received(w, addr, NULL);
 	if (asked)
 		sip_oc_write(w, oc);
 }
@@ -95,8 +105,11 @@ static void write_to(struct sip_writer *w, const struct sip_msg *req, unsigned i
 void sip_response_start(struct sip_writer *w, const struct sip_msg *req, unsigned int status,
 	const char *reason, struct str_view to_tag)
 {
-	sip_write_fmt(w, "SIP/2.0 %03u %s\r\n", status,
-		reason != NULL ? reason : sip_reason_phrase(status));
+	sip_write_raw(w, SV("SIP/2.0 "));
+	sip_write_uint(w, status);
+	sip_write_raw(w, SV(" "));
+	sip_write_text(w, reason != NULL ? reason : sip_reason_phrase(status));
+	sip_write_raw(w, SV("\r\n"));
 	/* The sender gets back what it wrote, or its request could not be answered at all. */
 	w->nul_pair = true;
 	write_vias(w, req);
@@ -147,89 +160,82 @@ struct sip_path sip_response_path(const struct sip_msg *req)
 	return path;
 }
 
-static const struct {
-	uint16_t status;
-	const char *phrase;
-} phrases[] = {
+static const char *const phrases[] = {
 	/* RFC 3261 section 21, RFC 3262, 3265, 3329, 3428, 4028, 4412, 4474, 5360, 5626, 6665 */
-	{100, "Trying"},
-	{180, "Ringing"},
-	{181, "Call Is Being Forwarded"},
-	{182, "Queued"},
-	{183, "Session Progress"},
-	{199, "Early Dialog Terminated"},
-	{200, "OK"},
-	{202, "Accepted"},
-	{204, "No Notification"},
-	{300, "Multiple Choices"},
-	{301, "Moved Permanently"},
-	{302, "Moved Temporarily"},
-	{305, "Use Proxy"},
-	{380, "Alternative Service"},
-	{400, "Bad Request"},
-	{401, "Unauthorized"},
-	{402, "Payment Required"},
-	{403, "Forbidden"},
-	{404, "Not Found"},
-	{405, "Method Not Allowed"},
-	{406, "Not Acceptable"},
-	{407, "Proxy Authentication Required"},
-	{408, "Request Timeout"},
-	{410, "Gone"},
-	{412, "Conditional Request Failed"},
-	{413, "Request Entity Too Large"},
-	{414, "Request-URI Too Long"},
-	{415, "Unsupported Media Type"},
-	{416, "Unsupported URI Scheme"},
-	{417, "Unknown Resource-Priority"},
-	{420, "Bad Extension"},
-	{421, "Extension Required"},
-	{422, "Session Interval Too Small"},
-	{423, "Interval Too Brief"},
-	{424, "Bad Location Information"},
-	{428, "Use Identity Header"},
-	{429, "Provide Referrer Identity"},
-	{430, "Flow Failed"},
-	{433, "Anonymity Disallowed"},
-	{436, "Bad Identity Info"},
-	{437, "Unsupported Credential"},
-	{438, "Invalid Identity Header"},
-	{439, "First Hop Lacks Outbound Support"},
-	{440, "Max-Breadth Exceeded"},
-	{469, "Bad Info Package"},
-	{470, "Consent Needed"},
-	{480, "Temporarily Unavailable"},
-	{481, "Call/Transaction Does Not Exist"},
-	{482, "Loop Detected"},
-	{483, "Too Many Hops"},
-	{484, "Address Incomplete"},
-	{485, "Ambiguous"},
-	{486, "Busy Here"},
-	{487, "Request Terminated"},
-	{488, "Not Acceptable Here"},
-	{489, "Bad Event"},
-	{491, "Request Pending"},
-	{493, "Undecipherable"},
-	{494, "Security Agreement Required"},
-	{500, "Server Internal Error"},
-	{501, "Not Implemented"},
-	{502, "Bad Gateway"},
-	{503, "Service Unavailable"},
-	{504, "Server Time-out"},
-	{505, "Version Not Supported"},
-	{513, "Message Too Large"},
-	{580, "Precondition Failure"},
-	{600, "Busy Everywhere"},
-	{603, "Decline"},
-	{604, "Does Not Exist Anywhere"},
-	{606, "Not Acceptable"},
+	[100] = "Trying",
+	[180] = "Ringing",
+	[181] = "Call Is Being Forwarded",
+	[182] = "Queued",
+	[183] = "Session Progress",
+	[199] = "Early Dialog Terminated",
+	[200] = "OK",
+	[202] = "Accepted",
+	[204] = "No Notification",
+	[300] = "Multiple Choices",
+	[301] = "Moved Permanently",
+	[302] = "Moved Temporarily",
+	[305] = "Use Proxy",
+	[380] = "Alternative Service",
+	[400] = "Bad Request",
+	[401] = "Unauthorized",
+	[402] = "Payment Required",
+	[403] = "Forbidden",
+	[404] = "Not Found",
+	[405] = "Method Not Allowed",
+	[406] = "Not Acceptable",
+	[407] = "Proxy Authentication Required",
+	[408] = "Request Timeout",
+	[410] = "Gone",
+	[412] = "Conditional Request Failed",
+	[413] = "Request Entity Too Large",
+	[414] = "Request-URI Too Long",
+	[415] = "Unsupported Media Type",
+	[416] = "Unsupported URI Scheme",
+	[417] = "Unknown Resource-Priority",
+	[420] = "Bad Extension",
+	[421] = "Extension Required",
+	[422] = "Session Interval Too Small",
+	[423] = "Interval Too Brief",
+	[424] = "Bad Location Information",
+	[428] = "Use Identity Header",
+	[429] = "Provide Referrer Identity",
+	[430] = "Flow Failed",
+	[433] = "Anonymity Disallowed",
+	[436] = "Bad Identity Info",
+	[437] = "Unsupported Credential",
+	[438] = "Invalid Identity Header",
+	[439] = "First Hop Lacks Outbound Support",
+	[440] = "Max-Breadth Exceeded",
+	[469] = "Bad Info Package",
+	[470] = "Consent Needed",
+	[480] = "Temporarily Unavailable",
+	[481] = "Call/Transaction Does Not Exist",
+	[482] = "Loop Detected",
+	[483] = "Too Many Hops",
+	[484] = "Address Incomplete",
+	[485] = "Ambiguous",
+	[486] = "Busy Here",
+	[487] = "Request Terminated",
+	[488] = "Not Acceptable Here",
+	[489] = "Bad Event",
+	[491] = "Request Pending",
+	[493] = "Undecipherable",
+	[494] = "Security Agreement Required",
+	[500] = "Server Internal Error",
+	[501] = "Not Implemented",
+	[502] = "Bad Gateway",
+	[503] = "Service Unavailable",
+	[504] = "Server Time-out",
+	[505] = "Version Not Supported",
+	[513] = "Message Too Large",
+	[580] = "Precondition Failure",
+	[600] = "Busy Everywhere",
+	[603] = "Decline",
+	[604] = "Does Not Exist Anywhere",
+	[606] = "Not Acceptable",
 };
 
 const char *sip_reason_phrase(unsigned int status)
 {
-	for (size_t i = 0; i < ARRAY_LEN(phrases); i++) {
-		if (phrases[i].status == status)
-			return phrases[i].phrase;
-	}
-	return "Unknown";
+	return status < ARRAY_LEN(phrases) && phrases[status] != NULL ? phrases[status] : "Unknown";
 }
