@@ -4,12 +4,14 @@
 struct sip_msg *sip_msg_new(
 	const struct sip_path *path, const struct sip_index *idx, const char *buf, size_t len)
 {
+	size_t head = offsetof(struct sip_msg, idx) + SIP_INDEX_LEN(idx->n_headers);
 	struct sip_msg *m;
+	char *text;
 
 	assert(idx->n_headers <= SIP_HEADERS_MAX);
 	if (len > SIP_MSG_LEN_MAX)
 		return NULL;
-	m = malloc(sizeof(*m) + len + 1);
+	m = malloc(head + len + 1);
 	if (m == NULL)
 		return NULL;
 	m->refs = 1;
@@ -19,9 +21,11 @@ struct sip_msg *sip_msg_new(
 	m->oc = NULL;
 	memcpy(&m->idx, idx, SIP_INDEX_LEN(idx->n_headers));
 	m->len = len;
+	text = (char *)m + head;
 	if (len != 0)
-		memcpy(m->buf, buf, len);
-	m->buf[len] = '\0';
+		memcpy(text, buf, len);
+	text[len] = '\0';
+	m->buf = text;
 	return m;
 }
 

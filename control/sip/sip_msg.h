@@ -26,9 +26,10 @@ struct sip_msg {
 	/* What its answers tell a sender that asks (sip_oc.h); borrowed for the shard's life, NULL:
 	 * nothing. */
 	const struct sip_oc *oc;
-	struct sip_index idx; /* checked: spans lie in buf */
 	size_t len;	      /* idx.msg_len */
-	char buf[];	      /* a NUL follows for debuggers only */
+	const char *buf;      /* behind the index; a NUL follows for debuggers only */
+	struct sip_index idx; /* checked: spans lie in buf. Only as long as its header lines take:
+				 not to be copied as a whole */
 };
 
 /** Copy bytes and index. @return a message with one reference, or NULL (out of memory). */
