@@ -383,7 +383,6 @@ static bool is_beside(enum reputation_event event)
 static void count(const struct reputation *r, struct entry *e, uint64_t now_ms,
 	enum reputation_event event, struct str_view user, uint16_t port)
 {
-	uint64_t h = hash(r, HASH_USER, 0, user.p, user.len);
 	bool bad = event == REPUTATION_FAILURE || event == REPUTATION_PROBE;
 
 	if (since_ms(e->window_ms, now_ms) >= REPUTATION_WINDOW_MS)
@@ -393,8 +392,11 @@ static void count(const struct reputation *r, struct entry *e, uint64_t now_ms,
 	e->malformed += event == REPUTATION_MALFORMED;
 	e->auth += event == REPUTATION_AUTH;
 	e->proven += event == REPUTATION_PROVEN;
-	if (bad && user.len > 0)
+	if (bad && user.len > 0) {
+		uint64_t h = hash(r, HASH_USER, 0, user.p, user.len);
+
 		e->users[h / 64 % USER_WORDS] |= 1ull << (h % 64);
+	}
 	if (bad || event == REPUTATION_MALFORMED || event == REPUTATION_AUTH)
 		e->ports |= 1ull << (hash(r, HASH_PORT, 0, &port, sizeof(port)) % 64);
 	if (event == REPUTATION_CALL || event == REPUTATION_REGISTERED ||
