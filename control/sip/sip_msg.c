@@ -19,6 +19,7 @@ struct sip_msg *sip_msg_new(
 	m->rx_ms = 0;
 	m->unproven = false;
 	m->oc = NULL;
+	m->top_via_state = SIP_TOP_VIA_UNREAD;
 	memcpy(&m->idx, idx, SIP_INDEX_LEN(idx->n_headers));
 	m->len = len;
 	text = (char *)m + head;
@@ -42,4 +43,23 @@ void sip_msg_put(struct sip_msg *m)
 	assert(m->refs > 0);
 	if (--m->refs == 0)
 		free(m);
+}
+
+static bool top_via_read(const struct sip_msg *m, struct sip_top_via *out)
+{
+	struct str_view line = sip_msg_header(m, SIP_HDR_VIA, 0);
+
+	return line.p != NULL && sip_list_next(&line, &out->item) &&
+	       sip_via_parse(out->item, &out->via) == 0;
+}
+
+const struct sip_top_via *sip_msg_top_via(const struct sip_msg *m)
+{
+	/* It is kept for the next who asks; each message is an allocation of sip_msg_new(). */
+	struct sip_msg *keep = (struct sip_msg *)m;
+
+	if (m->top_via_state == SIP_TOP_VIA_UNREAD)
+		keep->top_via_state =
+			top_via_read(m, &keep->top_via) ? SIP_TOP_VIA_GOOD : SIP_TOP_VIA_BAD;
+	return m->top_via_state == SIP_TOP_VIA_GOOD ? &m->top_via : NULL;
 }

@@ -18,6 +18,14 @@ struct sip_path {
 
 struct sip_oc;
 
+/** The first element of the topmost Via. */
+struct sip_top_via {
+	struct str_view item; /* all of it */
+	struct sip_via via;
+};
+
+enum sip_top_via_state { SIP_TOP_VIA_UNREAD, SIP_TOP_VIA_BAD, SIP_TOP_VIA_GOOD };
+
 struct sip_msg {
 	unsigned int refs;
 	struct sip_path path;
@@ -26,8 +34,10 @@ struct sip_msg {
 	/* What its answers tell a sender that asks (sip_oc.h); borrowed for the shard's life, NULL:
 	 * nothing. */
 	const struct sip_oc *oc;
-	size_t len;	      /* idx.msg_len */
-	const char *buf;      /* behind the index; a NUL follows for debuggers only */
+	uint8_t top_via_state;	    /* enum sip_top_via_state */
+	struct sip_top_via top_via; /* see sip_msg_top_via() */
+	size_t len;		    /* idx.msg_len */
+	const char *buf;	    /* behind the index; a NUL follows for debuggers only */
 	struct sip_index idx; /* checked: spans lie in buf. Only as long as its header lines take:
 				 not to be copied as a whole */
 };
@@ -38,6 +48,12 @@ struct sip_msg *sip_msg_new(
 struct sip_msg *sip_msg_get(struct sip_msg *m);
 /** NULL is fine. */
 void sip_msg_put(struct sip_msg *m);
+
+/**
+ * The topmost Via, which the key of a request and each answer to it need: read once.
+ * @return NULL when there is none that can be read. Borrowed as long as the message.
+ */
+const struct sip_top_via *sip_msg_top_via(const struct sip_msg *m);
 
 static inline struct str_view sip_msg_view(const struct sip_msg *m, struct sip_span s)
 {

@@ -10,12 +10,9 @@
 /* Parameters of the topmost Via. */
 static struct str_view via_params(const struct sip_msg *m)
 {
-	struct str_view line = sip_msg_header(m, SIP_HDR_VIA, 0), item;
-	struct sip_via via;
+	const struct sip_top_via *top = sip_msg_top_via(m);
 
-	if (line.p == NULL || !sip_list_next(&line, &item) || sip_via_parse(item, &via) != 0)
-		return (struct str_view){NULL, 0};
-	return via.params;
+	return top != NULL ? top->via.params : (struct str_view){NULL, 0};
 }
 
 bool sip_oc_is_offered(const struct sip_msg *req)

@@ -16,21 +16,22 @@ static void write_received(struct sip_writer *w, const char *addr, const uint16_
  * The topmost Via with what section 18.2.1 and RFC 3581 section 4 add. received and rport that the
  * sender wrote itself are dropped: only what we saw counts.
  */
-static void write_top_via(struct sip_writer *w, struct str_view item,
-	const struct net_endpoint *src, const struct sip_oc *oc)
+static void write_top_via(struct sip_writer *w, const struct sip_msg *req, struct str_view item)
 {
+	const struct sip_top_via *top = sip_msg_top_via(req);
+	const struct net_endpoint *src = &req->path.remote;
+	const struct sip_oc *oc = req->oc;
 	bool asked = false;
 	struct net_addr sent_by;
 	struct sip_param param;
 	struct str_view rest;
-	struct sip_via via;
 	char addr[NET_ADDR_STRLEN];
 
-	if (sip_via_parse(item, &via) != 0) {
+	if (top == NULL) {
 		sip_write_value(w, item);
 		return;
 	}
-	rest = via.params;
+	rest = top->via.params;
 	if (rest.p == NULL || rest.len == 0)
 		rest = (struct str_view){item.p + item.len, 0};
 	sip_write_value(w, (struct str_view){item.p, (size_t)(rest.p - item.p)});
@@ -50,9 +51,9 @@ static void write_top_via(struct sip_writer *w, struct str_view item,
 		sip_write_value(w, (struct str_view){before.p, before.len - rest.len});
 	}
 	net_addr_format(&src->addr, addr);
-	if (via.has_rport)
+	if (top->via.has_rport)
 		write_received(w, addr, &src->port);
-	else if (net_addr_parse(via.host, &sent_by) != 0 || !net_addr_eq(&sent_by, &src->addr))
+	else if (net_addr_parse(top->via.host, &sent_by) != 0 || !net_addr_eq(&sent_by, &src->addr))
 		write_received(w, addr, NULL);
 	if (asked)
 		sip_oc_write(w, oc);
@@ -68,7 +69,7 @@ static void write_vias(struct sip_writer *w, const struct sip_msg *req)
 			continue;
 		}
 		sip_write_raw(w, SV("Via: "));
-		write_top_via(w, item, &req->path.remote, req->oc);
+		write_top_via(w, req, item);
 		while (sip_list_next(&line, &item)) {
 			sip_write_raw(w, SV(", "));
 			sip_write_value(w, item);
@@ -146,17 +147,15 @@ bool sip_response_is_readable(struct str_view msg)
 
 struct sip_path sip_response_path(const struct sip_msg *req)
 {
-	struct str_view line = sip_msg_header(req, SIP_HDR_VIA, 0), item;
+	const struct sip_top_via *top = sip_msg_top_via(req);
 	struct sip_path path = req->path;
 	struct net_addr sent_by;
-	struct sip_via via;
 
 	/* Without rport the answer goes to the port that the Via names: some listen there and send
 	 * from another one. Not behind NAT, where it is a port of the inside. */
-	if (line.p != NULL && sip_list_next(&line, &item) && sip_via_parse(item, &via) == 0 &&
-		!via.has_rport && net_addr_parse(via.host, &sent_by) == 0 &&
+	if (top != NULL && !top->via.has_rport && net_addr_parse(top->via.host, &sent_by) == 0 &&
 		net_addr_eq(&sent_by, &path.remote.addr))
-		path.remote.port = via.port != 0 ? via.port : 5060;
+		path.remote.port = top->via.port != 0 ? top->via.port : 5060;
 	return path;
 }
 

@@ -95,27 +95,19 @@ static void key_init(
 	hash_number(h, (uint64_t)kind << 32 | m->path.realm);
 }
 
-static bool top_via(const struct sip_msg *m, struct str_view *item, struct sip_via *via)
-{
-	struct str_view line = sip_msg_header(m, SIP_HDR_VIA, 0);
-
-	return line.p != NULL && sip_list_next(&line, item) && sip_via_parse(*item, via) == 0;
-}
-
 int txn_key_server(const struct txn_secret *s, const struct sip_msg *req, struct str_view method,
 	struct txn_key *out)
 {
-	struct str_view item;
+	const struct sip_top_via *top = sip_msg_top_via(req);
 	struct sip_hash h;
-	struct sip_via via;
 
-	if (!top_via(req, &item, &via))
+	if (top == NULL)
 		return -EBADMSG;
-	if (txn_branch_is_unique(via.branch)) {
+	if (txn_branch_is_unique(top->via.branch)) {
 		key_init(&h, s, KEY_SERVER, req);
-		hash_text_nocase(&h, via.branch);
-		hash_text_nocase(&h, via.host);
-		hash_number(&h, via.port != 0 ? via.port : 5060);
+		hash_text_nocase(&h, top->via.branch);
+		hash_text_nocase(&h, top->via.host);
+		hash_number(&h, top->via.port != 0 ? top->via.port : 5060);
 		hash_text(&h, method);
 	} else {
 		key_init(&h, s, KEY_SERVER_2543, req);
@@ -123,7 +115,7 @@ int txn_key_server(const struct txn_secret *s, const struct sip_msg *req, struct
 		hash_text(&h, sip_msg_view(req, req->idx.call_id));
 		hash_text(&h, sip_msg_view(req, req->idx.from_tag));
 		hash_number(&h, req->idx.cseq);
-		hash_text(&h, item);
+		hash_text(&h, top->item);
 		hash_text(&h, method);
 		/* The To tag of an ACK is that of our answer, not that of the INVITE. */
 		if (!sv_eq(method, SV("INVITE")))
