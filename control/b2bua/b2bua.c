@@ -259,14 +259,16 @@ static struct str_view asked_user(const struct sip_msg *req)
 static void on_answered(void *ctx, const struct sip_msg *req, unsigned int status)
 {
 	struct b2bua *b = ctx;
+	enum reputation_event event = answer_event(req, status);
 	struct str_view user = {NULL, 0};
 
 	if (b->env.reputation == NULL)
 		return;
-	if (req->idx.error == SIP_SCAN_NONE)
+	/* Whom a good request was for does not matter. */
+	if (req->idx.error == SIP_SCAN_NONE && event != REPUTATION_NEUTRAL)
 		user = asked_user(req);
 	reputation_note(b->env.reputation, b->env.timers->now_ms, req->path.realm,
-		&req->path.remote, answer_event(req, status), user);
+		&req->path.remote, event, user);
 }
 
 static int on_admit(void *ctx, const struct sip_msg *req, uint64_t key)

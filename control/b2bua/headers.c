@@ -196,11 +196,12 @@ bool headers_body_passes(const struct config_realm *to, const struct sip_msg *m)
 
 enum body_kind headers_body(const struct sip_msg *m, struct str_view *sdp)
 {
-	struct str_view type = sip_msg_header(m, SIP_HDR_CONTENT_TYPE, 0);
+	struct str_view type;
 
 	*sdp = sip_msg_view(m, m->idx.body);
 	if (sdp->len == 0)
 		return BODY_NONE;
+	type = sip_msg_header(m, SIP_HDR_CONTENT_TYPE, 0);
 	if (type.p == NULL || sip_msg_header(m, SIP_HDR_CONTENT_ENCODING, 0).p != NULL)
 		return BODY_OTHER;
 	if (sv_eq(type, SV("application/sdp"))) /* as nearly all write it */

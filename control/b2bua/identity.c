@@ -10,9 +10,13 @@ static bool user_is_sane(struct str_view user)
 {
 	if (user.len > 256)
 		return false;
-	for (size_t i = 0; i < user.len; i++)
-		if (user.p[i] <= ' ' || user.p[i] > '~' || strchr("<>\"@\\", user.p[i]) != NULL)
+	for (size_t i = 0; i < user.len; i++) {
+		char ch = user.p[i];
+
+		if (ch <= ' ' || ch > '~' || ch == '<' || ch == '>' || ch == '"' || ch == '@' ||
+			ch == '\\')
 			return false;
+	}
 	return true;
 }
 
