@@ -72,6 +72,7 @@ static void test_read(void **state)
 			{SIP_OC_LOSS, 20, 700, 128232161578200}},
 		{";oc=0", true, {SIP_OC_LOSS, 0, 500, 0}},
 		{";oc=100;OC-Validity=0", true, {SIP_OC_LOSS, 100, 0, 0}},
+		{"; OC = 7", true, {SIP_OC_LOSS, 7, 500, 0}},
 		{";oc=150;oc-algo=\"rate\";oc-seq=7.00001", true, {SIP_OC_RATE, 150, 500, 700001}},
 		{";oc=50;oc-seq=123456789012.12345", true,
 			{SIP_OC_LOSS, 50, 500, 12345678901212345}},
