@@ -14,8 +14,7 @@ struct expected {
 };
 
 /* Legal messages that this box refuses. */
-static const struct expected own_expected[] = {
-};
+static const struct expected own_expected[] = {};
 
 /* Fetched messages of state "ok" (a check of form) with a fault in a header's value. */
 static const struct expected fetched_expected[] = {
