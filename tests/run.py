@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 import xml.etree.ElementTree as ElementTree
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -118,8 +119,10 @@ def fuzz(seconds, locks):
     with open(os.path.join(locks, "machine"), "w", encoding="ascii") as machine:
         fcntl.flock(machine, fcntl.LOCK_SH)
         # Half of a core that others use, too.
-        failed = run(["nice", "-n", "10", PYTHON, "tests/fuzz/run.py", "--seconds",
+        status = run(["nice", "-n", "10", PYTHON, "tests/fuzz/run.py", "--seconds",
                       str(2 * seconds), "--beside", *FUZZED], prefix="fuzz | ")
+    # Its status is the number of targets that failed; below 0 a signal ended it.
+    failed = status if status >= 0 else len(FUZZED)
     return Totals(passed=max(len(FUZZED) - failed, 0), failed=failed)
 
 
@@ -180,7 +183,11 @@ def main():
     def stage(name, function, *arguments):
         began = time.monotonic()
         say(f"stage: {name}")
-        result = function(*arguments)
+        try:
+            result = function(*arguments)
+        except Exception:  # pylint: disable=broad-except  # of a thread that nobody would miss
+            traceback.print_exc()
+            result = Totals(failed=1)
         rows.append((name, result, time.monotonic() - began))
         say(f"stage: {name}: {result}")
         return result.failed == 0
@@ -189,7 +196,11 @@ def main():
             stage("build, sanitizers", build, "build-asan", SANITIZE):
         stage("unit", meson_tests, args.build, {})
         stage("unit, sanitizers", meson_tests, "build-asan", asan)
+        chosen = len(rows)
         side_by_side(stage, (args.build, {}), ("build-asan", asan), args)
+        if args.pytest and not any(sum(vars(result).values()) for name, result, _ in rows[chosen:]
+                                   if name != "fuzz"):
+            rows.append(("no test has that name", Totals(failed=1), 0))
     total = Totals()
     for _, result, _ in rows:
         total += result

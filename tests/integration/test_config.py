@@ -7,14 +7,16 @@ import subprocess
 import pytest
 
 from sallyport_lab import Box, LabError
+from sallyport_lab.box import device
 
-# what is changed in configs/lab.yaml: (old, new, words of the one line, who refuses it)
+CORE_DEVICE = device("net_af_xdp", "sp-core")
 BOTH, CONTROL = ("dataplane", "control"), ("control",)
+# what is changed in configs/lab.yaml: (old, new, words of the one line, who refuses it)
 WRONG = {
     "unknown key": ("  idle: adaptive", "  idel: adaptive", ("idel",), BOTH),
     "unknown section": ("ops:\n", "opps:\n", ("opps",), BOTH),
     "bad idle": ("idle: adaptive", "idle: lazy", ("idle",), BOTH),
-    "no device": (', device: "net_af_xdp,iface=sp-core"', "", ("device",), BOTH),
+    "no device": (f', device: "{CORE_DEVICE}"', "", ("device",), BOTH),
     "double port": ("- {name: core, device", "- {name: access, device", ("name",), BOTH),
     "bad address": ("addresses: [192.0.2.1/24]", "addresses: [192.0.2.300/24]", ("192.0.2.300",),
                     CONTROL),
