@@ -34,7 +34,7 @@ int flow_table_init(uint32_t flows, struct stats_flow *live)
 	flow_slots = flows;
 	flow_private = calloc(flows, sizeof(*flow_private));
 	flow_runs = calloc(flows, sizeof(*flow_runs));
-	flow_actions = rte_zmalloc("flow_actions", sizeof(*flow_actions) * 2 * (flows + 1), 64);
+	flow_actions = rte_zmalloc("flow_actions", sizeof(*flow_actions) * 2 * (flows + 1), 128);
 	flow_policies = rte_zmalloc("flow_policies", sizeof(*flow_policies) * 2 * (flows + 1), 64);
 	if (flow_private == NULL || flow_runs == NULL || flow_actions == NULL ||
 		flow_policies == NULL) {

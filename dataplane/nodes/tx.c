@@ -7,16 +7,42 @@
 #include "nodes_priv.h"
 #include "tx.h"
 
-/* Packets from the head on that came from one place: counted at once, and most bursts are one. */
-static inline uint16_t run_length(struct rte_mbuf **m, uint16_t n)
-{
-	const struct pkt_meta *head = pkt_meta(m[0]);
-	uint16_t i = 1;
+/* Packets that came from one place, kept because sending gives them away. Most bursts are one run.
+ */
+struct tx_run {
+	uint16_t port;
+	uint8_t origin; /* enum pkt_origin */
+	uint16_t n;
+};
 
-	while (i < n && pkt_meta(m[i])->port == head->port &&
-		pkt_meta(m[i])->origin == head->origin)
-		i++;
-	return i;
+static inline void runs_note(struct tx_run run[PORT_BURST], struct rte_mbuf **m, uint16_t n)
+{
+	uint16_t last = 0;
+
+	run[0] = (struct tx_run){pkt_meta(m[0])->port, pkt_meta(m[0])->origin, 1};
+	for (uint16_t i = 1; i < n; i++) {
+		const struct pkt_meta *meta = pkt_meta(m[i]);
+
+		if (likely(meta->port == run[last].port && meta->origin == run[last].origin))
+			run[last].n++;
+		else
+			run[++last] = (struct tx_run){meta->port, meta->origin, 1};
+	}
+}
+
+/* The first `sent` packets of these runs. */
+static inline void runs_count(
+	struct stats_port_counts *counts, const struct tx_run *run, uint16_t sent)
+{
+	for (; sent > 0; run++) {
+		uint16_t some = RTE_MIN(run->n, sent);
+
+		if (likely(run->origin == PKT_WIRE))
+			counts[run->port].forwarded += some;
+		else
+			counts[run->port].originated += some;
+		sent = (uint16_t)(sent - some);
+	}
 }
 
 static inline uint64_t bytes_of(struct rte_mbuf **m, uint16_t n)
@@ -32,25 +58,23 @@ uint16_t tx_send(struct worker *w, uint16_t out, struct rte_mbuf **m, uint16_t n
 {
 	const struct port *p = &ports[out];
 	const uint16_t queue = p->n_tx > w->index ? w->index : 0;
+	struct stats_port_counts *counts = w->stats->port;
+	struct tx_run run[PORT_BURST];
 	uint16_t done = 0;
 
 	while (done < n) {
-		uint16_t run = run_length(&m[done], RTE_MIN((uint16_t)(n - done), PORT_BURST));
-		const struct pkt_meta from = *pkt_meta(m[done]);
-		struct stats_port_counts *counts = w->stats->port;
-		uint64_t bytes = bytes_of(&m[done], run);
-		uint16_t sent = rte_eth_tx_burst(p->eth_id, queue, &m[done], run);
+		uint16_t some = RTE_MIN((uint16_t)(n - done), (uint16_t)PORT_BURST), sent;
+		uint64_t bytes = bytes_of(&m[done], some);
 
+		runs_note(run, &m[done], some);
+		sent = rte_eth_tx_burst(p->eth_id, queue, &m[done], some);
 		/* What was sent is not ours any more; the rest is. */
-		bytes -= bytes_of(&m[done + sent], (uint16_t)(run - sent));
+		bytes -= bytes_of(&m[done + sent], (uint16_t)(some - sent));
+		runs_count(counts, run, sent);
 		counts[out].tx_packets += sent;
 		counts[out].tx_bytes += bytes;
-		if (likely(from.origin == PKT_WIRE))
-			counts[from.port].forwarded += sent;
-		else
-			counts[from.port].originated += sent;
 		done += sent;
-		if (unlikely(sent < run))
+		if (unlikely(sent < some))
 			break;
 	}
 	return done;
