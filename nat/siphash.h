@@ -61,8 +61,9 @@ static inline uint64_t siphash_tail(const char *end, size_t len)
 		memcpy(&x, end - 8, sizeof(x));
 		return x >> (64 - 8 * n);
 	}
+	end -= n;
 	for (size_t i = 0; i < n; i++)
-		x |= (uint64_t)(unsigned char)end[i - n] << (8 * i);
+		x |= (uint64_t)(unsigned char)end[i] << (8 * i);
 	return x;
 }
 

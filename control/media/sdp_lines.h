@@ -32,10 +32,12 @@ static inline bool sdp_line_next(struct str_view text, const struct sdp_line_end
 	unsigned int i, size_t *from, struct str_view *line)
 {
 	size_t to = i < e->n ? e->at[i] : text.len;
-	const char *p = text.p + *from, *end = text.p + to;
+	const char *p, *end;
 
 	if (*from >= text.len)
 		return false;
+	p = text.p + *from;
+	end = text.p + to;
 	*from = to + 1;
 	if (end > p && end[-1] == '\r')
 		end--;

@@ -38,6 +38,9 @@ static void print_take(uint64_t print[2], const char *p)
 	memcpy(word, p, sizeof(word));
 	for (unsigned int i = 0; i < ARRAY_LEN(word); i++)
 		print[i % 2] = (print[i % 2] ^ word[i]) * ODD;
+	/* The product carries upwards only. */
+	print[0] ^= print[0] >> 32;
+	print[1] ^= print[1] >> 32;
 }
 
 /*

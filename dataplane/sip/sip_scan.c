@@ -179,6 +179,7 @@ static inline bool start_line_plain(struct scan *s, struct str_view line)
 {
 	struct sip_index *idx = s->idx;
 	unsigned int at, to;
+	enum sip_method method;
 
 	if (line.len < 13 || line.len > START_LINE_MAX ||
 		!sip_can_load(line.p, s->end, line.len > 64 ? 128 : 64))
@@ -198,9 +199,10 @@ static inline bool start_line_plain(struct scan *s, struct str_view line)
 	to = (unsigned int)line.len - 8;
 	if (at + 1 >= to)
 		return false;
-	idx->method = (uint8_t)sip_method_parse((struct str_view){line.p, at});
-	if (idx->method == SIP_METHOD_OTHER || idx->method == SIP_METHOD_NONE)
+	method = sip_method_parse((struct str_view){line.p, at});
+	if (method == SIP_METHOD_OTHER || method == SIP_METHOD_NONE)
 		return false;
+	idx->method = (uint8_t)method;
 	idx->method_text = span_of(s, (struct str_view){line.p, at});
 	idx->uri = span_of(s, (struct str_view){line.p + at + 1, to - at - 1});
 	return true;
