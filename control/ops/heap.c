@@ -20,8 +20,9 @@
 #include <jemalloc/jemalloc.h>
 
 /* Transactions linger for 32 s: what is touched next is in no cache, and with pages of 4 KiB not in
- * the TLB either. (By name: jemalloc reads it before main().) */
-const char *malloc_conf = "thp:always";
+ * the TLB either. What is given back is unmapped, since the kernel would fill mapped holes of huge
+ * pages up again. (By name: jemalloc reads it before main().) */
+const char *malloc_conf = "thp:always,retain:false";
 
 static uint64_t ctl_get(const char *name)
 {
