@@ -43,11 +43,18 @@ class Results:
         values = [s[key] for s in self.samples.get(figure.name, ()) if key in s]
         return statistics.median(values) if values else None
 
+    def ratio(self, row):
+        """Of each round, whose two figures were measured one right after the other: what else the
+        machine did slowed both. The median."""
+        pairs = zip(self.samples[row.figure.name], self.samples[row.base.name])
+        return statistics.median(value[row.key] / base[row.base_key] for value, base in pairs
+                                 if row.key in value and base.get(row.base_key))
+
     def row(self, row):
         """One entry of the JSON list."""
         value = self.median(row.figure, row.key)
         base = self.median(row.base, row.base_key) if row.base else None
-        ratio = value / base if value is not None and base else None
+        ratio = self.ratio(row) if value is not None and base else None
         return {
             "name": row.name,
             "value": tidy(value),
