@@ -34,8 +34,10 @@
 #define LATCHED_RING 4096
 #define HANDOVER_RING 4096
 
-/* Empty loops before the first sleep: about what a busy box has between two bursts. */
+/* Empty loops before the first sleep: about what a busy box has between two bursts. Where packets
+ * end a sleep, as long as falling asleep and waking take: who waits longer loses more. */
 #define IDLE_LOOPS 64
+#define IDLE_LOOPS_WOKEN 8
 #define SLEEP_FIRST_NS 20000
 #define SLEEP_LAST_NS 500000
 /* Where packets end the sleep: only buckets and fragments grow old meanwhile. */
@@ -254,7 +256,8 @@ static int worker_main(void *arg)
 			w->stats->busy_loops++;
 			idle = 0;
 			sleep_ns = SLEEP_FIRST_NS;
-		} else if (!idle_poll && ++idle > IDLE_LOOPS && w->rx_turn + 1 >= w->n_rx) {
+		} else if (!idle_poll && ++idle > (w->rx_wakes ? IDLE_LOOPS_WOKEN : IDLE_LOOPS) &&
+			   w->rx_turn + 1 >= w->n_rx) {
 			/* At the end of a round: after a sleep each queue has its turn. */
 			worker_sleep(w, sleep_ns);
 			sleep_ns = RTE_MIN(sleep_ns * 2, (long)SLEEP_LAST_NS);
