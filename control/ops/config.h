@@ -154,7 +154,7 @@ struct config {
 	unsigned int n_realms;
 	struct config_peer *peers;
 	unsigned int n_peers;
-	struct config_route *routes; /* first match wins */
+	struct config_route *routes; /* first match wins, see route_find() */
 	unsigned int n_routes;
 	struct config_policy *policies;
 	unsigned int n_policies;

@@ -31,19 +31,39 @@ bool route_is_emergency(const struct config *c, struct str_view uri, struct str_
 	return sip_uri_is_sos(uri);
 }
 
-const struct config_route *route_find(const struct config *c, const struct config_route *after,
+static bool matches(
+	const struct config_route *r, uint16_t realm, int from_peer, struct str_view user)
+{
+	size_t prefix = strnlen(r->user_prefix, sizeof(r->user_prefix));
+
+	return r->from_realm == realm && (r->from_peer < 0 || r->from_peer == from_peer) &&
+	       user.len >= prefix && memcmp(user.p ? user.p : "", r->user_prefix, prefix) == 0;
+}
+
+/* Of those for emergency calls, or of the others. */
+static const struct config_route *find(const struct config *c, const struct config_route *after,
 	uint16_t realm, int from_peer, struct str_view user, bool emergency)
 {
 	for (unsigned int i = after != NULL ? (unsigned int)(after - c->routes) + 1 : 0;
 		i < c->n_routes; i++) {
 		const struct config_route *r = &c->routes[i];
-		size_t prefix = strnlen(r->user_prefix, sizeof(r->user_prefix));
 
-		if ((r->emergency && !emergency) || r->from_realm != realm ||
-			(r->from_peer >= 0 && r->from_peer != from_peer))
-			continue;
-		if (user.len >= prefix && memcmp(user.p ? user.p : "", r->user_prefix, prefix) == 0)
+		if (r->emergency == emergency && matches(r, realm, from_peer, user))
 			return r;
 	}
 	return NULL;
+}
+
+const struct config_route *route_find(const struct config *c, const struct config_route *after,
+	uint16_t realm, int from_peer, struct str_view user, bool emergency)
+{
+	const struct config_route *r;
+
+	if (emergency && (after == NULL || after->emergency)) {
+		r = find(c, after, realm, from_peer, user, true);
+		if (r != NULL)
+			return r;
+		after = NULL;
+	}
+	return find(c, after, realm, from_peer, user, false);
 }

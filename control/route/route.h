@@ -24,7 +24,8 @@ int route_peer_find(const struct config *c, uint16_t realm, const struct net_end
 bool route_is_emergency(const struct config *c, struct str_view uri, struct str_view user);
 
 /**
- * The first route that matches.
+ * The first route that matches. Emergency calls take those for them, wherever they stand in the
+ * list, and the others behind the last of these.
  * @param after  the one before, for another one that matches, too; NULL: from the first.
  * @param user  user part of the Request-URI, as written. @param emergency  route_is_emergency().
  * @return borrowed from the configuration, or NULL.

@@ -91,11 +91,50 @@ static void test_route(void **state)
 	assert_null(route_find(&c, &routes[3], 0, 1, SV("+4930"), false));
 }
 
+/* Theirs come first wherever they stand, the others behind; nobody else takes theirs. */
+static void test_emergency_order(void **state)
+{
+	struct config_route routes[] = {
+		{.from_realm = 0, .from_peer = -1},
+		{.from_realm = 0, .from_peer = -1, .user_prefix = "11", .emergency = true},
+		{.from_realm = 0, .from_peer = 3, .emergency = true},
+		{.from_realm = 1, .from_peer = -1, .emergency = true},
+		{.from_realm = 0, .from_peer = -1},
+	};
+	static const struct {
+		int peer;
+		const char *user;
+		bool emergency;
+		int order[5]; /* -1: no more */
+	} cases[] = {
+		{3, "112", true, {1, 2, 0, 4, -1}},
+		{2, "112", true, {1, 0, 4, -1}},
+		{3, "", true, {2, 0, 4, -1}},
+		{2, "911", true, {0, 4, -1}},
+		{3, "112", false, {0, 4, -1}},
+	};
+	struct config c = {.routes = routes, .n_routes = ARRAY_LEN(routes)};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const struct config_route *r = NULL;
+		size_t k = 0;
+
+		do {
+			r = route_find(&c, r, 0, cases[i].peer,
+				(struct str_view){cases[i].user, strlen(cases[i].user)},
+				cases[i].emergency);
+			if ((r != NULL ? (int)(r - routes) : -1) != cases[i].order[k])
+				fail_msg("case %zu, step %zu", i, k);
+		} while (cases[i].order[k++] >= 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_peer),
 		cmocka_unit_test(test_route),
+		cmocka_unit_test(test_emergency_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
