@@ -9,25 +9,32 @@
 #define RETRY_MIN_S 2
 #define RETRY_SPREAD_S 8
 
-static bool is_emergency(struct overload *o, const struct sip_msg *req)
+/* What belongs to such a call never gets here: it is in its dialog, or cancels it. */
+static bool is_emergency_call(const struct b2bua *b, const struct sip_msg *req)
 {
-	struct str_view text = sip_msg_view(req, req->idx.uri), user = {NULL, 0};
+	struct str_view text, user = {NULL, 0};
 	struct sip_uri uri;
 
+	if (req->idx.method != SIP_INVITE)
+		return false;
+	text = sip_msg_view(req, req->idx.uri);
 	if (sip_uri_parse(text, &uri) == 0)
 		user = uri.user;
-	return overload_is_emergency(o, text, user);
+	return route_is_emergency(b->env.config, req->path.realm, text, user);
 }
 
 int admit_request(struct b2bua *b, const struct sip_msg *req, uint64_t key)
 {
 	struct overload *o = b->env.overload;
-	bool call = req->idx.method == SIP_INVITE;
 
 	/* OPTIONS is answered here, and is how peers ask whether we are there. */
-	if (o == NULL || req->idx.method == SIP_OPTIONS || req->idx.method == SIP_BYE ||
-		(call && is_emergency(o, req)) ||
-		overload_admit(o, b->env.timers->now_ms, key, call))
+	if (o == NULL || req->idx.method == SIP_OPTIONS || req->idx.method == SIP_BYE)
+		return 0;
+	if (is_emergency_call(b, req)) {
+		overload_note_emergency(o);
+		return 0;
+	}
+	if (overload_admit(o, b->env.timers->now_ms, key, req->idx.method == SIP_INVITE))
 		return 0;
 	/* Who was told a percentage must not stay away altogether (RFC 7339). */
 	if (req->oc != NULL && sip_oc_is_offered(req))
@@ -37,8 +44,7 @@ int admit_request(struct b2bua *b, const struct sip_msg *req, uint64_t key)
 
 bool admit_to_peer(const struct b2bua *b, unsigned int peer, const struct sip_msg *req)
 {
-	return b->env.peer_overload == NULL ||
-	       (b->env.overload != NULL && is_emergency(b->env.overload, req)) ||
+	return b->env.peer_overload == NULL || is_emergency_call(b, req) ||
 	       peer_overload_takes(b->env.peer_overload, b->env.timers->now_ms, peer);
 }
 
@@ -46,11 +52,12 @@ const struct config_route *admit_route(const struct b2bua *b, const struct sip_m
 	const struct config_route *after, int from_peer, struct str_view user, unsigned int *status)
 {
 	const struct config *c = b->env.config;
-	bool emergency = route_is_emergency(c, sip_msg_view(req, req->idx.uri), user);
+	uint16_t realm = req->path.realm;
+	bool emergency = route_is_emergency(c, realm, sip_msg_view(req, req->idx.uri), user);
 
 	*status = 404;
 	do {
-		after = route_find(c, after, req->path.realm, from_peer, user, emergency);
+		after = route_find(c, after, realm, from_peer, user, emergency);
 		if (after == NULL)
 			return NULL;
 		*status = 503;

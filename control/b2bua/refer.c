@@ -131,7 +131,7 @@ static const struct config_peer *peer_of(
 	const struct config *c = b->env.config;
 	const struct config_route *route = route_find(c, NULL, req->path.realm,
 		route_peer_find(c, req->path.realm, &req->path.remote), user,
-		route_is_emergency(c, (struct str_view){NULL, 0}, user));
+		route_is_emergency(c, req->path.realm, (struct str_view){NULL, 0}, user));
 
 	return route != NULL ? &c->peers[route->to_peer] : NULL;
 }

@@ -2,7 +2,6 @@
 
 #include <time.h>
 
-#include "route.h"
 #include "sip_oc.h"
 
 #define WAIT_MAX_US 10000000ull /* a longer wait says no more */
@@ -218,12 +217,9 @@ bool overload_admit(struct overload *o, uint64_t now_ms, uint64_t key, bool call
 	return true;
 }
 
-bool overload_is_emergency(struct overload *o, struct str_view uri, struct str_view user)
+void overload_note_emergency(struct overload *o)
 {
-	bool is = route_is_emergency(o->config, uri, user);
-
-	o->stats.emergency += is;
-	return is;
+	o->stats.emergency++;
 }
 
 const struct sip_oc *overload_oc(const struct overload *o)

@@ -44,8 +44,8 @@ void overload_tick(struct overload *o, uint64_t now_ms);
  */
 bool overload_admit(struct overload *o, uint64_t now_ms, uint64_t key, bool call);
 
-/** @return it may not be refused; counted if so. @param uri  Request-URI. */
-bool overload_is_emergency(struct overload *o, struct str_view uri, struct str_view user);
+/** An emergency call came, and was taken without asking overload_admit(). */
+void overload_note_emergency(struct overload *o);
 
 /** What neighbours that ask are told (RFC 7339); its address stays. */
 const struct sip_oc *overload_oc(const struct overload *o);

@@ -20,7 +20,17 @@ int route_peer_find(const struct config *c, uint16_t realm, const struct net_end
 	return by_addr;
 }
 
-bool route_is_emergency(const struct config *c, struct str_view uri, struct str_view user)
+/* A service that nobody has made arrangements for is no way past the limits. */
+static bool has_emergency_route(const struct config *c, uint16_t realm)
+{
+	for (unsigned int i = 0; i < c->n_routes; i++)
+		if (c->routes[i].emergency && c->routes[i].from_realm == realm)
+			return true;
+	return false;
+}
+
+bool route_is_emergency(
+	const struct config *c, uint16_t realm, struct str_view uri, struct str_view user)
 {
 	for (unsigned int i = 0; i < c->ops.overload.n_emergency; i++) {
 		const char *number = c->ops.overload.emergency[i];
@@ -28,7 +38,7 @@ bool route_is_emergency(const struct config *c, struct str_view uri, struct str_
 		if (sv_eq(user, (struct str_view){number, strlen(number)}))
 			return true;
 	}
-	return sip_uri_is_sos(uri);
+	return sip_uri_is_sos(uri) && has_emergency_route(c, realm);
 }
 
 static bool matches(

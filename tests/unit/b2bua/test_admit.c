@@ -106,6 +106,55 @@ static void test_not_refused(void **state)
 	lab_expect(&lab, OUTSIDE, "SIP/2.0 200 ");
 }
 
+/* The service is no way past the limit where nobody has a route for it, nor is another method. */
+static void test_service(void **state)
+{
+	static const struct {
+		const char *method, *target;
+		bool route, refused;
+	} cases[] = {
+		{"INVITE", "urn:service:sos", false, true},
+		{"INVITE", "urn:service:sos", true, false},
+		{"INVITE", "sip:112@192.0.2.1", false, false},
+		{"MESSAGE", "urn:service:sos", true, true},
+		{"MESSAGE", "sip:112@192.0.2.1", true, true},
+		{"SUBSCRIBE", "urn:service:sos", true, true},
+	};
+	struct ua first, callee;
+	unsigned int emergencies = 0;
+
+	peers = peer_overload_new(&lab.config, 1);
+	assert_non_null(peers);
+	lab.b2bua->env.peer_overload = peers;
+	lab.peers[1].methods.known |= LAB_METHODS;
+	lab_establish(&lab, &first, &callee);
+	/* The rate is for calls alone, this is for all. */
+	lab.config.ops.overload.delay_ms = 100;
+	for (unsigned int i = 0; i < 200; i++) {
+		overload_note_wait(overload, 10000000);
+		overload_tick(overload, lab.timers.now_ms + (uint64_t)i * OVERLOAD_INTERVAL_MS);
+	}
+	lab.routes[2] = lab.routes[0];
+	lab.routes[2].user_prefix[0] = '\0';
+	lab_forget(&lab);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct ua u = ua_caller(&lab, "");
+
+		print_message("row %zu\n", i);
+		lab.routes[2].emergency = cases[i].route;
+		snprintf(u.target, sizeof(u.target), "%s", cases[i].target);
+		snprintf(u.to, sizeof(u.to), "<%s>", cases[i].target);
+		ua_request(&u, cases[i].method, 1, NULL, NULL);
+		assert_int_equal(lab_count(&lab, OUTSIDE, "SIP/2.0 503 "), cases[i].refused);
+		assert_int_equal(lab_count(&lab, INSIDE, cases[i].method), !cases[i].refused);
+		emergencies += !cases[i].refused;
+		/* Once, however many ask for it on its way. */
+		assert_int_equal(overload_get_stats(overload)->emergency, emergencies);
+		lab_forget(&lab);
+	}
+	lab_hang_up(&lab, &first, &callee);
+}
+
 /* A box without limits of its own, whose server was asked. */
 static int setup_peer(void **state)
 {
@@ -236,6 +285,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_not_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_service, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_peer_wants_less, setup_peer, teardown),
 		cmocka_unit_test_setup_teardown(test_next_route, setup_peer, teardown),
 		cmocka_unit_test_setup_teardown(test_peer_wants_a_rate, setup_peer, teardown),

@@ -285,32 +285,6 @@ static void test_same_luck(void **state)
 	overload_free(o);
 }
 
-static void test_emergency(void **state)
-{
-	static const struct {
-		struct str_view uri, user;
-		bool is;
-	} cases[] = {
-		{{"urn:service:sos", 15}, {NULL, 0}, true},
-		{{"URN:Service:SOS", 15}, {NULL, 0}, true},
-		{{"urn:service:sos.fire", 20}, {NULL, 0}, true},
-		{{"urn:service:sosx", 16}, {NULL, 0}, false},
-		{{"urn:service:so", 14}, {NULL, 0}, false},
-		{{"sip:112@x", 9}, {"112", 3}, true},
-		{{"sip:1123@x", 10}, {"1123", 4}, false},
-		{{"sip:11@x", 8}, {"11", 2}, false},
-		{{"sip:x", 5}, {NULL, 0}, false},
-	};
-	struct config c = {.ops.overload.emergency = {"911", "112"}, .ops.overload.n_emergency = 2};
-	struct overload *o = overload_new(&c, 1, 0);
-
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-		if (overload_is_emergency(o, cases[i].uri, cases[i].user) != cases[i].is)
-			fail_msg("case %zu", i);
-	assert_int_equal(overload_get_stats(o)->emergency, 4);
-	overload_free(o);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -321,7 +295,6 @@ int main(void)
 		cmocka_unit_test(test_stall),
 		cmocka_unit_test(test_rate),
 		cmocka_unit_test(test_same_luck),
-		cmocka_unit_test(test_emergency),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

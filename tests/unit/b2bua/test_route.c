@@ -91,6 +91,41 @@ static void test_route(void **state)
 	assert_null(route_find(&c, &routes[3], 0, 1, SV("+4930"), false));
 }
 
+/* Numbers as configured; the service where its calls have a route. */
+static void test_emergency(void **state)
+{
+	static const struct {
+		uint16_t realm;
+		struct str_view uri, user;
+		bool is;
+	} cases[] = {
+		{0, {"urn:service:sos", 15}, {NULL, 0}, true},
+		{0, {"URN:Service:SOS", 15}, {NULL, 0}, true},
+		{0, {"urn:service:sos.fire", 20}, {NULL, 0}, true},
+		{0, {"urn:service:sosx", 16}, {NULL, 0}, false},
+		{0, {"urn:service:so", 14}, {NULL, 0}, false},
+		{0, {"sip:112@x", 9}, {"112", 3}, true},
+		{0, {"sip:1123@x", 10}, {"1123", 4}, false},
+		{0, {"sip:11@x", 8}, {"11", 2}, false},
+		{0, {"sip:x", 5}, {NULL, 0}, false},
+		{1, {"urn:service:sos", 15}, {NULL, 0}, false},
+		{1, {"sip:112@x", 9}, {"112", 3}, true},
+	};
+	struct config_route routes[] = {
+		{.from_realm = 1, .from_peer = -1},
+		{.from_realm = 0, .from_peer = -1, .emergency = true},
+	};
+	struct config c = {.routes = routes,
+		.n_routes = ARRAY_LEN(routes),
+		.ops.overload.emergency = {"911", "112"},
+		.ops.overload.n_emergency = 2};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		if (route_is_emergency(&c, cases[i].realm, cases[i].uri, cases[i].user) !=
+			cases[i].is)
+			fail_msg("case %zu", i);
+}
+
 /* Theirs come first wherever they stand, the others behind; nobody else takes theirs. */
 static void test_emergency_order(void **state)
 {
@@ -134,6 +169,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_peer),
 		cmocka_unit_test(test_route),
+		cmocka_unit_test(test_emergency),
 		cmocka_unit_test(test_emergency_order),
 	};
 
