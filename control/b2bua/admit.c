@@ -48,21 +48,28 @@ bool admit_to_peer(const struct b2bua *b, unsigned int peer, const struct sip_ms
 	       peer_overload_takes(b->env.peer_overload, b->env.timers->now_ms, peer);
 }
 
-const struct config_route *admit_route(const struct b2bua *b, const struct sip_msg *req,
-	const struct config_route *after, int from_peer, struct str_view user, unsigned int *status)
+const struct config_route *admit_route_next(const struct b2bua *b, const struct sip_msg *req,
+	const struct config_route *after, int from_peer, struct str_view user)
 {
 	const struct config *c = b->env.config;
 	uint16_t realm = req->path.realm;
-	bool emergency = route_is_emergency(c, realm, sip_msg_view(req, req->idx.uri), user);
+
+	return route_find(c, after, realm, from_peer, user,
+		route_is_emergency(c, realm, sip_msg_view(req, req->idx.uri), user));
+}
+
+const struct config_route *admit_route(const struct b2bua *b, const struct sip_msg *req,
+	int from_peer, struct str_view user, unsigned int *status)
+{
+	const struct config_route *r = NULL;
 
 	*status = 404;
-	do {
-		after = route_find(c, after, realm, from_peer, user, emergency);
-		if (after == NULL)
-			return NULL;
+	while ((r = admit_route_next(b, req, r, from_peer, user)) != NULL) {
 		*status = 503;
-	} while (!admit_to_peer(b, after->to_peer, req));
-	return after;
+		if (admit_to_peer(b, r->to_peer, req))
+			return r;
+	}
+	return NULL;
 }
 
 void admit_hear(const struct b2bua *b, const struct sip_path *path, const struct sip_oc *oc)

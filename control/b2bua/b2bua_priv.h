@@ -160,6 +160,9 @@ enum call_end_by { ENDED_BY_CALLER, ENDED_BY_CALLEE, ENDED_BY_BOX, ENDED_BY_COUN
 enum call_cause { CALL_CAUSE_LIST(CALL_CAUSE_ENUM_) CAUSE_COUNT };
 #undef CALL_CAUSE_ENUM_
 
+/* Of one call; the same target again is a loop that ends so. */
+#define CALL_REDIRECTS_MAX 5
+
 struct call {
 	struct b2bua *b;
 	uint64_t id;
@@ -177,6 +180,7 @@ struct call {
 	bool recorded; /* its CDR is written */
 	bool dead;     /* in b2bua.dead */
 	uint8_t redirects;
+	uint16_t asked[CALL_REDIRECTS_MAX];  /* peers that had the call before, one a redirect */
 	const struct config_route *route;    /* that it took last */
 	char *media_report;		     /* JSON, of a session that is closed; NULL: none */
 	struct trace *trace;		     /* NULL: none is kept */
@@ -485,16 +489,20 @@ void leg_trace_sent(
 /* admit.c */
 /** txn_user.on_admit. */
 int admit_request(struct b2bua *b, const struct sip_msg *req, uint64_t key);
-/** As far as the peer said: may this call (or other request outside of any dialog) go to it? */
+/** As far as the peer said: may this call (or other request outside of any dialog) go to it? Counts
+ * it. */
 bool admit_to_peer(const struct b2bua *b, unsigned int peer, const struct sip_msg *req);
+/** The routes of this request one by one, whatever their peers want. @param after, from_peer, user
+ * see route_find(). */
+const struct config_route *admit_route_next(const struct b2bua *b, const struct sip_msg *req,
+	const struct config_route *after, int from_peer, struct str_view user);
 /**
  * The first route of this request whose peer takes it now.
- * @param after  see route_find(). @param from_peer, user  see there.
+ * @param from_peer, user  see route_find().
  * @param status  set when there is none: 404, or 503 if there is one whose peer does not.
  */
 const struct config_route *admit_route(const struct b2bua *b, const struct sip_msg *req,
-	const struct config_route *after, int from_peer, struct str_view user,
-	unsigned int *status);
+	int from_peer, struct str_view user, unsigned int *status);
 /** txn_user.on_oc. */
 void admit_hear(const struct b2bua *b, const struct sip_path *path, const struct sip_oc *oc);
 

@@ -124,8 +124,7 @@ static unsigned int call_setup(struct call *c, struct sip_msg *req)
 		return 482;
 	if (!headers_may_spread(req))
 		return 440;
-	route = c->route =
-		admit_route(b, req, NULL, c->leg[SIDE_CALLER].dialog->peer, uri.user, &status);
+	route = c->route = admit_route(b, req, c->leg[SIDE_CALLER].dialog->peer, uri.user, &status);
 	if (route == NULL)
 		return status;
 	status = make_callee(c, route);

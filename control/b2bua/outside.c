@@ -66,8 +66,8 @@ unsigned int outside_dialog_new(struct b2bua *b, const struct sip_msg *req, stru
 		return 482;
 	if (!headers_may_spread(req))
 		return 440;
-	route = admit_route(b, req, NULL, route_peer_find(c, req->path.realm, &req->path.remote),
-		user, &status);
+	route = admit_route(
+		b, req, route_peer_find(c, req->path.realm, &req->path.remote), user, &status);
 	if (route == NULL)
 		return status;
 	peer = &c->peers[route->to_peer];

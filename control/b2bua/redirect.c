@@ -6,8 +6,6 @@
  */
 #include "b2bua_priv.h"
 
-#define REDIRECTS_MAX 5 /* of one call; the same target again is a loop that ends so */
-
 /* Can it have the call instead? The media session has the policy and addresses for the peer that
  * was asked first. */
 static bool is_alike(const struct call *c, unsigned int peer)
@@ -100,7 +98,7 @@ static bool go_on(struct call *c, int peer, struct str_view target)
 {
 	unsigned int status;
 
-	c->redirects++;
+	c->asked[c->redirects++] = (uint16_t)c->fork->dialog[SIDE_CALLEE]->peer;
 	call_dismiss(c); /* counts by peer */
 	status = redial(c, peer, target);
 	if (status == 0 && !call_admit(c))
@@ -119,7 +117,7 @@ static bool go_on(struct call *c, int peer, struct str_view target)
 static bool may_go_on(const struct call *c)
 {
 	return c->state != CALL_ENDED && c->ex.server != NULL && is_fresh(c) &&
-	       c->redirects < REDIRECTS_MAX;
+	       c->redirects < CALL_REDIRECTS_MAX;
 }
 
 bool redirect_follow(struct call *c, const struct sip_msg *resp)
@@ -141,23 +139,31 @@ bool redirect_follow(struct call *c, const struct sip_msg *resp)
 	return true;
 }
 
+static bool was_asked(const struct call *c, unsigned int peer)
+{
+	for (unsigned int i = 0; i < c->redirects; i++)
+		if (c->asked[i] == peer)
+			return true;
+	return (unsigned int)c->fork->dialog[SIDE_CALLEE]->peer == peer;
+}
+
 bool redirect_elsewhere(struct call *c)
 {
-	const struct dialog *callee = c->fork->dialog[SIDE_CALLEE];
+	int from = c->leg[SIDE_CALLER].dialog->peer;
 	const struct sip_msg *req;
 	struct sip_uri uri;
-	unsigned int status;
 
 	if (!may_go_on(c))
 		return false;
 	req = server_txn_request(c->ex.server);
 	if (sip_uri_parse(sip_msg_view(req, req->idx.uri), &uri) != 0)
 		return false;
+	/* What a peer wants is counted, so it comes last: of those that may have the call. */
 	do
-		c->route = admit_route(
-			c->b, req, c->route, c->leg[SIDE_CALLER].dialog->peer, uri.user, &status);
+		c->route = admit_route_next(c->b, req, c->route, from, uri.user);
 	while (c->route != NULL &&
-		((int)c->route->to_peer == callee->peer || !is_alike(c, c->route->to_peer)));
+		(was_asked(c, c->route->to_peer) || !is_alike(c, c->route->to_peer) ||
+			!admit_to_peer(c->b, c->route->to_peer, req)));
 	return c->route != NULL &&
 	       go_on(c, (int)c->route->to_peer, sip_msg_view(req, req->idx.uri));
 }

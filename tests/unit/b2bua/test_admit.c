@@ -254,6 +254,25 @@ static void test_next_route(void **state)
 	assert_int_equal(peer_overload_get(peers, lab.timers.now_ms, 0).refused, 1);
 }
 
+/* Whom a 503 does not take the call to is not charged for it: peers that are not like the one that
+ * had it (here of the other family). */
+static void test_next_route_not_alike(void **state)
+{
+	struct ua caller, callee;
+	const char *invite;
+
+	lab.routes[2] = lab.routes[0];
+	lab.routes[2].to_peer = 2;
+	peer_overload_says(
+		peers, lab.timers.now_ms, 2, &(struct sip_oc){SIP_OC_LOSS, 100, 60000, 1000000});
+	callee = lab_call(&lab, &caller, &invite);
+	ua_respond(&callee, invite, 503, NULL, NULL);
+	lab_expect(&lab, INSIDE, "ACK ");
+	lab_expect(&lab, OUTSIDE, "SIP/2.0 503");
+	lab_expect_none(&lab, INSIDE);
+	assert_int_equal(peer_overload_get(peers, lab.timers.now_ms, 2).refused, 0);
+}
+
 static void test_peer_wants_a_rate(void **state)
 {
 	unsigned int through;
@@ -288,6 +307,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_service, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_peer_wants_less, setup_peer, teardown),
 		cmocka_unit_test_setup_teardown(test_next_route, setup_peer, teardown),
+		cmocka_unit_test_setup_teardown(test_next_route_not_alike, setup_peer, teardown),
 		cmocka_unit_test_setup_teardown(test_peer_wants_a_rate, setup_peer, teardown),
 		cmocka_unit_test_setup_teardown(test_peer_is_not_asked, setup_peer, teardown),
 	};

@@ -104,6 +104,37 @@ static void test_next_route(void **state)
 	}
 }
 
+/* Another route to a peer that had the call before is none, whichever way the call came to it. */
+static void test_nobody_twice(void **state)
+{
+	struct ua caller, first, second;
+	const char *invite, *next;
+
+	for (unsigned int i = 0; i < 2; i++) {
+		bool redirects = i == 1;
+
+		lab.routes[1] = lab.routes[0];
+		lab.routes[1].to_peer = SECOND;
+		lab.routes[2] = lab.routes[0];
+		first = lab_call(&lab, &caller, &invite);
+		if (redirects) {
+			redirect(&first, invite, 302, "Contact: <sip:bob@10.0.0.10:5070>\r\n");
+		} else {
+			ua_respond(&first, invite, 503, NULL, NULL);
+			lab_expect(&lab, INSIDE, "ACK ");
+		}
+		next = lab_expect(&lab, INSIDE, "INVITE sip:bob@10.0.0.10:5070 SIP/2.0\r\n");
+		second = ua_callee(&lab, next);
+		snprintf(second.addr, sizeof(second.addr), "10.0.0.10:5070");
+		ua_respond(&second, next, 503, NULL, NULL);
+		lab_expect(&lab, INSIDE, "ACK ");
+		lab_expect(&lab, OUTSIDE, "SIP/2.0 503");
+		lab_expect_none(&lab, INSIDE);
+		lab_run(&lab, 40000);
+		lab_forget(&lab);
+	}
+}
+
 /* What is not followed reaches the caller, without a Contact. */
 static void test_passed(void **state)
 {
@@ -239,6 +270,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_followed),
 		CASE(test_next_route),
+		CASE(test_nobody_twice),
 		CASE(test_passed),
 		CASE(test_in_circles),
 		CASE(test_ends_on_the_way),
