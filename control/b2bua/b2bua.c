@@ -76,11 +76,31 @@ int b2bua_str_set(char **dst, struct str_view text)
 
 /* --- requests outside and inside of dialogs --- */
 
+/* @param to  where the body of the request would go, unread; NULL: we would read it. */
+static void write_accept(struct sip_writer *w, const struct config_realm *to)
+{
+	if (to == NULL) {
+		sip_write_raw(w, SV("Accept: application/sdp\r\n"));
+		return;
+	}
+	sip_write_raw(w, SV("Accept:")); /* with nothing behind it: no body at all */
+	for (unsigned int i = 0; i < to->n_bodies; i++)
+		sip_write_fmt(w, "%s%s", i > 0 ? ", " : " ", to->bodies[i]);
+	sip_write_raw(w, SV("\r\n"));
+}
+
 void b2bua_reply(struct b2bua *b, struct server_txn *txn, unsigned int status)
+{
+	b2bua_reply_across(b, txn, status, NULL);
+}
+
+void b2bua_reply_across(
+	struct b2bua *b, struct server_txn *txn, unsigned int status, const struct config_realm *to)
 {
 	const struct sip_msg *req = server_txn_request(txn);
 	bool options = req->idx.method == SIP_OPTIONS;
-	char tag[TXN_TAG_LEN + 1], extra[B2BUA_ALLOW_LEN + 128];
+	char tag[TXN_TAG_LEN + 1];
+	char extra[B2BUA_ALLOW_LEN + CONFIG_BODIES_MAX * (CONFIG_BODY_LEN + 2) + 128];
 	struct str_view to_tag = {tag, 0};
 	struct sip_writer w;
 
@@ -91,7 +111,7 @@ void b2bua_reply(struct b2bua *b, struct server_txn *txn, unsigned int status)
 	if ((options && status == 200) || status == 405 || status == 501)
 		sip_write_fmt(&w, "Allow: %s\r\n", b2bua_allow_sender(b, req));
 	if ((options && status == 200) || status == 415)
-		sip_write_fmt(&w, "Accept: application/sdp\r\n");
+		write_accept(&w, status == 415 ? to : NULL);
 	if (options && status == 200)
 		sip_write_raw(&w, SV("Supported: " B2BUA_SUPPORTED "\r\n"));
 	/* Section 14.2: at random, so that what met does not meet again. */

@@ -234,8 +234,12 @@ const struct config_realm *b2bua_realm(const struct b2bua *b, uint16_t realm);
 /** First listener of the realm of this family; NULL: none. */
 const struct net_endpoint *b2bua_listener(
 	const struct b2bua *b, uint16_t realm, unsigned int family);
-/** Final answer without a body, with Allow or Retry-After where the status wants it. */
+/** Final answer without a body, with Accept, Allow or Retry-After where the status wants it. */
 void b2bua_reply(struct b2bua *b, struct server_txn *txn, unsigned int status);
+/** The same to a request whose body goes on unread: a 415 names the types that may be sent into
+ * that realm. @param to  NULL: as b2bua_reply(). */
+void b2bua_reply_across(struct b2bua *b, struct server_txn *txn, unsigned int status,
+	const struct config_realm *to);
 /** Is it this text? */
 static inline bool sv_is(struct str_view v, const char *text)
 {

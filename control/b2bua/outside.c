@@ -107,6 +107,7 @@ static bool is_for_box(const struct b2bua *b, const struct sip_msg *req)
 void outside_on_request(struct b2bua *b, struct server_txn *txn, const struct sip_msg *req)
 {
 	struct relay_way way = {.own = true};
+	const struct config_realm *to = NULL;
 	unsigned int status;
 
 	if (is_for_box(b, req)) {
@@ -124,8 +125,10 @@ void outside_on_request(struct b2bua *b, struct server_txn *txn, const struct si
 	if (req->idx.method == SIP_REGISTER)
 		way.user = &register_user;
 	status = outside_dialog_new(b, req, &way.to);
-	if (status == 0)
+	if (status == 0) {
+		to = b2bua_realm(b, way.to->realm);
 		status = relay_start(b, txn, req, &way);
+	}
 	if (status != 0)
-		b2bua_reply(b, txn, status);
+		b2bua_reply_across(b, txn, status, to);
 }

@@ -282,5 +282,5 @@ void relay_on_dialog_request(
 	else
 		status = relay_start(d->b, txn, req, &way);
 	if (status != 0)
-		b2bua_reply(d->b, txn, status);
+		b2bua_reply_across(d->b, txn, status, b2bua_realm(d->b, way.to->realm));
 }

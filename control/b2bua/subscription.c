@@ -180,6 +180,7 @@ void subscription_on_request(
 	struct b2bua *b, struct server_txn *txn, const struct sip_msg *req, const char *extra)
 {
 	struct subscription *s = b->draining ? NULL : subscription_new(b);
+	const struct config_realm *to = NULL;
 	unsigned int status;
 
 	if (s == NULL) {
@@ -187,13 +188,15 @@ void subscription_on_request(
 		return;
 	}
 	status = setup(s, req);
-	if (status == 0)
+	if (status == 0) {
+		to = b2bua_realm(b, s->side[NOTIFIER]->realm);
 		status = ask(s, txn, req, extra);
+	}
 	if (status == 0) {
 		extend(s, expires_of(req, SUBSCRIPTION_DEFAULT_S));
 		return;
 	}
-	b2bua_reply(b, txn, status);
+	b2bua_reply_across(b, txn, status, to);
 	subscription_free(s);
 }
 
@@ -291,5 +294,5 @@ void subscription_on_dialog_request(
 			status = relay_start(s->b, txn, req, &way);
 	}
 	if (status != 0)
-		b2bua_reply(s->b, txn, status);
+		b2bua_reply_across(s->b, txn, status, b2bua_realm(s->b, way.to->realm));
 }

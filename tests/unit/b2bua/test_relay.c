@@ -275,7 +275,13 @@ static void test_bodies(void **state)
 		{"application/x-own", true},
 		{"image/png", true},
 	};
+	static const char accepted[] =
+		"text/plain, application/dtmf, application/dtmf-relay, "
+		"application/im-iscomposing+xml, application/media_control+xml, "
+		"application/pidf+xml, application/simple-message-summary, application/x-own, "
+		"image/*";
 	struct config_realm *r = &lab.realms[OUTSIDE];
+	const char *refusal;
 
 	snprintf(r->bodies[r->n_bodies++], CONFIG_BODY_LEN, "application/x-own");
 	snprintf(r->bodies[r->n_bodies++], CONFIG_BODY_LEN, "image/*");
@@ -286,7 +292,8 @@ static void test_bodies(void **state)
 		snprintf(type, sizeof(type), "Content-Type: %s\r\n", cases[i].type);
 		ua_request(&callee, "INFO", ++callee.cseq, "far", type);
 		if (!cases[i].passes) {
-			lab_expect(&lab, INSIDE, "SIP/2.0 415");
+			refusal = lab_expect(&lab, INSIDE, "SIP/2.0 415");
+			assert_string_equal(lab_header(refusal, "Accept"), accepted);
 			lab_expect_none(&lab, OUTSIDE);
 			continue;
 		}
@@ -429,6 +436,7 @@ static void test_publish(void **state)
 static void test_no_route(void **state)
 {
 	struct ua u = ua_caller(&lab, "nobody");
+	const char *req;
 
 	lab.peers[1].methods.known |= LAB_METHODS;
 	ua_request(&u, "MESSAGE", 1, NULL, NULL);
@@ -437,8 +445,17 @@ static void test_no_route(void **state)
 	ua_request(&u, "MESSAGE", 2, NULL, NULL);
 	lab_expect(&lab, OUTSIDE, "SIP/2.0 416");
 	snprintf(u.target, sizeof(u.target), "sip:bob@192.0.2.1");
+	lab.realms[INSIDE].n_bodies = 1;
 	ua_request(&u, "MESSAGE", 3, OUTSIDE_SDP, NULL);
-	lab_expect(&lab, OUTSIDE, "SIP/2.0 415");
+	req = lab_expect(&lab, OUTSIDE, "SIP/2.0 415");
+	assert_string_equal(lab_header(req, "Accept"), "text/plain");
+	lab.realms[INSIDE].n_bodies = 0;
+	ua_request(&u, "MESSAGE", 4, OUTSIDE_SDP, NULL);
+	req = lab_expect(&lab, OUTSIDE, "SIP/2.0 415");
+	assert_non_null(strstr(req, "\r\nAccept:\r\n"));
+	ua_request(&u, "SUBSCRIBE", 5, OUTSIDE_SDP, "Event: presence\r\n");
+	req = lab_expect(&lab, OUTSIDE, "SIP/2.0 415");
+	assert_non_null(strstr(req, "\r\nAccept:\r\n"));
 	lab_expect_none(&lab, INSIDE);
 }
 
