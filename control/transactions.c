@@ -68,11 +68,13 @@ static json_t *ask(struct shard *s, const char *text, unsigned int n)
 	struct txn_census census;
 
 	txn_layer_census(l, &census);
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "room",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "room",
 		number(census.room), "servers", number(t->servers), "clients", number(t->clients),
-		"retransmits_in", number(t->retransmits_in), "retransmits_out",
-		number(t->retransmits_out), "timeouts", number(t->timeouts), "refused",
-		number(t->refused), "oldest", oldest_json(&census), "transactions",
+		"lingering_room", number(census.linger_room), "lingering_servers",
+		number(census.lingering[TXN_SERVER]), "lingering_clients",
+		number(census.lingering[TXN_CLIENT]), "retransmits_in", number(t->retransmits_in),
+		"retransmits_out", number(t->retransmits_out), "timeouts", number(t->timeouts),
+		"refused", number(t->refused), "oldest", oldest_json(&census), "transactions",
 		rows_json(&census));
 }
 

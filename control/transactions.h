@@ -7,8 +7,10 @@
 #include "rpc.h"
 
 /**
- * {shards: [{shard, room, servers, clients, retransmits_in, retransmits_out, timeouts, refused,
- * oldest: [{kind, method, state, age_ms}], transactions: [{kind, method, total, trying, ...}]}]}.
+ * {shards: [{shard, room, servers, clients, lingering_room, lingering_servers, lingering_clients,
+ * retransmits_in, retransmits_out, timeouts, refused, oldest: [{kind, method, state, age_ms}],
+ * transactions: [{kind, method, total, trying, ...}]}]}. servers and clients are all that are
+ * alive; those that linger have room of their own, room is for the others of each kind.
  * At most two rows a method and shard, however many transactions there are.
  */
 void transactions_request(void *ctx, struct rpc_call *call, const json_t *params);

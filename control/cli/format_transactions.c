@@ -28,13 +28,23 @@ static json_t *oldest_text(const json_t *shard, const char *kind)
 	return json_null();
 }
 
+/* Those that wait for something: what has its answer has room of its own. */
+static json_t *open_of(const json_t *shard, const char *all, const char *lingering)
+{
+	return json_integer(
+		json_integer_value(get(shard, all)) - json_integer_value(get(shard, lingering)));
+}
+
 static void shards_print(const struct cli *cli, const json_t *shards)
 {
 	static const struct column columns[] = {
 		{"SHARD", "shard", COLUMN_NUMBER},
-		{"SERVER", "servers", COLUMN_NUMBER},
-		{"CLIENT", "clients", COLUMN_NUMBER},
+		{"SERVER", "open_servers", COLUMN_NUMBER},
+		{"CLIENT", "open_clients", COLUMN_NUMBER},
 		{"ROOM FOR", "room", COLUMN_NUMBER},
+		{"LINGERING SERVER", "lingering_servers", COLUMN_NUMBER},
+		{"CLIENT", "lingering_clients", COLUMN_NUMBER},
+		{"ROOM FOR", "lingering_room", COLUMN_NUMBER},
 		{"CAME AGAIN", "retransmits_in", COLUMN_NUMBER},
 		{"SENT AGAIN", "retransmits_out", COLUMN_NUMBER},
 		{"TIMEOUTS", "timeouts", COLUMN_NUMBER},
@@ -48,6 +58,10 @@ static void shards_print(const struct cli *cli, const json_t *shards)
 	json_array_foreach(shards, i, shard)
 	{
 		row = json_copy(shard);
+		json_object_set_new(
+			row, "open_servers", open_of(shard, "servers", "lingering_servers"));
+		json_object_set_new(
+			row, "open_clients", open_of(shard, "clients", "lingering_clients"));
 		json_object_set_new(row, "oldest_server", oldest_text(shard, "server"));
 		json_object_set_new(row, "oldest_client", oldest_text(shard, "client"));
 		json_array_append_new(rows, row);

@@ -130,8 +130,9 @@ struct txn_census {
 		uint64_t age_ms;
 		enum sip_method method;
 		enum txn_state state;
-	} oldest[TXN_KIND_COUNT]; /* SIP_METHOD_NONE: there is none */
-	uint64_t room;		  /* of each kind, as many as there may be unanswered */
+	} oldest[TXN_KIND_COUNT];	    /* SIP_METHOD_NONE: there is none */
+	uint64_t lingering[TXN_KIND_COUNT]; /* of those: answered, they absorb what comes late */
+	uint64_t room, linger_room; /* of each kind, as many as there may be open; lingering */
 };
 
 /**

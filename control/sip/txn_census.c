@@ -16,7 +16,9 @@ void txn_layer_census(const struct txn_layer *l, struct txn_census *out)
 	const struct server_txn *s = l->servers;
 	const struct client_txn *c = l->clients;
 
-	*out = (struct txn_census){.room = l->max};
+	*out = (struct txn_census){.room = l->max, .linger_room = l->linger_max};
+	for (unsigned int kind = 0; kind < TXN_KIND_COUNT; kind++)
+		out->lingering[kind] = l->lingering[kind];
 	memcpy(out->alive, l->alive, sizeof(out->alive));
 	/* uthash keeps the order in which they came: the first is the oldest. */
 	if (s != NULL)

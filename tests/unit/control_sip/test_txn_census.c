@@ -23,6 +23,15 @@ static uint32_t alive(enum txn_kind kind, enum sip_method method, enum txn_state
 	return c.alive[kind][method][state];
 }
 
+static void check_lingering(unsigned int servers, unsigned int clients)
+{
+	struct txn_census c;
+
+	txn_layer_census(w.layer, &c);
+	assert_int_equal(c.lingering[TXN_SERVER], servers);
+	assert_int_equal(c.lingering[TXN_CLIENT], clients);
+}
+
 /* All that the census has is what the layer counts as alive. */
 static void check_sum(unsigned int servers, unsigned int clients)
 {
@@ -48,8 +57,10 @@ static void test_invite_server(void **state)
 	assert_int_equal(server_txn_reply(w.server, 486, SV("ours"), SV("")), 0);
 	assert_int_equal(alive(TXN_SERVER, SIP_INVITE, TXN_PROCEEDING), 0);
 	assert_int_equal(alive(TXN_SERVER, SIP_INVITE, TXN_COMPLETED), 1);
+	check_lingering(0, 0);
 	world_feed(&w, &(struct request){.method = "ACK", .to_tag = "ours"});
 	assert_int_equal(alive(TXN_SERVER, SIP_INVITE, TXN_CONFIRMED), 1);
+	check_lingering(1, 0);
 	check_sum(1, 0);
 	world_run(&w, SIP_T4_MS);
 	check_sum(0, 0);
@@ -77,8 +88,10 @@ static void test_client(void **state)
 	assert_int_equal(alive(TXN_CLIENT, SIP_INVITE, TXN_TRYING), 1);
 	world_answer(&w, 0, 180, "theirs");
 	assert_int_equal(alive(TXN_CLIENT, SIP_INVITE, TXN_PROCEEDING), 1);
+	check_lingering(0, 0);
 	world_answer(&w, 0, 486, "theirs");
 	assert_int_equal(alive(TXN_CLIENT, SIP_INVITE, TXN_COMPLETED), 1);
+	check_lingering(0, 1);
 	check_sum(0, 1);
 	world_run(&w, 64 * SIP_T1_MS);
 	check_sum(0, 0);

@@ -112,7 +112,8 @@ static void test_hostile_text(void **state)
 static void test_transactions(void **state)
 {
 	static const char two[] =
-		"{\"shards\":[{\"shard\":0,\"room\":200000,\"servers\":3,\"clients\":0,"
+		"{\"shards\":[{\"shard\":0,\"room\":200000,\"servers\":1237,\"clients\":9,"
+		"\"lingering_room\":1000000,\"lingering_servers\":1234,\"lingering_clients\":9,"
 		"\"retransmits_in\":7,\"retransmits_out\":1,\"timeouts\":0,\"refused\":2,"
 		"\"oldest\":[{\"kind\":\"server\",\"method\":\"INVITE\",\"state\":\"proceeding\","
 		"\"age_ms\":12345}],\"transactions\":[{\"kind\":\"server\",\"method\":\"INVITE\","
@@ -120,10 +121,11 @@ static void test_transactions(void **state)
 		"\"accepted\":0,\"terminated\":0}]}]}";
 
 	assert_string_equal(printed(format_transactions, two, 0),
-		"SHARD  SERVER  CLIENT  ROOM FOR  CAME AGAIN  SENT AGAIN  TIMEOUTS  REFUSED  "
-		"OLDEST SERVER              OLDEST CLIENT\n"
-		"    0       3       0   200,000           7           1         0        2  "
-		"INVITE proceeding, 12.3 s  -\n"
+		"SHARD  SERVER  CLIENT  ROOM FOR  LINGERING SERVER  CLIENT   ROOM FOR  "
+		"CAME AGAIN  SENT AGAIN  TIMEOUTS  REFUSED  OLDEST SERVER              OLDEST "
+		"CLIENT\n"
+		"    0       3       0   200,000             1,234       9  1,000,000  "
+		"         7           1         0        2  INVITE proceeding, 12.3 s  -\n"
 		"\n"
 		"SHARD  KIND    METHOD  TRYING  PROCEEDING  COMPLETED  CONFIRMED  ACCEPTED  "
 		"TERMINATED  TOTAL\n"
