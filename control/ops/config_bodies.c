@@ -1,7 +1,10 @@
 /*
- * Which bodies may be sent into a realm beside SDP. What stands in them is not read, so that only
- * types pass that name nothing of the side that they come from: an XML of dialogs (RFC 4235) or
- * registrations (RFC 3680) lists its addresses, and a multipart may hold anything.
+ * Which bodies may be sent into a realm beside SDP. What stands in them is not read, so types whose
+ * purpose is to list addresses of the side that they come from are not usual: an XML of dialogs
+ * (RFC 4235) or registrations (RFC 3680); nor a multipart, which may hold anything. Two of the
+ * usual ones can name the user as that side does, host and all: Message-Account of
+ * simple-message-summary (RFC 3842), and entity and <contact> of pidf+xml (RFC 3863).
+ * Without them phones have no message lamp and no presence.
  */
 #include "config_priv.h"
 
