@@ -12,7 +12,7 @@ struct control;
 void capture_start_request(void *ctx, struct rpc_call *call, const json_t *params);
 /** End the one that runs. */
 void capture_stop_request(void *ctx, struct rpc_call *call, const json_t *params);
-/** Answer those that still wait; the program ends. */
+/** Forget those that still wait: the program ends, and their connections are closed. */
 void capture_requests_fini(struct control *c);
 /** {running, file, packets, bytes, missed, seconds, ended}: the one that runs, or the last. */
 void capture_request(void *ctx, struct rpc_call *call, const json_t *params);

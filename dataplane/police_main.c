@@ -39,7 +39,7 @@ int police_source_set(const struct rec_source_set *r)
 	/* Workers are known before they are made: nobody to tell. */
 	if (w->police == NULL)
 		return 0;
-	/* The others get no packet of it. If it sleeps it looks in half a millisecond. */
+	/* The others get no packet of it. If it sleeps it looks in 10 ms at most. */
 	return rte_ring_sp_enqueue_elem(w->police->set, &note, sizeof(note)) != 0 ? -EAGAIN : 0;
 }
 

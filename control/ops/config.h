@@ -185,14 +185,13 @@ struct config {
 struct config *config_load(const char *file, char error[CONFIG_ERROR_LEN]);
 void config_free(struct config *c);
 
-/** Is this method listed? @param name  as written; only of SIP_METHOD_OTHER. Any thread. */
 /** May a body of this content type be sent into the realm? */
 bool config_bodies_have(
 	const struct config_realm *r, struct str_view type, struct str_view subtype);
 /** The types of a realm that lists none. */
 void config_bodies_default(struct config_realm *r);
 
-/** Is it on the list? */
+/** Is this method listed? @param name  as written; only of SIP_METHOD_OTHER. Any thread. */
 bool config_methods_have(
 	const struct config_methods *m, enum sip_method method, struct str_view name);
 

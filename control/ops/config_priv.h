@@ -184,9 +184,10 @@ int config_limits_build(const struct config_doc *d, const char *at, const struct
 /** Rates of a peer; its realm and address are set. @param c  holds the peers before it. */
 int config_peer_limits_build(const struct config_doc *d, const char *at,
 	const struct raw_limits *raw, const struct config *c, struct config_peer *p);
-/** Methods of a realm; trust is set (config_methods.c). */
+/** Content types that are sent into a realm (config_bodies.c). */
 int config_bodies_build(const struct config_doc *d, const char *at, const struct raw_realm *raw,
 	struct config_realm *r);
+/** Methods of a realm; trust is set (config_methods.c). */
 int config_methods_build(const struct config_doc *d, const char *at, const struct raw_realm *raw,
 	struct config_realm *r);
 /** Methods of a peer: its realm's where it has no own list. */
