@@ -315,6 +315,22 @@ static void on_refusal_acked(void *ctx, const struct sip_msg *req, unsigned int 
 			&req->path.remote, REPUTATION_PROVEN, (struct str_view){NULL, 0});
 }
 
+void b2bua_note_challenge(struct b2bua *b, const struct server_txn *txn, const struct sip_msg *resp)
+{
+	static const enum sip_header_id ids[] = {
+		SIP_HDR_WWW_AUTHENTICATE, SIP_HDR_PROXY_AUTHENTICATE};
+	const struct sip_path *path = &server_txn_request(txn)->path;
+	struct str_view value;
+
+	if (b->env.reputation == NULL || (resp->idx.status != 401 && resp->idx.status != 407))
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(ids); i++)
+		for (unsigned int n = 0; (value = sip_msg_header(resp, ids[i], n)).p != NULL; n++)
+			reputation_note(b->env.reputation, b->env.timers->now_ms, path->realm,
+				&path->remote, REPUTATION_CHALLENGE,
+				header_auth_param(value, SV("nonce")));
+}
+
 /* --- media --- */
 
 static void on_media_ready(void *ctx, uint64_t call_id)

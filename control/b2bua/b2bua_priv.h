@@ -240,6 +240,10 @@ void b2bua_reply(struct b2bua *b, struct server_txn *txn, unsigned int status);
  * that realm. @param to  NULL: as b2bua_reply(). */
 void b2bua_reply_across(struct b2bua *b, struct server_txn *txn, unsigned int status,
 	const struct config_realm *to);
+/** An answer goes on to whom asked, whatever the method: who knows the nonces in it? Call it before
+ * the request's transaction may be gone. */
+void b2bua_note_challenge(
+	struct b2bua *b, const struct server_txn *txn, const struct sip_msg *resp);
 /** Is it this text? */
 static inline bool sv_is(struct str_view v, const char *text)
 {

@@ -27,8 +27,10 @@ static void respond(struct dialog *d, struct server_txn *txn, unsigned int statu
 			session_accept(d->leg, req, &w);
 	}
 	sip_write_raw(&w, SV("Server: " B2BUA_PRODUCT "\r\n"));
-	if (in != NULL)
+	if (in != NULL) {
+		b2bua_note_challenge(d->b, txn, in);
 		headers_cross(&w, in, dialog_far(d), d);
+	}
 	sip_write_body(&w, SV("application/sdp"), sdp);
 	len = sip_writer_finish(&w);
 	if (len > 0)

@@ -160,6 +160,8 @@ void exchange_respond(
 
 	if (ex->server == NULL)
 		return;
+	if (in != NULL)
+		b2bua_note_challenge(f->call->b, ex->server, in);
 	text = exchange_build(f, status, in, "", sdp);
 	if (text.p != NULL)
 		(void)server_txn_respond(ex->server, text);

@@ -122,14 +122,14 @@ static void note(const struct relay *r, enum reputation_event event, struct str_
 }
 
 /* RFC 2617 section 3.2.1: with stale=true the password was right, and the nonce only too old. */
-static void judge_credentials(const struct relay *r, unsigned int status, struct str_view nonce,
-	struct str_view challenge)
+static void judge_credentials(const struct relay *r, unsigned int status,
+	struct str_view credentials, struct str_view challenge)
 {
 	if (status < 300)
-		note(r, REPUTATION_REGISTERED, nonce);
+		note(r, REPUTATION_REGISTERED, header_auth_param(credentials, SV("nonce")));
 	else if ((status == 401 || status == 403 || status == 407) &&
 		 !sv_eq_nocase(header_auth_param(challenge, SV("stale")), SV("true")))
-		note(r, REPUTATION_AUTH, nonce);
+		note(r, REPUTATION_AUTH, (struct str_view){NULL, 0});
 }
 
 static void on_final(struct relay *r, const struct sip_msg *resp)
@@ -137,16 +137,10 @@ static void on_final(struct relay *r, const struct sip_msg *resp)
 	const struct sip_msg *req = server_txn_request(r->server);
 	struct str_view credentials =
 		first_of(req, SIP_HDR_AUTHORIZATION, SIP_HDR_PROXY_AUTHORIZATION);
-	struct str_view challenge;
 
-	if (r->b->env.reputation == NULL || resp == NULL)
-		return;
-	challenge = first_of(resp, SIP_HDR_WWW_AUTHENTICATE, SIP_HDR_PROXY_AUTHENTICATE);
-	if (credentials.p != NULL)
-		judge_credentials(r, resp->idx.status, header_auth_param(credentials, SV("nonce")),
-			challenge);
-	if (challenge.p != NULL)
-		note(r, REPUTATION_CHALLENGE, header_auth_param(challenge, SV("nonce")));
+	if (r->b->env.reputation != NULL && resp != NULL && credentials.p != NULL)
+		judge_credentials(r, resp->idx.status, credentials,
+			first_of(resp, SIP_HDR_WWW_AUTHENTICATE, SIP_HDR_PROXY_AUTHENTICATE));
 }
 
 const struct relay_user register_user = {

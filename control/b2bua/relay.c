@@ -148,6 +148,7 @@ static void on_response(struct dialog_txn *t, struct sip_msg *resp)
 
 	if (resp->idx.status == 100)
 		return; /* of the hop (section 16.7) */
+	b2bua_note_challenge(r->b, r->server, resp);
 	len = build_response(r, &w, resp);
 	if (len > 0)
 		(void)server_txn_respond(r->server, (struct str_view){w.buf, (size_t)len});

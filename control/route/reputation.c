@@ -20,20 +20,30 @@ struct entry {
 	uint8_t denials;			      /* that were proven, in a row */
 	uint8_t reason;				      /* of the state */
 	uint32_t requests, failures, malformed, auth; /* in this window */
-	uint32_t proven;			      /* of failures and auth */
+	uint32_t proven;			      /* of failures */
 	uint64_t window_ms;			      /* its begin */
 	uint64_t last_ms;			      /* of anything */
 	uint64_t success_ms;			      /* of a call, a registration; 0: none */
 	uint64_t trusted_until_ms, denied_until_ms;   /* as told to the fast path */
 	uint64_t users[USER_WORDS];
 	uint64_t ports; /* of an address, likewise */
-	uint64_t nonce; /* hash of the last challenge's; 0: none */
 };
 
-/* A source is in one set. Nobody waits in there for anything: no system call, no log. */
+/* A nonce that was sent lately, and to whom: hashes. One that has given way to later ones proves
+ * nothing; to be taken for new it had to be sent again, after some 16384 others (a set is chosen by
+ * a secret key) in the one second that its registrar makes it. */
+struct nonce {
+	uint64_t hash;
+	uint64_t source; /* 0: to several, or unused */
+};
+
+/* A source is in one set, and so is a nonce. Nobody waits in there for anything: no system call, no
+ * log. */
 struct set {
 	pthread_mutex_t lock;
 	struct entry way[WAYS];
+	struct nonce nonce[WAYS]; /* the latest; a ring */
+	unsigned int next_nonce;
 };
 
 struct reputation_table {
@@ -111,6 +121,11 @@ static uint64_t hash(const struct reputation *r, enum hash_kind kind, uint16_t r
 }
 
 /* --- the table --- */
+
+static struct set *set_of(struct reputation *r, uint64_t h)
+{
+	return &r->env.table->set[h % SETS];
+}
 
 /* Shards read the clock at different times: what another one has just written may be ahead. */
 static uint64_t since_ms(uint64_t then_ms, uint64_t now_ms)
@@ -314,11 +329,12 @@ static uint32_t failures_most(const struct realm_police *p, uint32_t times)
 	return times * at_least(p->deny_after / 50, 10);
 }
 
-/* Half of it will do: some proof is still on its way, or was lost. */
+/* Half of it will do: some proof is still on its way, or was lost. Of wrong credentials there is
+ * none: others may have been sent the same nonce. */
 static bool is_proven(const struct realm_police *p, const struct entry *e,
 	enum source_reason reason, uint32_t times)
 {
-	return reason != SOURCE_REASON_MALFORMED && e->proven >= failures_most(p, times) / 2;
+	return reason == SOURCE_REASON_SCAN && e->proven >= failures_most(p, times) / 2;
 }
 
 static enum source_reason judge(const struct realm_police *p, const struct entry *e, uint32_t times)
@@ -368,16 +384,11 @@ static void judge_address(struct reputation *r, struct entry *e, uint64_t now_ms
 		deny(r, e, now_ms, reason, is_proven(p, e, reason, 2));
 }
 
-static bool is_about_nonce(enum reputation_event event)
-{
-	return event == REPUTATION_CHALLENGE || event == REPUTATION_AUTH ||
-	       event == REPUTATION_REGISTERED;
-}
-
 /* No answer of its own, which is an event itself. */
 static bool is_beside(enum reputation_event event)
 {
-	return event == REPUTATION_IN_CALL || event == REPUTATION_PROVEN || is_about_nonce(event);
+	return event == REPUTATION_IN_CALL || event == REPUTATION_PROVEN ||
+	       event == REPUTATION_AUTH || event == REPUTATION_REGISTERED;
 }
 
 static void count(const struct reputation *r, struct entry *e, uint64_t now_ms,
@@ -418,42 +429,69 @@ static void act(struct reputation *r, struct entry *e, uint64_t now_ms, enum rep
 		judge_source(r, e, now_ms);
 }
 
-/* Does it bring back the nonce that it was sent? A challenge is such a nonce. */
-static bool knows_nonce(const struct reputation *r, struct entry *e, enum reputation_event event,
-	struct str_view nonce)
+static uint64_t source_hash(
+	const struct reputation *r, uint16_t realm, const struct net_endpoint *level)
 {
-	uint64_t h = hash(r, HASH_NONCE, 0, nonce.p, nonce.len) | 1;
-
-	if (event == REPUTATION_CHALLENGE)
-		e->nonce = h;
-	return nonce.len > 0 && e->nonce == h;
+	return hash(r, HASH_SOURCE, realm, level, sizeof(*level));
 }
 
-/* One level of a source: its address and port, or (port 0) its address.
- * @return false: it does not count. */
-static bool note_level(struct reputation *r, uint64_t now_ms, uint16_t realm,
+/* One level of a source: its address and port, or (port 0) its address. */
+static void note_level(struct reputation *r, uint64_t now_ms, uint16_t realm,
 	const struct net_endpoint *level, uint16_t port, enum reputation_event event,
 	struct str_view user)
 {
-	struct set *set =
-		&r->env.table->set[hash(r, HASH_SOURCE, realm, level, sizeof(*level)) % SETS];
-	bool known, counts = true;
+	struct set *set = set_of(r, source_hash(r, realm, level));
 	struct entry *e;
 
 	pthread_mutex_lock(&set->lock);
 	e = entry_get(r, set, now_ms, realm, level);
-	if (level->port != 0 && is_about_nonce(event)) {
-		known = knows_nonce(r, e, event, user);
-		counts = event != REPUTATION_REGISTERED || known;
-		e->proven += event == REPUTATION_AUTH && known;
-	}
-	if (counts) {
-		count(r, e, now_ms, event, user, port);
-		act(r, e, now_ms, event);
-	}
+	count(r, e, now_ms, event, user, port);
+	act(r, e, now_ms, event);
 	pthread_mutex_unlock(&set->lock);
 	log_said(r);
-	return counts;
+}
+
+/* --- nonces --- */
+
+/* Its set is locked. */
+static struct nonce *nonce_find(struct set *set, uint64_t h)
+{
+	for (unsigned int i = 0; i < WAYS; i++)
+		if (set->nonce[i].hash == h)
+			return &set->nonce[i];
+	return NULL;
+}
+
+static void nonce_sent(struct reputation *r, struct str_view text, uint64_t source)
+{
+	uint64_t h = hash(r, HASH_NONCE, 0, text.p, text.len);
+	struct set *set = set_of(r, h);
+	struct nonce *n;
+
+	if (text.len == 0)
+		return;
+	pthread_mutex_lock(&set->lock);
+	n = nonce_find(set, h);
+	if (n == NULL)
+		set->nonce[set->next_nonce++ % WAYS] = (struct nonce){h, source};
+	else if (n->source != source)
+		n->source = 0;
+	pthread_mutex_unlock(&set->lock);
+}
+
+/* Was this source sent it, and nobody else? */
+static bool nonce_is_own(struct reputation *r, struct str_view text, uint64_t source)
+{
+	uint64_t h = hash(r, HASH_NONCE, 0, text.p, text.len);
+	struct set *set = set_of(r, h);
+	const struct nonce *n;
+	bool own;
+
+	pthread_mutex_lock(&set->lock);
+	n = nonce_find(set, h);
+	own = text.len > 0 && n != NULL && n->source == source;
+	pthread_mutex_unlock(&set->lock);
+	return own;
 }
 
 void reputation_note(struct reputation *r, uint64_t now_ms, uint16_t realm,
@@ -464,12 +502,17 @@ void reputation_note(struct reputation *r, uint64_t now_ms, uint16_t realm,
 
 	if (realm >= r->env.config->n_realms)
 		return;
-	if (!note_level(r, now_ms, realm, &own, source->port, event, about))
+	if (event == REPUTATION_CHALLENGE) {
+		nonce_sent(r, about, source_hash(r, realm, &own));
 		return;
+	}
+	if (event == REPUTATION_REGISTERED && !nonce_is_own(r, about, source_hash(r, realm, &own)))
+		return;
+	note_level(r, now_ms, realm, &own, source->port, event, about);
 	/* The keep-alives of all phones behind a NAT, each for its own user, are no scan. */
 	if (event == REPUTATION_PROBE)
 		event = REPUTATION_NEUTRAL;
-	(void)note_level(r, now_ms, realm, &address, source->port, event, about);
+	note_level(r, now_ms, realm, &address, source->port, event, about);
 }
 
 uint64_t reputation_in_call_ms(const struct reputation *r, uint16_t realm)

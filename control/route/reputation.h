@@ -11,7 +11,16 @@
  * lock, held for less than a microsecond.
  *
  * A denial is twice as long as the one before only when most of what speaks against the source is
- * proven to be its own. All else may be forged, and would lock out whoever's address it has.
+ * proven to be its own: refusals that it acknowledged. All else may be forged, and would lock out
+ * whoever's address it has; so may be wrong credentials, which make no denial longer, neither a
+ * port's nor an address's.
+ *
+ * A registration makes trusted, and protects, when it brings back a nonce that was sent to its
+ * source and to no other one through this box. A registrar may make its nonces of time and a secret
+ * only (Kamailio does, unless its `nonce_count` or `one_time_nonce` is set): all that it challenges
+ * in one second are sent the same one, and know each other's. There a registration counts only
+ * when nobody else was challenged in that second; calls make trusted all the same. Who is sent such
+ * a nonce past this box is not seen.
  *
  * A source is an address and port; several may stand behind one NAT, so an address as a whole is
  * denied only when the behaviour comes from many of its ports and no call of it succeeded lately.
@@ -37,18 +46,16 @@ struct reputation;
 struct reputation_table;
 
 enum reputation_event {
-	REPUTATION_NEUTRAL,   /* answered, busy, cancelled, shed: counts as a request */
-	REPUTATION_FAILURE,   /* 4xx that says that there is no such thing */
-	REPUTATION_PROBE,     /* answered, but proves nothing: OPTIONS */
-	REPUTATION_MALFORMED, /* not SIP that can be served */
-	REPUTATION_CHALLENGE, /* it was sent a challenge: the nonce */
-	REPUTATION_AUTH,      /* wrong credentials: their nonce */
-	REPUTATION_PROVEN,    /* an earlier FAILURE was not forged: its answer was received */
-	REPUTATION_CALL,      /* a call was answered, and acknowledged from that address */
-	/* Right credentials: their nonce. Counts when it is that of the source's last challenge,
-	 * which nobody at another address has got. */
-	REPUTATION_REGISTERED,
-	REPUTATION_IN_CALL, /* such a call goes on; said again and again */
+	REPUTATION_NEUTRAL,    /* answered, busy, cancelled, shed: counts as a request */
+	REPUTATION_FAILURE,    /* 4xx that says that there is no such thing */
+	REPUTATION_PROBE,      /* answered, but proves nothing: OPTIONS */
+	REPUTATION_MALFORMED,  /* not SIP that can be served */
+	REPUTATION_CHALLENGE,  /* it was sent a challenge, to any request: the nonce */
+	REPUTATION_AUTH,       /* wrong credentials */
+	REPUTATION_PROVEN,     /* an earlier FAILURE was not forged: its answer was received */
+	REPUTATION_CALL,       /* a call was answered, and acknowledged from that address */
+	REPUTATION_REGISTERED, /* right credentials: their nonce, which only it was sent */
+	REPUTATION_IN_CALL,    /* such a call goes on; said again and again */
 	REPUTATION_EVENT_COUNT
 };
 
@@ -80,8 +87,8 @@ const struct reputation_stats *reputation_get_stats(const struct reputation *r);
 
 /**
  * Something happened.
- * @param about  whom a request was for, as written; empty: nobody. Of CHALLENGE, AUTH and
- *               REGISTERED, which come beside the event of the answer itself: a nonce.
+ * @param about  whom a request was for, as written; empty: nobody. Of CHALLENGE and REGISTERED,
+ *               which come beside the event of the answer itself: a nonce.
  */
 void reputation_note(struct reputation *r, uint64_t now_ms, uint16_t realm,
 	const struct net_endpoint *source, enum reputation_event event, struct str_view about);

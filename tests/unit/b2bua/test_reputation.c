@@ -100,6 +100,14 @@ static void note(unsigned int realm, struct net_endpoint source, enum reputation
 		rep, now, (uint16_t)realm, &source, event, (struct str_view){name, strlen(name)});
 }
 
+static void swap_shards(void)
+{
+	struct reputation *r = rep;
+
+	rep = rep_of_other;
+	rep_of_other = r;
+}
+
 /* A scanner that acknowledges what it gets: but for the last answer when it is denied. */
 static void many_proven(struct net_endpoint source, unsigned int n)
 {
@@ -251,18 +259,101 @@ static void test_malformed_and_auth(void **state)
 	expect_told(1, b, SOURCE_DENIED, SOURCE_REASON_AUTH, 60);
 }
 
-/* Wrong passwords for the challenge that it got are no forgery: denied twice as long each time. */
-static void test_proven_auth(void **state)
+/* Who knows the nonce may still be another: wrong passwords, forged or not, make no denial longer,
+ * not even beside refusals that the source acknowledged. */
+static void test_auth_is_never_proven(void **state)
 {
 	struct net_endpoint a = at("192.0.2.66", 5060);
 
 	for (unsigned int i = 0; i < 3; i++, now += 300000) {
 		for (unsigned int k = 0; k < 10; k++) {
 			note(0, a, REPUTATION_CHALLENGE, 100 + k);
+			note(0, a, REPUTATION_PROVEN, 0);
 			note(0, a, REPUTATION_AUTH, 100 + k);
 		}
-		expect_told(i, a, SOURCE_DENIED, SOURCE_REASON_AUTH, 60u << i);
+		expect_told(i, a, SOURCE_DENIED, SOURCE_REASON_AUTH, 60);
 	}
+}
+
+/* The same from many ports, each with less than would deny it by itself. */
+static void test_auth_of_an_address_is_never_proven(void **state)
+{
+	for (unsigned int i = 0; i < 3; i++, now += 300000) {
+		for (unsigned int k = 0; k < 20; k++) {
+			struct net_endpoint e = at("192.0.2.66", 2000 + k);
+
+			note(0, e, REPUTATION_CHALLENGE, 100 + k);
+			note(0, e, REPUTATION_PROVEN, 0);
+			note(0, e, REPUTATION_AUTH, 100 + k);
+		}
+		expect_told(i, at("192.0.2.66", 0), SOURCE_DENIED, SOURCE_REASON_AUTH, 60);
+	}
+}
+
+/* A registrar that makes its nonces of the time: who is challenged in the same second knows what
+ * the other one was sent. */
+static void test_shared_nonce(void **state)
+{
+	static const struct {
+		const char *addr;
+		unsigned int port;
+	} strangers[] = {{"192.0.2.66", 5060}, {"192.0.2.50", 5062}};
+	struct net_endpoint a = at("192.0.2.50", 5060);
+
+	for (unsigned int i = 0; i < 2 * ARRAY_LEN(strangers); i++) {
+		struct net_endpoint b = at(strangers[i / 2].addr, strangers[i / 2].port);
+
+		/* Whoever is first, and on different shards. */
+		note(0, i % 2 == 0 ? a : b, REPUTATION_CHALLENGE, 17 + i);
+		swap_shards();
+		note(0, i % 2 == 0 ? b : a, REPUTATION_CHALLENGE, 17 + i);
+		/* Nor does it become its own when it is sent again. */
+		note(0, a, REPUTATION_CHALLENGE, 17 + i);
+		note(0, a, REPUTATION_REGISTERED, 17 + i);
+		note(0, b, REPUTATION_REGISTERED, 17 + i);
+		assert_int_equal(n_told, 0);
+	}
+	/* It did not succeed: nothing protects it. */
+	many(a, REPUTATION_MALFORMED, 50);
+	expect_told(0, a, SOURCE_DENIED, SOURCE_REASON_MALFORMED, 60);
+	now += 60000;
+	/* Of another second, for it alone; the call needs none. */
+	note(0, a, REPUTATION_CHALLENGE, 100);
+	note(0, a, REPUTATION_REGISTERED, 100);
+	expect_told(1, a, SOURCE_TRUSTED, SOURCE_REASON_REGISTERED, 3600);
+	note(0, at("192.0.2.66", 5060), REPUTATION_CALL, 0);
+	expect_told(2, at("192.0.2.66", 5060), SOURCE_TRUSTED, SOURCE_REASON_CALL, 3600);
+}
+
+/* Somebody forges REGISTERs with its address, which are challenged, too. */
+static void test_own_nonce_among_others(void **state)
+{
+	struct net_endpoint a = at("192.0.2.50", 5060);
+
+	note(0, a, REPUTATION_CHALLENGE, 17);
+	for (unsigned int i = 0; i < 100; i++)
+		note(0, a, REPUTATION_CHALLENGE, 1000 + i);
+	swap_shards();
+	note(0, a, REPUTATION_REGISTERED, 17);
+	expect_told(0, a, SOURCE_TRUSTED, SOURCE_REASON_REGISTERED, 3600);
+	/* It protects, as a call does. */
+	many(a, REPUTATION_MALFORMED, 500);
+	expect_told(1, a, SOURCE_UNTRUSTED, SOURCE_REASON_MALFORMED, 1);
+}
+
+/* What is not known any more proves nothing: not that nobody else was sent it. */
+static void test_nonces_are_bounded(void **state)
+{
+	struct net_endpoint a = at("192.0.2.50", 5060), b = at("192.0.2.66", 5060);
+
+	note(0, a, REPUTATION_CHALLENGE, 17);
+	note(0, b, REPUTATION_CHALLENGE, 17);
+	note(0, a, REPUTATION_CHALLENGE, 18);
+	for (unsigned int i = 0; i < 4 * REPUTATION_ENTRIES; i++)
+		note(0, b, REPUTATION_CHALLENGE, 1000 + i);
+	note(0, a, REPUTATION_REGISTERED, 17);
+	note(0, a, REPUTATION_REGISTERED, 18);
+	assert_int_equal(n_told, 0);
 }
 
 /* Somebody may forge the address of who made a call: it loses its trust, and is not denied. */
@@ -427,14 +518,6 @@ static void test_flood_of_sources(void **state)
 
 /* --- several shards --- */
 
-static void swap_shards(void)
-{
-	struct reputation *r = rep;
-
-	rep = rep_of_other;
-	rep_of_other = r;
-}
-
 /* A call that one shard has protects its caller from the garbage that another one gets. */
 static void test_call_on_another_shard_protects(void **state)
 {
@@ -538,7 +621,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_what_is_no_scanner, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_keep_alives_behind_nat, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_malformed_and_auth, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_proven_auth, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_auth_is_never_proven, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_auth_of_an_address_is_never_proven, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_shared_nonce, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_own_nonce_among_others, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_nonces_are_bounded, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_trusted_is_demoted_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_long_call, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_one_bad_phone_behind_nat, setup, teardown),

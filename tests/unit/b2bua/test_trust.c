@@ -280,7 +280,7 @@ static void test_wrong_passwords(void **state)
 	}
 }
 
-/* Trusted is who brings back the nonce that it was sent, and no forged address. */
+/* Trusted is who brings back the nonce that only it was sent, and no forged address. */
 static void test_registered(void **state)
 {
 	struct ua u = phone(), other = phone();
@@ -291,6 +291,40 @@ static void test_registered(void **state)
 	assert_int_equal(lab.n_told, 0);
 	try_register(&u, CREDENTIALS("7"), 200, NULL);
 	expect_told(SOURCE_TRUSTED, SOURCE_REASON_REGISTERED, 5060);
+}
+
+/* The registrar gives one nonce to all that it challenges in a second, whatever they ask for. */
+static void test_nonce_is_known_to_others(void **state)
+{
+	static const struct {
+		const char *method, *sdp, *challenge, *of_other, *credentials;
+	} rows[] = {
+		{"REGISTER", NULL, CHALLENGE("1", ""), CHALLENGE("1", ""), CREDENTIALS("1")},
+		{"INVITE", OUTSIDE_SDP, CHALLENGE("2", ""),
+			"Proxy-Authenticate: Digest realm=\"x\", nonce=\"2\"\r\n",
+			CREDENTIALS("2")},
+		{"INVITE", OUTSIDE_SDP, CHALLENGE("3", ""),
+			"Proxy-Authenticate: Digest realm=\"y\", nonce=\"4\"\r\n"
+			"Proxy-Authenticate: Digest realm=\"x\", nonce=\"3\"\r\n",
+			CREDENTIALS("3")},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct ua u = phone(), other = rows[i].sdp == NULL ? phone() : stranger("bob"),
+			  server;
+		const char *req;
+
+		print_message("row %zu\n", i);
+		snprintf(other.addr, sizeof(other.addr), "192.0.2.78:5060");
+		try_register(&u, NULL, 401, rows[i].challenge);
+		ua_request(&other, rows[i].method, 1, rows[i].sdp, NULL);
+		req = lab_expect(&lab, INSIDE, rows[i].method);
+		server = ua_callee(&lab, req);
+		ua_respond(&server, req, 407, NULL, rows[i].of_other);
+		lab_expect(&lab, OUTSIDE, "SIP/2.0 407");
+		try_register(&u, rows[i].credentials, 200, NULL);
+		assert_int_equal(lab.n_told, 0);
+	}
 }
 
 int main(void)
@@ -307,6 +341,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_long_call, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wrong_passwords, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_registered, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_nonce_is_known_to_others, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
