@@ -19,10 +19,9 @@ def call(box, caller, callee):
         with Sipp(lab, lab.access, scenario.build("caller", *caller), to=TO_BOX, calls=1,
                   trace=True) as phone:
             placed = phone.wait(30)
+            assert (placed.succeeded, placed.failed) == (1, 0), phone.errors() + server.errors()
             taken = server.settle(1)
-    errors = phone.errors() + server.errors()
-    assert (placed.succeeded, placed.failed) == (1, 0), errors
-    assert (taken.succeeded, taken.failed) == (1, 0), errors
+    assert (taken.succeeded, taken.failed) == (1, 0), phone.errors() + server.errors()
     wait_until(lambda: box.calls().active == 0, 5, "the box's call to be over")
     return phone, server
 

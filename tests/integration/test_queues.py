@@ -101,7 +101,8 @@ def test_a_sip_source_has_one_worker(make_box, queues):
     box = make_box(with_queues(queues), driver="net_af_packet")
     access, used, count = box.lab.access, set(), 12
     for number in range(16):
-        address = f"10.99.{number}.1"
+        # Far apart: what few bits make different may well go to one worker.
+        address = f"10.{100 + 9 * number}.{37 * number % 256}.1"
         access.ip(f"addr add {address}/32 dev eth0")
         before = workers(box, "sip_up")
         access.enter(send_from, address, count, number * count)
