@@ -249,7 +249,7 @@ void exchange_on_ack(struct leg *l, struct sip_msg *ack)
 {
 	struct call *c = l->call;
 	struct exchange *ex = &c->ex;
-	bool good = true;
+	bool good = true, initial = ex->initial;
 
 	if (!ex->active || !ex->answered || ex->from != l || ack->idx.cseq != ex->server_cseq)
 		return;
@@ -257,14 +257,15 @@ void exchange_on_ack(struct leg *l, struct sip_msg *ack)
 	if (ex->delayed_offer)
 		good = pass_answer(c, ack);
 	/* Our tag came back, so that it went there: no forged source can do this. */
-	if (ex->initial && good && net_addr_eq(&ack->path.remote.addr, &l->dialog->source.addr))
+	if (initial && good && net_addr_eq(&ack->path.remote.addr, &l->dialog->source.addr))
 		call_credit(c, &ack->path.remote);
 	exchange_over(c);
 	if (c->state == CALL_ANSWERED)
 		c->state = CALL_ESTABLISHED;
 	if (l->bye_wanted)
 		bye_leg(l);
-	if (!good)
+	/* A call that has media keeps them. */
+	if (!good && initial)
 		call_end(c, CAUSE_BAD_SDP, 488, ENDED_BY_BOX);
 	call_check(c);
 }

@@ -59,8 +59,10 @@ static void on_accepted(struct call *c, struct sip_msg *resp)
 	ex->to->ack_due = true;
 	dialog_refresh(ex->to->dialog, resp);
 	session_accepted(ex->to, resp);
+	/* The call goes on with the media that it has; the ACK ends what the far side offers. */
 	if (exchange_take_sdp(c, resp) != 0) {
-		call_end(c, CAUSE_BAD_SDP, 488, ENDED_BY_BOX);
+		leg_send_ack(ex->to, ex->client_cseq, (struct str_view){NULL, 0});
+		exchange_fail(c, 500, NULL);
 		return;
 	}
 	ex->final = sip_msg_get(resp);

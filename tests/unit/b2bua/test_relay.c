@@ -381,6 +381,34 @@ static void test_message(void **state)
 	assert_null(lab.b2bua->dialogs);
 }
 
+/* Sections 8.1.1.6 and 16.3: a hop less, none left, and one of ours that came back. */
+static void test_hops(void **state)
+{
+	struct ua u = inner("alice"), phone = {.lab = &lab, .side = OUTSIDE};
+	const char *req;
+	char *zero, *text;
+
+	snprintf(phone.addr, sizeof(phone.addr), "192.0.2.66:5060");
+	snprintf(phone.tag, sizeof(phone.tag), "outside-1");
+	lab.peers[1].methods.known |= LAB_METHODS;
+	ua_request(&u, "MESSAGE", 7, "tea?", TEXT);
+	req = lab_expect(&lab, OUTSIDE, "MESSAGE sip:alice@192.0.2.66:5060 SIP/2.0\r\n");
+	expect_header(req, "Max-Forwards", "69");
+	lab_feed(&lab, OUTSIDE, phone.addr, req, strlen(req));
+	lab_expect(&lab, OUTSIDE, "SIP/2.0 482 Loop Detected");
+	text = strdup(req);
+	assert_non_null(text);
+	zero = strstr(text, "Max-Forwards: 69");
+	memcpy(zero + 14, "00", 2);
+	memcpy(strstr(text, "z9hG4bK") + 7, "another", 7);
+	memcpy(strstr(text, "Call-ID: ") + 9, "another", 7);
+	lab_feed(&lab, OUTSIDE, phone.addr, text, strlen(text));
+	free(text);
+	lab_expect(&lab, OUTSIDE, "SIP/2.0 483 Too Many Hops");
+	ua_respond(&phone, req, 200, NULL, NULL);
+	lab_expect(&lab, INSIDE, "SIP/2.0 200");
+}
+
 /* Whoever gets a MESSAGE may send back what makes no sense in it. */
 static void test_strange_answers(void **state)
 {
@@ -549,6 +577,7 @@ int main(void)
 		CALL_CASE(test_sipfrag),
 		CASE(test_policy_outside),
 		CASE(test_message),
+		CASE(test_hops),
 		CASE(test_strange_answers),
 		CASE(test_publish),
 		CASE(test_no_route),
