@@ -143,7 +143,8 @@ def rxonly(load):
 def deny(load):
     def measure(machine):
         result = load.run(machine)
-        if result.sip_up > 0 or sum(result.drops.values()) < 0.99 * result.rx:
+        # The table is bounded: one in millions may find its set of 15 full of other denied ones.
+        if result.sip_up > 1e-5 * result.rx or sum(result.drops.values()) < 0.99 * result.rx:
             raise Failed(f"of {result.rx} messages of denied sources {result.sip_up} passed: "
                          f"{result.dropped()}")
         return {"value": result.rx / result.cpu_s}
