@@ -443,3 +443,17 @@ void lab_fini(struct lab *l)
 	for (unsigned int i = 0; i < l->n_cdrs; i++)
 		json_decref(l->cdr[i]);
 }
+
+struct lab lab;
+
+int lab_setup(void **state)
+{
+	lab_init(&lab);
+	return 0;
+}
+
+int lab_teardown(void **state)
+{
+	lab_fini(&lab);
+	return 0;
+}

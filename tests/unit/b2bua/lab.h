@@ -113,6 +113,12 @@ struct ua {
 	unsigned int branch;
 };
 
+/** The one of most tests, made and unmade for each by LAB_CASE(). */
+extern struct lab lab;
+int lab_setup(void **state);
+int lab_teardown(void **state);
+#define LAB_CASE(fn) cmocka_unit_test_setup_teardown(fn, lab_setup, lab_teardown)
+
 void lab_init(struct lab *l);
 /** Runs the clock on until all must be over, and checks that nothing is left. */
 void lab_fini(struct lab *l);

@@ -4,7 +4,6 @@
 #include "overload.h"
 #include "peer_overload.h"
 
-static struct lab lab;
 static struct overload *overload;
 static struct peer_overload *peers;
 

@@ -13,7 +13,6 @@ void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *p, size_t size);
 char *__wrap_strndup(const char *s, size_t n);
 
-static struct lab lab;
 static unsigned long countdown; /* the allocation that fails; 0: none */
 static bool failed;
 

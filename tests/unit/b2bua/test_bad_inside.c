@@ -5,20 +5,6 @@
 	"v=0\r\no=alice 7 8 IN IP4 192.0.2.66\r\ns=-\r\nc=IN IP4 192.0.2.66\r\nt=0 0\r\n" \
 	"m=audio 40002 RTP/AVP 0\r\n"
 
-static struct lab lab;
-
-static int setup(void **state)
-{
-	lab_init(&lab);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	lab_fini(&lab);
-	return 0;
-}
-
 /* Both still talk, by the media that they had. */
 static void goes_on(struct ua *caller, struct ua *callee, const struct rec_stream_set *before)
 {
@@ -157,15 +143,13 @@ static void test_malformed_answer(void **state)
 	goes_on(&caller, &callee, &before);
 }
 
-#define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_no_answer),
-		CASE(test_ack_without_answer),
-		CASE(test_malformed),
-		CASE(test_malformed_answer),
+		LAB_CASE(test_no_answer),
+		LAB_CASE(test_ack_without_answer),
+		LAB_CASE(test_malformed),
+		LAB_CASE(test_malformed_answer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

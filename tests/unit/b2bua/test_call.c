@@ -4,20 +4,6 @@
 #include "lab.h"
 #include "log.h"
 
-static struct lab lab;
-
-static int setup(void **state)
-{
-	lab_init(&lab);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	lab_fini(&lab);
-	return 0;
-}
-
 static void test_answered(void **state)
 {
 	struct ua caller, callee;
@@ -589,33 +575,31 @@ static void test_emergency_service(void **state)
 	}
 }
 
-#define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_answered),
-		CASE(test_emergency_service),
-		CASE(test_streams),
-		CASE(test_refused),
-		CASE(test_cancel),
-		CASE(test_cancel_early),
-		CASE(test_cancel_crosses_200),
-		CASE(test_cancel_too_late),
-		CASE(test_answer_of_a_forgotten_call),
-		CASE(test_no_answer),
-		CASE(test_unreachable),
-		CASE(test_callee_hangs_up),
-		CASE(test_bye_crosses),
-		CASE(test_bye_unanswered),
-		CASE(test_bye_challenged),
-		CASE(test_bye_before_answer),
-		CASE(test_from_inside),
-		CASE(test_media_silent),
-		CASE(test_silences_are_logged_sparsely),
-		CASE(test_stop),
-		CASE(test_stop_waits),
-		CASE(test_show),
+		LAB_CASE(test_answered),
+		LAB_CASE(test_emergency_service),
+		LAB_CASE(test_streams),
+		LAB_CASE(test_refused),
+		LAB_CASE(test_cancel),
+		LAB_CASE(test_cancel_early),
+		LAB_CASE(test_cancel_crosses_200),
+		LAB_CASE(test_cancel_too_late),
+		LAB_CASE(test_answer_of_a_forgotten_call),
+		LAB_CASE(test_no_answer),
+		LAB_CASE(test_unreachable),
+		LAB_CASE(test_callee_hangs_up),
+		LAB_CASE(test_bye_crosses),
+		LAB_CASE(test_bye_unanswered),
+		LAB_CASE(test_bye_challenged),
+		LAB_CASE(test_bye_before_answer),
+		LAB_CASE(test_from_inside),
+		LAB_CASE(test_media_silent),
+		LAB_CASE(test_silences_are_logged_sparsely),
+		LAB_CASE(test_stop),
+		LAB_CASE(test_stop_waits),
+		LAB_CASE(test_show),
 		cmocka_unit_test(test_free_under_way),
 	};
 

@@ -9,7 +9,6 @@
 
 #define FILE_MAX (256 * 1024)
 
-static struct lab lab;
 static unsigned int n_files;
 
 /* Headers that the box writes, of what the corpus makes it write. */

@@ -1,20 +1,6 @@
 /* What happens in dialogs: offers, lost and repeated messages, forks, wrong requests, headers. */
 #include "lab.h"
 
-static struct lab lab;
-
-static int setup(void **state)
-{
-	lab_init(&lab);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	lab_fini(&lab);
-	return 0;
-}
-
 /* No SDP in the INVITE: the callee offers, the ACK answers. */
 static void test_late_offer(void **state)
 {
@@ -401,27 +387,25 @@ static void test_request_uri_refused(void **state)
 	lab_expect_none(&lab, INSIDE);
 }
 
-#define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_late_offer),
-		CASE(test_late_offer_unanswered),
-		CASE(test_early_media),
-		CASE(test_ack_lost),
-		CASE(test_bye_waits_for_ack),
-		CASE(test_answer_repeated),
-		CASE(test_invite_repeated),
-		CASE(test_forked),
-		CASE(test_wrong_requests),
-		CASE(test_not_this_dialog),
-		CASE(test_routes),
-		CASE(test_contact_behind_nat),
-		CASE(test_headers),
-		CASE(test_identity_trusted),
-		CASE(test_user_characters),
-		CASE(test_request_uri_refused),
+		LAB_CASE(test_late_offer),
+		LAB_CASE(test_late_offer_unanswered),
+		LAB_CASE(test_early_media),
+		LAB_CASE(test_ack_lost),
+		LAB_CASE(test_bye_waits_for_ack),
+		LAB_CASE(test_answer_repeated),
+		LAB_CASE(test_invite_repeated),
+		LAB_CASE(test_forked),
+		LAB_CASE(test_wrong_requests),
+		LAB_CASE(test_not_this_dialog),
+		LAB_CASE(test_routes),
+		LAB_CASE(test_contact_behind_nat),
+		LAB_CASE(test_headers),
+		LAB_CASE(test_identity_trusted),
+		LAB_CASE(test_user_characters),
+		LAB_CASE(test_request_uri_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,20 +1,6 @@
 /* Calls in IPv6 and between the families: what each side is told, and what the dataplane is. */
 #include "lab.h"
 
-static struct lab lab;
-
-static int setup(void **state)
-{
-	lab_init(&lab);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	lab_fini(&lab);
-	return 0;
-}
-
 #define V4 4
 #define V6 6
 
@@ -318,15 +304,14 @@ static void test_lines_of_one_call(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_calls),
-		T(test_hold_and_move),
-		T(test_refused),
-		T(test_answer_of_the_other_family),
-		T(test_media_apart_from_signalling),
-		T(test_several_addresses),
-		T(test_lines_of_one_call),
+		LAB_CASE(test_calls),
+		LAB_CASE(test_hold_and_move),
+		LAB_CASE(test_refused),
+		LAB_CASE(test_answer_of_the_other_family),
+		LAB_CASE(test_media_apart_from_signalling),
+		LAB_CASE(test_several_addresses),
+		LAB_CASE(test_lines_of_one_call),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

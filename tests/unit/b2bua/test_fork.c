@@ -5,20 +5,6 @@
 	"v=0\r\no=bob 3 3 IN IP4 10.0.0.10\r\ns=inside\r\nc=IN IP4 10.0.0.10\r\nt=0 0\r\n" \
 	"m=audio " port " RTP/AVP 0\r\n"
 
-static struct lab lab;
-
-static int setup(void **state)
-{
-	lab_init(&lab);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	lab_fini(&lab);
-	return 0;
-}
-
 /* Its To tag at the caller. */
 static const char *ring(struct ua *u, const char *invite, unsigned int status, const char *sdp)
 {
@@ -217,16 +203,14 @@ static void test_nobody_wins(void **state)
 	assert_int_equal(lab.n_cdrs, 3);
 }
 
-#define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_either_wins),
-		CASE(test_media_returns_to_the_winner),
-		CASE(test_late_offers_differ),
-		CASE(test_many),
-		CASE(test_nobody_wins),
+		LAB_CASE(test_either_wins),
+		LAB_CASE(test_media_returns_to_the_winner),
+		LAB_CASE(test_late_offers_differ),
+		LAB_CASE(test_many),
+		LAB_CASE(test_nobody_wins),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,7 +6,6 @@
 #include "lab.h"
 #include "lane.h"
 
-static struct lab lab;
 static const uint64_t key[2] = {3, 4}; /* of the lab */
 
 static int setup(void **state)

@@ -5,20 +5,6 @@
 
 #include "lab.h"
 
-static struct lab lab;
-
-static int setup(void **state)
-{
-	lab_init(&lab);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	lab_fini(&lab);
-	return 0;
-}
-
 #define SDP_WITH(c, m) "v=0\r\no=a 7 7 IN IP4 1.2.3.4\r\ns=-\r\n" c "t=0 0\r\n" m
 #define C_GOOD "c=IN IP4 192.0.2.66\r\n"
 #define M_GOOD "m=audio 40000 RTP/AVP 0\r\n"
@@ -295,21 +281,19 @@ static void test_not_routed(void **state)
 	assert_int_equal(b2bua_get_stats(lab.b2bua)->calls_refused, 2);
 }
 
-#define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_offer_refused),
-		CASE(test_answer_refused),
-		CASE(test_other_body),
-		CASE(test_lines),
-		CASE(test_rtcp_mux),
-		CASE(test_rates),
-		CASE(test_quality_in_the_cdr),
-		CASE(test_lines_change),
-		CASE(test_limits),
-		CASE(test_not_routed),
+		LAB_CASE(test_offer_refused),
+		LAB_CASE(test_answer_refused),
+		LAB_CASE(test_other_body),
+		LAB_CASE(test_lines),
+		LAB_CASE(test_rtcp_mux),
+		LAB_CASE(test_rates),
+		LAB_CASE(test_quality_in_the_cdr),
+		LAB_CASE(test_lines_change),
+		LAB_CASE(test_limits),
+		LAB_CASE(test_not_routed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

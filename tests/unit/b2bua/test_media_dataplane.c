@@ -5,20 +5,6 @@
 
 #include "lab.h"
 
-static struct lab lab;
-
-static int setup(void **state)
-{
-	lab_init(&lab);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	lab_fini(&lab);
-	return 0;
-}
-
 static void test_ports_exhausted(void **state)
 {
 	struct ua caller, other, callee;
@@ -265,22 +251,20 @@ static void test_silent_while_changed(void **state)
 	ua_respond(&callee, lab_expect(&lab, INSIDE, "BYE "), 200, NULL, NULL);
 }
 
-#define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_ports_exhausted),
-		CASE(test_attach_again),
-		CASE(test_detached),
-		CASE(test_ring_full),
-		CASE(test_move_not_sent),
-		CASE(test_dataplane_slow),
-		CASE(test_cancel_while_answering),
-		CASE(test_stream_refused),
-		CASE(test_bad_events),
-		CASE(test_orphans),
-		CASE(test_silent_while_changed),
+		LAB_CASE(test_ports_exhausted),
+		LAB_CASE(test_attach_again),
+		LAB_CASE(test_detached),
+		LAB_CASE(test_ring_full),
+		LAB_CASE(test_move_not_sent),
+		LAB_CASE(test_dataplane_slow),
+		LAB_CASE(test_cancel_while_answering),
+		LAB_CASE(test_stream_refused),
+		LAB_CASE(test_bad_events),
+		LAB_CASE(test_orphans),
+		LAB_CASE(test_silent_while_changed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,20 +7,6 @@
 #define KEY "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj\r\n"
 #define PRINT "a=setup:actpass\r\na=fingerprint:sha-256 AA:BB\r\n"
 
-static struct lab lab;
-
-static int setup(void **state)
-{
-	lab_init(&lab);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	lab_fini(&lab);
-	return 0;
-}
-
 static const json_t *cdr_side(unsigned int i, const char *side)
 {
 	return json_object_get(json_array_get(json_object_get(lab.cdr[i], "media"), 0), side);
@@ -160,14 +146,12 @@ static void test_srtp_is_not_taken_away(void **state)
 	lab_hang_up(&lab, &caller, &callee);
 }
 
-#define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_codec_policy),
-		CASE(test_srtp_policy),
-		CASE(test_srtp_is_not_taken_away),
+		LAB_CASE(test_codec_policy),
+		LAB_CASE(test_srtp_policy),
+		LAB_CASE(test_srtp_is_not_taken_away),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

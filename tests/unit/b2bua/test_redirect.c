@@ -4,8 +4,6 @@
 
 #define SECOND 2 /* a second server of the core, where the lab has its IPv6 one */
 
-static struct lab lab;
-
 static int setup(void **state)
 {
 	lab_init(&lab);

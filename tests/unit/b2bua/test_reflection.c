@@ -8,7 +8,6 @@
 
 #define FILE_MAX (256 * 1024)
 
-static struct lab lab;
 static unsigned int n_files, n_answered;
 
 static int setup(void **state)

@@ -8,20 +8,6 @@
 	"v=0\r\no=bob 3 4 IN IP4 10.0.0.10\r\ns=-\r\nc=IN IP4 10.0.0.10\r\nt=0 0\r\n" \
 	"m=audio 50000 RTP/AVP 0\r\na=recvonly\r\n"
 
-static struct lab lab;
-
-static int setup(void **state)
-{
-	lab_init(&lab);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	lab_fini(&lab);
-	return 0;
-}
-
 /* The origin line of an SDP: "o=- ID VERSION IN". */
 static void origin(const char *msg, unsigned long long *id, unsigned long long *version)
 {
@@ -248,20 +234,18 @@ static void test_bye_overtakes_answer(void **state)
 	ua_respond(&callee, bye, 200, NULL, NULL);
 }
 
-#define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_hold_and_resume),
-		CASE(test_hold_by_address),
-		CASE(test_reinvite_moves_media),
-		CASE(test_reinvite_refused),
-		CASE(test_reinvite_481),
-		CASE(test_reinvite_timeout),
-		CASE(test_reinvite_cancelled),
-		CASE(test_glare),
-		CASE(test_bye_overtakes_answer),
+		LAB_CASE(test_hold_and_resume),
+		LAB_CASE(test_hold_by_address),
+		LAB_CASE(test_reinvite_moves_media),
+		LAB_CASE(test_reinvite_refused),
+		LAB_CASE(test_reinvite_481),
+		LAB_CASE(test_reinvite_timeout),
+		LAB_CASE(test_reinvite_cancelled),
+		LAB_CASE(test_glare),
+		LAB_CASE(test_bye_overtakes_answer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

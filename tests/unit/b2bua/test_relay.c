@@ -8,7 +8,6 @@
 
 #define TEXT "Content-Type: text/plain\r\n"
 
-static struct lab lab;
 static struct ua caller, callee;
 
 static int setup(void **state)

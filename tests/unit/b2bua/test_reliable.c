@@ -9,20 +9,6 @@
 	"v=0\r\no=alice 7 8 IN IP4 192.0.2.66\r\ns=-\r\nc=IN IP4 192.0.2.66\r\nt=0 0\r\n" \
 	"m=audio 41000 RTP/AVP 0\r\n"
 
-static struct lab lab;
-
-static int setup(void **state)
-{
-	lab_init(&lab);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	lab_fini(&lab);
-	return 0;
-}
-
 static struct ua call(struct ua *caller, const char *sdp, const char *extra, const char **invite)
 {
 	*caller = ua_caller(&lab, "bob");
@@ -436,26 +422,24 @@ static void test_wrong_pracks(void **state)
 	lab_hang_up(&lab, &caller, &callee);
 }
 
-#define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_reinvite_afterwards),
-		CASE(test_answers_of_the_caller),
-		CASE(test_each_side_by_itself),
-		CASE(test_repeated_until_given_up),
-		CASE(test_repeated_to_a_stranger),
-		CASE(test_one_at_a_time),
-		CASE(test_slow_streams),
-		CASE(test_ends_before_prack),
-		CASE(test_refused_meanwhile),
-		CASE(test_offer_in_18x),
-		CASE(test_offer_in_18x_unanswered),
-		CASE(test_late_offer_without_100rel),
-		CASE(test_offer_in_prack),
-		CASE(test_forks),
-		CASE(test_wrong_pracks),
+		LAB_CASE(test_reinvite_afterwards),
+		LAB_CASE(test_answers_of_the_caller),
+		LAB_CASE(test_each_side_by_itself),
+		LAB_CASE(test_repeated_until_given_up),
+		LAB_CASE(test_repeated_to_a_stranger),
+		LAB_CASE(test_one_at_a_time),
+		LAB_CASE(test_slow_streams),
+		LAB_CASE(test_ends_before_prack),
+		LAB_CASE(test_refused_meanwhile),
+		LAB_CASE(test_offer_in_18x),
+		LAB_CASE(test_offer_in_18x_unanswered),
+		LAB_CASE(test_late_offer_without_100rel),
+		LAB_CASE(test_offer_in_prack),
+		LAB_CASE(test_forks),
+		LAB_CASE(test_wrong_pracks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

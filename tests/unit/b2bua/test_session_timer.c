@@ -1,8 +1,6 @@
 /* Session timers (RFC 4028): each side of a call by itself. */
 #include "lab.h"
 
-static struct lab lab;
-
 static int setup(void **state)
 {
 	lab_init(&lab);

@@ -8,7 +8,6 @@
 #define STEPS 60
 #define FORKS 3
 
-static struct lab lab;
 static uint32_t seed;
 
 static unsigned int draw(unsigned int below)

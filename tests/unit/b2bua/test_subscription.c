@@ -10,7 +10,6 @@
 #define TERMINATED "Subscription-State: terminated;reason=timeout\r\n"
 #define PRESENCE "Event: presence\r\nContent-Type: application/pidf+xml\r\n"
 
-static struct lab lab;
 static struct ua phone, server;
 
 static int setup(void **state)

@@ -1,20 +1,6 @@
 /* The trace of a call has every message of both legs, in order, with what became of it. */
 #include "lab.h"
 
-static struct lab lab;
-
-static int setup(void **state)
-{
-	lab_init(&lab);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	lab_fini(&lab);
-	return 0;
-}
-
 /* "in caller INVITE", "out callee 200 BYE"; with " SDP" and " again". */
 static void line_of(const json_t *m, char out[128])
 {
@@ -168,10 +154,10 @@ static void test_long_call(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_answered, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_retransmissions, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_long_call, setup, teardown),
+		LAB_CASE(test_answered),
+		LAB_CASE(test_retransmissions),
+		LAB_CASE(test_refused),
+		LAB_CASE(test_long_call),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

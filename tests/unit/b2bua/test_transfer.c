@@ -6,7 +6,6 @@
 #include "b2bua_priv.h"
 #include "replaces.h"
 
-static struct lab lab;
 /* Two calls of the phone outside, to two parties inside. */
 static struct ua phone[2], party[2];
 

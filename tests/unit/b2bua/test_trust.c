@@ -6,8 +6,6 @@
 
 #define STRANGER "192.0.2.77"
 
-static struct lab lab;
-
 static int setup(void **state)
 {
 	lab_init(&lab);

@@ -9,20 +9,6 @@
 	"v=0\r\no=bob 3 4 IN IP4 10.0.0.10\r\ns=-\r\nc=IN IP4 10.0.0.10\r\nt=0 0\r\n" \
 	"m=audio 51000 RTP/AVP 0\r\n"
 
-static struct lab lab;
-
-static int setup(void **state)
-{
-	lab_init(&lab);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	lab_fini(&lab);
-	return 0;
-}
-
 static unsigned int port(unsigned int side)
 {
 	return lab_stream(&lab, STREAM_RTP)->set.end[side].remote.port;
@@ -389,22 +375,20 @@ static void test_forks(void **state)
 	lab_hang_up(&lab, &to_a, &a);
 }
 
-#define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_confirmed),
-		CASE(test_target_refresh),
-		CASE(test_refused),
-		CASE(test_dialog_lost),
-		CASE(test_bye_overtakes),
-		CASE(test_glare),
-		CASE(test_far_side_without_update),
-		CASE(test_reinvite_asks_for_an_offer),
-		CASE(test_early),
-		CASE(test_early_without_100rel),
-		CASE(test_forks),
+		LAB_CASE(test_confirmed),
+		LAB_CASE(test_target_refresh),
+		LAB_CASE(test_refused),
+		LAB_CASE(test_dialog_lost),
+		LAB_CASE(test_bye_overtakes),
+		LAB_CASE(test_glare),
+		LAB_CASE(test_far_side_without_update),
+		LAB_CASE(test_reinvite_asks_for_an_offer),
+		LAB_CASE(test_early),
+		LAB_CASE(test_early_without_100rel),
+		LAB_CASE(test_forks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

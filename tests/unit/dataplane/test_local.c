@@ -1,31 +1,6 @@
 /* Realms, addresses and their port tables; which way a packet leaves a realm. */
-#include "boundary.h"
-#include "doubles.h"
-#include "local.h"
 #include "netif.h"
-#include "nexthop.h"
-
-void boundary_event(uint8_t group, void *record, size_t len)
-{
-	fail_msg("no event expected");
-}
-
-static int setup(void **state)
-{
-	dataplane_setup(16);
-	assert_int_equal(nexthop_init(), 0);
-	assert_int_equal(local_init(), 0);
-	kernel_addrs = kernel_gateways = kernel_probes = kernel_vlans = 0;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	local_fini();
-	nexthop_fini();
-	stats_region_fini();
-	return 0;
-}
+#include "tables.h"
 
 static uint32_t find(const char *text)
 {
@@ -372,24 +347,22 @@ static void test_the_gateway_follows_the_configuration(void **state)
 	assert_int_equal(nexthop_used(), 0);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_address_and_its_ports),
-		T(test_range_to_the_last_port),
-		T(test_configuration_refusals),
-		T(test_sync_removes_what_the_new_epoch_did_not_set),
-		T(test_realm_moves_to_another_port),
-		T(test_address_with_flows_stays_until_the_last),
-		T(test_each_realm_has_its_gateway),
-		T(test_a_route_by_the_realms_port_goes_before_its_gateway),
-		T(test_vlans_are_ways_of_their_own),
-		T(test_network_interfaces),
-		T(test_long_port_names),
-		T(test_no_way_out_of_a_realm),
-		T(test_the_gateway_follows_the_configuration),
+		TABLES_CASE(test_address_and_its_ports),
+		TABLES_CASE(test_range_to_the_last_port),
+		TABLES_CASE(test_configuration_refusals),
+		TABLES_CASE(test_sync_removes_what_the_new_epoch_did_not_set),
+		TABLES_CASE(test_realm_moves_to_another_port),
+		TABLES_CASE(test_address_with_flows_stays_until_the_last),
+		TABLES_CASE(test_each_realm_has_its_gateway),
+		TABLES_CASE(test_a_route_by_the_realms_port_goes_before_its_gateway),
+		TABLES_CASE(test_vlans_are_ways_of_their_own),
+		TABLES_CASE(test_network_interfaces),
+		TABLES_CASE(test_long_port_names),
+		TABLES_CASE(test_no_way_out_of_a_realm),
+		TABLES_CASE(test_the_gateway_follows_the_configuration),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

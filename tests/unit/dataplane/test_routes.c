@@ -1,31 +1,6 @@
 /* Next hops, and the routes that lead to them. */
-#include "boundary.h"
-#include "doubles.h"
-#include "local.h"
 #include "netif.h"
-#include "nexthop.h"
-
-void boundary_event(uint8_t group, void *record, size_t len)
-{
-	fail_msg("no event expected");
-}
-
-static int setup(void **state)
-{
-	dataplane_setup(16);
-	assert_int_equal(nexthop_init(), 0);
-	assert_int_equal(local_init(), 0);
-	kernel_addrs = kernel_gateways = kernel_probes = kernel_vlans = 0;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	local_fini();
-	nexthop_fini();
-	stats_region_fini();
-	return 0;
-}
+#include "tables.h"
 
 static uint32_t find(const char *text)
 {
@@ -309,18 +284,16 @@ static void test_slots_are_reused_after_a_grace_period_only(void **state)
 	assert_int_equal(graces, before + 1);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_longest_prefix_wins),
-		T(test_longest_prefix_wins_v6),
-		T(test_v6_routes_are_those_of_a_plain_list),
-		T(test_v6_routes_come_and_go),
-		T(test_route_refusals),
-		T(test_next_hops_are_shared_and_counted),
-		T(test_slots_are_reused_after_a_grace_period_only),
+		TABLES_CASE(test_longest_prefix_wins),
+		TABLES_CASE(test_longest_prefix_wins_v6),
+		TABLES_CASE(test_v6_routes_are_those_of_a_plain_list),
+		TABLES_CASE(test_v6_routes_come_and_go),
+		TABLES_CASE(test_route_refusals),
+		TABLES_CASE(test_next_hops_are_shared_and_counted),
+		TABLES_CASE(test_slots_are_reused_after_a_grace_period_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
