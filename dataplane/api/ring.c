@@ -114,29 +114,47 @@ static void record_write(
 	memcpy(start, hdr, sizeof(*hdr));
 }
 
+static bool has_room(struct ring *r, uint64_t len)
+{
+	return r->size - ring_used(r) >= pad8(len) || r->size - ring_used_now(r) >= pad8(len);
+}
+
+void *ring_place(struct ring *r, size_t len)
+{
+	size_t off = r->unpublished & (r->size - 1);
+	uint8_t *to = r->shared->data + off;
+
+	/* The next one, which is fetched, is not to wrap either. */
+	if (len > r->size / 4 || r->size - off < 2 * len || !has_room(r, len))
+		return NULL;
+	fetch_to_write(to + len, len);
+	r->unpublished += pad8(len);
+	return to;
+}
+
 int ring_put(struct ring *r, const struct str_view *pieces, unsigned int n)
 {
-	uint64_t len = 0, at = r->unpublished;
 	struct record_hdr hdr;
-	size_t off;
+	uint64_t len = 0, at;
+	uint8_t *to;
 
 	for (unsigned int i = 0; i < n; i++)
 		len += pieces[i].len;
 	if (n == 0 || pieces[0].len < sizeof(hdr) || len > r->size / 4)
 		return -EMSGSIZE;
-	if (r->size - ring_used(r) < pad8(len) && r->size - ring_used_now(r) < pad8(len)) {
+	memcpy(&hdr, pieces[0].p, sizeof(hdr));
+	hdr.len = (uint32_t)len;
+	to = ring_place(r, len);
+	if (to != NULL) {
+		record_write(to, pieces, n, &hdr);
+		return 0;
+	}
+	if (!has_room(r, len)) {
 		r->full++;
 		return -ENOBUFS;
 	}
-	memcpy(&hdr, pieces[0].p, sizeof(hdr));
-	hdr.len = (uint32_t)len;
+	at = r->unpublished;
 	r->unpublished += pad8(len);
-	off = at & (r->size - 1);
-	if (r->size - off >= 2 * len) {
-		fetch_to_write(r->shared->data + off + len, len);
-		record_write(r->shared->data + off, pieces, n, &hdr);
-		return 0;
-	}
 	ring_copy_in(r, at, &hdr, sizeof(hdr));
 	ring_copy_in(r, at + sizeof(hdr), pieces[0].p + sizeof(hdr), pieces[0].len - sizeof(hdr));
 	at += pieces[0].len;

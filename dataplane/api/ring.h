@@ -52,6 +52,14 @@ int ring_init(struct ring *r, void *shared, uint32_t size, int event_fd);
  */
 int ring_put(struct ring *r, const struct str_view *pieces, unsigned int n);
 
+/**
+ * Producer: room for a record that is written in place, all of it, its header with its length too;
+ * seen by the other side after ring_publish() as with ring_put().
+ * @param len  of the record, at least sizeof(struct record_hdr).
+ * @return at a multiple of 8; NULL: there is none that does not wrap, ring_put() may have some.
+ */
+void *ring_place(struct ring *r, size_t len);
+
 /** Producer: free share of the ring in percent, 0..100 (unpublished records count as used). More
  * than 87 may be too little. */
 unsigned int ring_free_percent(struct ring *r);

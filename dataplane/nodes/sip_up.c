@@ -8,33 +8,49 @@
 #include "sip_payload.h"
 #include "sip_up.h"
 
-static int record_put(
-	struct worker *w, struct ring *ring, struct rte_mbuf *m, const struct sip_index *idx)
+static void record_head(struct rec_sip_up *r, const struct worker *w, struct rte_mbuf *m,
+	const struct sip_index *idx, struct str_view msg)
 {
 	const struct pkt_meta *meta = pkt_meta(m);
 	const struct rte_udp_hdr *udp = pkt_udp(m);
-	struct str_view msg = sip_payload(m);
-	struct rec_sip_up r = {
-		.hdr = {.type = REC_SIP_UP, .version = API_VERSION},
+	uint32_t index_len = (uint32_t)SIP_INDEX_LEN(idx->n_headers);
+
+	*r = (struct rec_sip_up){
+		.hdr = {.len = (uint32_t)(sizeof(*r) + index_len + msg.len),
+			.type = REC_SIP_UP,
+			.version = API_VERSION},
 		.local.port = rte_be_to_cpu_16(udp->dst_port),
 		.remote.port = rte_be_to_cpu_16(udp->src_port),
 		.rx_ns = w->now_ns,
 		.realm = sip_meta_realm(meta),
 		.sip_class = (uint8_t)sip_meta_sip_class(meta),
 		.error = idx->error,
-		.index_len = (uint32_t)SIP_INDEX_LEN(idx->n_headers),
+		.index_len = index_len,
 		.msg_len = (uint32_t)msg.len,
 		.source_class = (uint8_t)sip_meta_source_class(meta),
 	};
-	const struct str_view pieces[] = {
-		{(const char *)&r, sizeof(r)},
-		{(const char *)idx, r.index_len},
-		msg,
-	};
+	pkt_dst(m, &r->local.addr);
+	pkt_src(m, &r->remote.addr);
+}
 
-	pkt_dst(m, &r.local.addr);
-	pkt_src(m, &r.remote.addr);
-	return ring_put(ring, pieces, ARRAY_LEN(pieces));
+static int record_put(
+	struct worker *w, struct ring *ring, struct rte_mbuf *m, const struct sip_index *idx)
+{
+	size_t index_len = SIP_INDEX_LEN(idx->n_headers);
+	struct str_view msg = sip_payload(m);
+	struct rec_sip_up *placed = ring_place(ring, sizeof(*placed) + index_len + msg.len), r;
+
+	if (placed == NULL) {
+		const struct str_view pieces[] = {
+			{(const char *)&r, sizeof(r)}, {(const char *)idx, index_len}, msg};
+
+		record_head(&r, w, m, idx, msg);
+		return ring_put(ring, pieces, ARRAY_LEN(pieces));
+	}
+	record_head(placed, w, m, idx, msg);
+	memcpy(placed + 1, idx, index_len);
+	memcpy((char *)(placed + 1) + index_len, msg.p, msg.len);
+	return 0;
 }
 
 /* @return -1 when control has it, or the reason for a drop. */

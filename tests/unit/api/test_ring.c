@@ -129,6 +129,42 @@ static void test_pieces_are_joined(void **state)
 	assert_memory_equal(out + 8, "abcde", 5);
 }
 
+/* Written where they lie, between others that are copied; some wrap and cannot be. */
+static void test_records_are_written_in_place(void **state)
+{
+	struct fixture *f = *state;
+	unsigned int placed = 0;
+	char out[1024];
+
+	for (unsigned int i = 0; i < 500; i++) {
+		size_t len = sizeof(struct record_hdr) + (i * 37) % 1000;
+		struct record_hdr *rec = ring_place(&f->producer, len);
+
+		if (rec == NULL) {
+			assert_int_equal(
+				put(&f->producer, (uint16_t)i, out, len - sizeof(*rec)), 0);
+		} else {
+			placed++;
+			*rec = (struct record_hdr){.len = (uint32_t)len, .type = (uint16_t)i};
+			memset(rec + 1, (int)(i & 0x7f), len - sizeof(*rec));
+		}
+		assert_int_equal(ring_get(&f->consumer, out, sizeof(out)), 0);
+		ring_publish(&f->producer);
+		assert_int_equal(ring_get(&f->consumer, out, sizeof(out)), len);
+		for (size_t k = sizeof(*rec); rec != NULL && k < len; k++)
+			assert_int_equal(out[k], i & 0x7f);
+		ring_release(&f->consumer);
+	}
+	assert_true(placed > 200 && placed < 500);
+	/* No more than there is room for. */
+	for (placed = 0; ring_place(&f->producer, 512) != NULL; placed++)
+		;
+	assert_in_range(placed, 1, SIZE / 512);
+	assert_null(ring_place(&f->producer, SIZE / 4 + 8));
+	assert_int_equal(f->producer.full, 0);
+	assert_int_equal(f->producer.malformed, 0);
+}
+
 static void test_full_and_free_percent(void **state)
 {
 	struct fixture *f = *state;
@@ -350,6 +386,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_init_refuses_bad_sizes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_records_come_out_as_put, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pieces_are_joined, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_records_are_written_in_place, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_full_and_free_percent, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wakes_only_a_sleeper, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hostile_head, setup, teardown),
