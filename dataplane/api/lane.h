@@ -20,12 +20,19 @@
 void lane_token_build(const uint64_t key[2], const struct net_addr *peer, uint64_t nonce,
 	char out[LANE_TOKEN_LEN]);
 
+/* lane_token_check() of a text that is long enough. */
+bool lane_token_read(
+	const uint64_t key[2], const struct net_addr *peer, const char *text, uint64_t *nonce);
+
 /**
  * Does this text begin with a token of ours for this peer?
  * @param nonce  set when it does: names the dialog, for its rate. May be NULL.
  * @return true if so. Never reads beyond the text; takes the same time for any token. Any thread.
  */
-bool lane_token_check(
-	const uint64_t key[2], const struct net_addr *peer, struct str_view text, uint64_t *nonce);
+static inline bool lane_token_check(
+	const uint64_t key[2], const struct net_addr *peer, struct str_view text, uint64_t *nonce)
+{
+	return text.len >= LANE_TOKEN_LEN && lane_token_read(key, peer, text.p, nonce);
+}
 
 #endif

@@ -93,6 +93,9 @@ static inline uint64_t lines_with(
 struct str_view sip_header_find(
 	const char *buf, const struct sip_index *idx, enum sip_header_id id, unsigned int n)
 {
+	/* The topmost Via is mostly the first line. */
+	if (n == 0 && idx->n_headers > 0 && idx->headers[0].id == id)
+		return ref_value(buf, &idx->headers[0]);
 	for (unsigned int from = 0; from < idx->n_headers; from += 64) {
 		unsigned int left = idx->n_headers - from;
 		uint64_t bits = lines_with(&idx->headers[from], left < 64 ? left : 64, id);

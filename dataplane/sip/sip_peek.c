@@ -113,10 +113,8 @@ bool sip_peek_branch(struct str_view value, struct str_view *branch)
 			return false;
 		at = (size_t)(found - value.p) + 1;
 		if (is_branch(value.p + at - 8)) {
-			struct str_view rest = {value.p + at, value.len - at};
-
-			*branch = (struct str_view){rest.p, sip_chars_span(rest, CHAR_TOKEN)};
-			return branch->len > 0;
+			*branch = (struct str_view){value.p + at, value.len - at};
+			return true;
 		}
 	}
 	return false;

@@ -209,7 +209,8 @@ enum sip_header_id sip_header_id_parse(struct str_view name);
 const char *sip_header_name(unsigned int id);
 
 /**
- * The branch of a Via, as the fast path reads it for the lane (sip_peek_priv.h).
+ * What follows "branch=" in a Via, to the end of the value, as the fast path reads it for the
+ * lane (sip_peek_priv.h).
  * @return false: it has none.
  */
 bool sip_peek_branch(struct str_view value, struct str_view *branch);
