@@ -29,18 +29,18 @@ struct lane_set {
  * @return true if the message may pass. Never allocates. The owning worker only.
  */
 static inline bool lane_table_take(
-	struct lane_set *sets, uint64_t nonce, const struct rate_limit *limit, uint64_t now_ns)
+	struct lane_set *sets, uint64_t nonce, const struct token_rate *limit, uint64_t now_ns)
 {
 	struct lane_dialog *place = sets[nonce % LANE_SETS].way;
 
 	for (struct lane_dialog *d = place, *end = place + LANE_WAYS; d < end; d++) {
 		if (d->nonce == nonce)
-			return token_take(&d->full_ns, limit->rate, limit->burst, now_ns);
+			return token_take_of(&d->full_ns, limit, now_ns);
 		if (d->full_ns < place->full_ns)
 			place = d;
 	}
 	*place = (struct lane_dialog){.nonce = nonce};
-	return token_take(&place->full_ns, limit->rate, limit->burst, now_ns);
+	return token_take_of(&place->full_ns, limit, now_ns);
 }
 
 #endif

@@ -8,6 +8,7 @@
 #include "log.h"
 #include "netif.h"
 #include "nexthop.h"
+#include "worker.h"
 
 #define PORTS 65536u
 #define SLOTS_BYTES (PORTS * sizeof(uint32_t))
@@ -233,6 +234,7 @@ int local_realm_set(const struct rec_realm_set *r, uint32_t epoch)
 	realm->media_idle_ms = r->media_idle_ms;
 	realm->media_silent_ms = r->media_silent_ms;
 	realm->police = r->police;
+	realm->limits = police_limits(&r->police, RTE_MAX(n_workers, 1u));
 	realm->epoch = epoch;
 	realm->used = true;
 	if (was != NETIF_NONE && was != netif)

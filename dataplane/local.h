@@ -11,6 +11,7 @@
 #include "addr.h"
 #include "api_limits.h"
 #include "nexthop.h"
+#include "police_limits.h"
 #include "records.h"
 
 /* A slot of the port table: kind in the top two bits, value below. */
@@ -32,6 +33,7 @@ struct local_realm {
 	bool used;
 	uint32_t media_idle_ms, media_silent_ms;
 	struct realm_police police;
+	struct police_limits limits; /* the same for the policer */
 	uint32_t epoch;		     /* that last set it */
 	_Atomic uint32_t gateway;    /* next hop of its IPv4 gateway, or NEXTHOP_NONE */
 	_Atomic uint32_t gateway_v6; /* the same for IPv6 */

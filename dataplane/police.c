@@ -23,14 +23,12 @@ static struct rte_ring *notes_make(const char *what, unsigned int worker, unsign
 		RING_F_SP_ENQ | RING_F_SC_DEQ);
 }
 
-struct police *police_new(
-	unsigned int index, unsigned int workers, uint32_t sources, const uint64_t key[2])
+struct police *police_new(unsigned int index, uint32_t sources, const uint64_t key[2])
 {
 	struct police *p = calloc(1, sizeof(*p));
 
 	if (p == NULL)
 		return NULL;
-	p->workers = workers;
 	p->sources = source_table_new(sources, key);
 	p->lanes = aligned_alloc(64, LANE_SETS * sizeof(*p->lanes));
 	p->set = notes_make("source-set", index, SET_RING);
@@ -74,7 +72,7 @@ static void event_tell(struct police *p, const struct source *s, uint32_t second
 }
 
 /* A refusal that is the source's own fault. */
-static void strike(struct police *p, struct source *s, const struct realm_police *limits,
+static void strike(struct police *p, struct source *s, const struct police_limits *limits,
 	struct source_clock now)
 {
 	source_refuse(p->sources, s);
@@ -144,60 +142,23 @@ static enum source_class sender_class(struct police *p, struct source *own, stru
 	return source_class;
 }
 
-static bool has(const struct source *s, unsigned int bucket, const struct rate_limit *limit,
-	struct source_clock now)
-{
-	return s == NULL || token32_has(s->bucket[bucket], limit->rate, limit->burst, 1, now.us);
-}
-
-/* Take one token of the entry of a level, which is made if it is not there.
- * @param s  the entry where it was found and none was added since, else NULL.
- * @return it, or NULL: no place. */
-static struct source *charge(struct police *p, struct source *s, const struct source_key *k,
-	unsigned int bucket, const struct rate_limit *limit, struct source_clock now)
-{
-	if (s == NULL)
-		s = source_add(p->sources, k, SOURCE_UNTRUSTED, now);
-	if (s == NULL)
-		return NULL;
-	source_touch(s, now);
-	token32_take(&s->bucket[bucket], limit->rate, 1, now.us);
-	return s;
-}
-
-static int charge_own(struct police *p, const struct police_message *m, struct source *own,
-	const struct realm_police *limits, struct source_clock now)
-{
-	uint32_t *overflow;
-
-	own = charge(p, own, &m->own, BUCKET_SIP, &limits->sip, now);
-	if (own == NULL) {
-		overflow = &p->sources->tags[m->own.set].overflow_us;
-		if (!token32_has(*overflow, limits->sip.rate, limits->sip.burst, 1, now.us))
-			return DROP_SIP_SOURCES_FULL;
-		token32_take(overflow, limits->sip.rate, 1, now.us);
-		return POLICE_PASS;
-	}
-	if (m->method < POLICE_METHOD_COUNT)
-		token32_take(&own->bucket[BUCKET_METHOD + m->method],
-			limits->sip_method[m->method].rate, 1, now.us);
-	own->messages++;
-	return POLICE_PASS;
-}
+/* What the buckets of a message are when its tokens are taken. */
+struct charges {
+	uint32_t sip, method, address, prefix;
+};
 
 /* The buckets of the source itself. */
 static int own_check(struct police *p, const struct police_message *m, struct source *own,
-	const struct realm_police *limits, struct source_clock now)
+	const struct police_limits *limits, struct source_clock now, struct charges *after)
 {
-	if (own == NULL)
-		return POLICE_PASS;
 	source_touch(own, now);
-	if (!has(own, BUCKET_SIP, &limits->sip, now)) {
+	if (!token32_has(own->bucket[BUCKET_SIP], &limits->sip, now.us, &after->sip)) {
 		strike(p, own, limits, now);
 		return DROP_SIP_RATE;
 	}
 	if (m->method < POLICE_METHOD_COUNT &&
-		!has(own, BUCKET_METHOD + m->method, &limits->sip_method[m->method], now)) {
+		!token32_has(own->bucket[BUCKET_METHOD + m->method], &limits->sip_method[m->method],
+			now.us, &after->method)) {
 		strike(p, own, limits, now);
 		return DROP_SIP_METHOD_RATE;
 	}
@@ -205,90 +166,166 @@ static int own_check(struct police *p, const struct police_message *m, struct so
 }
 
 static int address_check(struct police *p, struct source *address,
-	const struct realm_police *limits, struct source_clock now)
+	const struct police_limits *limits, struct source_clock now, uint32_t *after)
 {
-	if (address == NULL)
-		return POLICE_PASS;
 	source_touch(address, now);
-	if (has(address, BUCKET_SIP, &limits->sip_address, now))
+	if (token32_has(address->bucket[BUCKET_SIP], &limits->sip_address, now.us, after))
 		return POLICE_PASS;
 	strike(p, address, limits, now);
 	return DROP_SIP_ADDRESS_RATE;
 }
 
-/* Neighbours in the prefix (its entry or NULL) or the realm are nobody's fault. */
-static int neighbours_check(struct police *p, const struct police_message *m, struct source *prefix,
-	const struct realm_police *limits, uint64_t now_ns, struct source_clock now)
+/* Neighbours in the prefix are nobody's fault. */
+static int prefix_check(struct police *p, struct source *prefix, const struct police_limits *limits,
+	struct source_clock now, uint32_t *after)
 {
-	uint32_t rate = limits->sip_untrusted.rate, share = rate / p->workers;
+	source_touch(prefix, now);
+	if (token32_has(prefix->bucket[BUCKET_SIP], &limits->sip_prefix, now.us, after))
+		return POLICE_PASS;
+	source_refuse(p->sources, prefix);
+	return DROP_SIP_PREFIX_RATE;
+}
 
-	if (prefix != NULL) {
-		source_touch(prefix, now);
-		if (!has(prefix, BUCKET_SIP, &limits->sip_prefix, now)) {
-			source_refuse(p->sources, prefix);
-			return DROP_SIP_PREFIX_RATE;
-		}
+/* Take one token of an entry that was not there: it is made, full but for this one.
+ * @return it, or NULL: no place. */
+static struct source *charge_new(struct police *p, const struct source_key *k,
+	const struct token32_cost *cost, struct source_clock now)
+{
+	struct source *s = source_add(p->sources, k, SOURCE_UNTRUSTED, now);
+	uint32_t after;
+
+	if (s == NULL)
+		return NULL;
+	source_touch(s, now);
+	token32_has(s->bucket[BUCKET_SIP], cost, now.us, &after);
+	s->bucket[BUCKET_SIP] = after;
+	return s;
+}
+
+/* The source of a message that is not known yet. */
+static int own_new(struct police *p, const struct police_message *m,
+	const struct police_limits *limits, struct source_clock now)
+{
+	struct source *own = charge_new(p, &m->own, &limits->sip, now);
+	uint32_t *bucket, after;
+
+	if (own == NULL) {
+		bucket = &p->sources->tags[m->own.set].overflow_us;
+		if (!token32_has(*bucket, &limits->sip, now.us, &after))
+			return DROP_SIP_SOURCES_FULL;
+		*bucket = after;
+		return POLICE_PASS;
 	}
-	if (rate != 0 &&
-		!token_take(&p->untrusted_full_ns[m->realm % API_REALMS_MAX],
-			share == 0 ? 1 : share, limits->sip_untrusted.burst / p->workers, now_ns))
-		return DROP_SIP_UNTRUSTED_RATE;
+	if (m->method < POLICE_METHOD_COUNT) {
+		bucket = &own->bucket[BUCKET_METHOD + m->method];
+		token32_has(*bucket, &limits->sip_method[m->method], now.us, &after);
+		*bucket = after;
+	}
+	own->messages++;
+	return POLICE_PASS;
+}
+
+/* Whose buckets an untrusted or trusted message is charged to, NULL: not there yet. */
+struct charged {
+	struct source *own, *address, *prefix;
+	bool with_address, with_prefix; /* have a bucket here */
+};
+
+static int charged_check(struct police *p, const struct police_message *m, const struct charged *c,
+	const struct police_limits *limits, struct source_clock now, struct charges *after)
+{
+	int rc = POLICE_PASS;
+
+	if (c->own != NULL)
+		rc = own_check(p, m, c->own, limits, now, after);
+	if (rc == POLICE_PASS && c->with_address && c->address != NULL)
+		rc = address_check(p, c->address, limits, now, &after->address);
+	if (rc == POLICE_PASS && c->with_prefix && c->prefix != NULL)
+		rc = prefix_check(p, c->prefix, limits, now, &after->prefix);
+	return rc;
+}
+
+/* All entries are there: only now are they changed. */
+static void charged_take(
+	const struct police_message *m, const struct charged *c, const struct charges *after)
+{
+	c->own->bucket[BUCKET_SIP] = after->sip;
+	if (m->method < POLICE_METHOD_COUNT)
+		c->own->bucket[BUCKET_METHOD + m->method] = after->method;
+	c->own->messages++;
+	if (c->with_address)
+		c->address->bucket[BUCKET_SIP] = after->address;
+	if (c->with_prefix)
+		c->prefix->bucket[BUCKET_SIP] = after->prefix;
+}
+
+/* An entry that is made may take the place of one that was found: those behind it are looked for
+ * again. */
+static int charged_add(struct police *p, const struct police_message *m, const struct charged *c,
+	const struct police_limits *limits, struct source_clock now, const struct charges *after)
+{
+	if (c->own == NULL) {
+		int rc = own_new(p, m, limits, now);
+
+		if (rc != POLICE_PASS)
+			return rc;
+	} else {
+		const struct charged own = {.own = c->own};
+
+		charged_take(m, &own, after);
+	}
+	if (c->with_address)
+		charge_new(p, &m->address, &limits->sip_address, now);
+	if (c->with_prefix)
+		charge_new(p, &m->prefix, &limits->sip_prefix, now);
 	return POLICE_PASS;
 }
 
 /* Checks first: who is refused anywhere has eaten nobody's tokens. New entries last: a flood that
  * is refused as a whole does not turn the table over. */
-static int police_unlisted(struct police *p, const struct police_message *m, struct source *own,
-	struct source *address, enum source_class source_class, struct source *by,
-	const struct realm_police *limits, uint64_t now_ns, struct source_clock now)
+static int police_unlisted(struct police *p, const struct police_message *m, struct charged *c,
+	bool trusted, const struct police_limits *limits, struct source_clock now)
 {
-	bool trusted = source_class == SOURCE_TRUSTED;
-	bool with_address = limits->sip_address.rate != 0 && (!trusted || by == address);
-	bool with_prefix = limits->sip_prefix.rate != 0 && !trusted;
-	struct source *prefix =
-		with_prefix ? source_find_fetched(p->sources, &m->prefix, m->fetched[2]) : NULL;
-	int rc = own_check(p, m, own, limits, now);
+	struct charges after = {0};
+	int rc;
 
-	if (rc == POLICE_PASS && with_address)
-		rc = address_check(p, address, limits, now);
-	if (rc == POLICE_PASS && !trusted)
-		rc = neighbours_check(p, m, prefix, limits, now_ns, now);
-	if (rc == POLICE_PASS)
-		rc = charge_own(p, m, own, limits, now);
+	if (c->with_prefix)
+		c->prefix = source_find_fetched(p->sources, &m->prefix, m->fetched[2]);
+	rc = charged_check(p, m, c, limits, now, &after);
 	if (rc != POLICE_PASS)
 		return rc;
-	/* An entry that was added may have taken the place of one that was found. */
-	if (own == NULL)
-		address = prefix = NULL;
-	if (with_address) {
-		charge(p, address, &m->address, BUCKET_SIP, &limits->sip_address, now);
-		if (address == NULL)
-			prefix = NULL;
-	}
-	if (with_prefix)
-		charge(p, prefix, &m->prefix, BUCKET_SIP, &limits->sip_prefix, now);
+	if (!trusted && !token_take_of(&p->untrusted_full_ns[m->realm % API_REALMS_MAX],
+				&limits->sip_untrusted, now.ns))
+		return DROP_SIP_UNTRUSTED_RATE;
+	if (unlikely(c->own == NULL || (c->with_address && c->address == NULL) ||
+		     (c->with_prefix && c->prefix == NULL)))
+		return charged_add(p, m, c, limits, now, &after);
+	charged_take(m, c, &after);
 	return POLICE_PASS;
 }
 
-int police_sip(struct police *p, const struct police_message *m, const struct realm_police *limits,
-	uint64_t now_ns, enum source_class *source_class)
+int police_sip(struct police *p, const struct police_message *m, const struct police_limits *limits,
+	struct source_clock now, enum source_class *source_class)
 {
-	struct source_clock now = source_clock(now_ns);
-	struct source *own = source_find_fetched(p->sources, &m->own, m->fetched[0]), *by;
-	struct source *address = source_find_fetched(p->sources, &m->address, m->fetched[1]);
+	struct charged c = {
+		.own = source_find_fetched(p->sources, &m->own, m->fetched[0]),
+		.address = source_find_fetched(p->sources, &m->address, m->fetched[1]),
+	};
+	struct source *by;
+	bool trusted;
 
-	*source_class = sender_class(p, own, address, now, &by);
+	*source_class = sender_class(p, c.own, c.address, now, &by);
 	if (m->listed != SOURCE_UNLISTED)
 		*source_class = SOURCE_TRUSTED;
 	if (m->sip_class == SIP_CLASS_LANE)
-		return lane_table_take(p->lanes, m->nonce, &limits->sip_dialog, now_ns)
+		return lane_table_take(p->lanes, m->nonce, &limits->sip_dialog, now.ns)
 			       ? POLICE_PASS
 			       : DROP_SIP_DIALOG_RATE;
 	if (m->listed != SOURCE_UNLISTED) {
 		const struct source_entry *e = &source_entries[m->listed];
 
 		return token_take(
-			       &p->listed_full_ns[m->listed], e->limit.rate, e->limit.burst, now_ns)
+			       &p->listed_full_ns[m->listed], e->limit.rate, e->limit.burst, now.ns)
 			       ? POLICE_PASS
 			       : DROP_SIP_PEER_RATE;
 	}
@@ -296,7 +333,10 @@ int police_sip(struct police *p, const struct police_message *m, const struct re
 		by->refused++;
 		return DROP_SIP_DENIED;
 	}
-	return police_unlisted(p, m, own, address, *source_class, by, limits, now_ns, now);
+	trusted = *source_class == SOURCE_TRUSTED;
+	c.with_address = limits->sip_address.us != 0 && (!trusted || by == c.address);
+	c.with_prefix = limits->sip_prefix.us != 0 && !trusted;
+	return police_unlisted(p, m, &c, trusted, limits, now);
 }
 
 /* --- kernel-bound --- */
@@ -313,12 +353,10 @@ static int kernel_take(struct police *p, const struct source_key *k, unsigned in
 	if (s == NULL)
 		return POLICE_PASS;
 	source_touch(s, now);
-	if (!token32_has(s->bucket[bucket], limit->rate, limit->burst, n, now.us)) {
-		source_refuse(p->sources, s);
-		return reason;
-	}
-	token32_take(&s->bucket[bucket], limit->rate, n, now.us);
-	return POLICE_PASS;
+	if (token32_take(&s->bucket[bucket], limit->rate, limit->burst, n, now.us))
+		return POLICE_PASS;
+	source_refuse(p->sources, s);
+	return reason;
 }
 
 /* As police_denied(), but nothing here could be in the lane. */

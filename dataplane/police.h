@@ -9,6 +9,7 @@
 
 #include "drops.h"
 #include "lane_table.h"
+#include "police_limits.h"
 #include "source_list.h"
 #include "source_table.h"
 
@@ -28,7 +29,6 @@ struct police {
 	struct lane_set *lanes;
 	struct rte_ring *set;			    /* main -> worker: struct police_note */
 	struct rte_ring *event;			    /* worker -> main: struct police_note */
-	uint32_t workers;			    /* that share a realm's untrusted rate */
 	uint32_t aged_ms;			    /* low bits: when sets were aged last */
 	uint64_t untrusted_full_ns[API_REALMS_MAX]; /* token.h */
 	uint64_t listed_full_ns[API_LIST_MAX + 1];  /* of permitted sources and peers */
@@ -36,12 +36,10 @@ struct police {
 
 /**
  * @param index    of the worker.
- * @param workers  how many there are.
  * @param sources  that its table shall hold, see source_table_new().
  * @return NULL when out of memory. Caller frees with police_free(). Main thread.
  */
-struct police *police_new(
-	unsigned int index, unsigned int workers, uint32_t sources, const uint64_t key[2]);
+struct police *police_new(unsigned int index, uint32_t sources, const uint64_t key[2]);
 void police_free(struct police *p);
 
 /* --- the worker --- */
@@ -122,8 +120,8 @@ static inline bool police_denies_ports(const struct police *p)
  * @param source_class  set to what the sender is.
  * @return POLICE_PASS or why not: enum drop_reason.
  */
-int police_sip(struct police *p, const struct police_message *m, const struct realm_police *limits,
-	uint64_t now_ns, enum source_class *source_class);
+int police_sip(struct police *p, const struct police_message *m, const struct police_limits *limits,
+	struct source_clock now, enum source_class *source_class);
 
 /** Kernel-bound traffic of an address. */
 enum police_kernel { POLICE_TCP_SYN, POLICE_TCP, POLICE_ICMP, POLICE_KERNEL_OTHER };

@@ -92,12 +92,14 @@ struct source_key {
 
 /** The time in the units that entries use. */
 struct source_clock {
+	uint64_t ns;
 	uint32_t us, s;
 };
 
 static inline struct source_clock source_clock(uint64_t now_ns)
 {
-	return (struct source_clock){(uint32_t)(now_ns / 1000), (uint32_t)(now_ns / 1000000000u)};
+	return (struct source_clock){
+		now_ns, (uint32_t)(now_ns / 1000), (uint32_t)(now_ns / 1000000000u)};
 }
 
 /**

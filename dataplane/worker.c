@@ -293,8 +293,7 @@ static int one_init(struct worker *w, const struct dataplane_config *config)
 	/* RTS: a producer that the kernel preempts does not make the others wait. */
 	w->handover =
 		ring_make("handover", w->index, HANDOVER_RING, RING_F_MP_RTS_ENQ | RING_F_SC_DEQ);
-	w->police =
-		police_new(w->index, n_workers, (config->sources + n_workers - 1) / n_workers, key);
+	w->police = police_new(w->index, (config->sources + n_workers - 1) / n_workers, key);
 	w->scratch = aligned_alloc(64, RTE_ALIGN_CEIL(WORKER_SCRATCH, 64));
 	w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	w->main_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);

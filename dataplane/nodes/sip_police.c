@@ -35,6 +35,7 @@ static void message_read(struct worker *w, const struct worker_rings *rings, str
 static void stage_run(struct worker *w, struct rte_mbuf **m, rte_edge_t *next, uint16_t n)
 {
 	struct worker_rings *rings = atomic_load_explicit(&w->rings, memory_order_acquire);
+	struct source_clock now = source_clock(w->now_ns);
 	struct police_message message[STAGE_MAX];
 
 	for (uint16_t i = 0; i < n; i++)
@@ -45,7 +46,7 @@ static void stage_run(struct worker *w, struct rte_mbuf **m, rte_edge_t *next, u
 		const struct police_message *one = &message[i];
 		enum source_class source_class;
 		int reason = police_sip(
-			w->police, one, &local_realms[one->realm].police, w->now_ns, &source_class);
+			w->police, one, &local_realms[one->realm].limits, now, &source_class);
 
 		next[i] = SIP_POLICE_UP;
 		if (reason != POLICE_PASS) {

@@ -26,12 +26,15 @@ int send_one(const struct realm_police *limits, uint32_t ip, uint16_t port,
 {
 	struct police_message m = {.method = (uint8_t)method, .sip_class = SIP_CLASS_NEW};
 	struct net_addr addr = ipv4(ip);
+	struct police_limits made;
 	enum source_class ignored;
 
 	police_prepare(police, &m, &addr, port, REALM);
 	police_fetch(police, &m);
 	m.listed = source_list_find(&addr, REALM, port);
-	return police_sip(police, &m, limits, now_ns, source_class ? source_class : &ignored);
+	made = police_limits(limits, 1);
+	return police_sip(
+		police, &m, &made, source_clock(now_ns), source_class ? source_class : &ignored);
 }
 
 unsigned int passes(const struct realm_police *limits, uint32_t ip, uint16_t port, unsigned int n)
@@ -48,10 +51,12 @@ int lane_send(const struct realm_police *limits, uint32_t ip, uint64_t nonce)
 	struct police_message m = {
 		.method = POLICE_METHOD_COUNT, .sip_class = SIP_CLASS_LANE, .nonce = nonce};
 	struct net_addr addr = ipv4(ip);
+	struct police_limits made;
 	enum source_class source_class;
 
 	police_prepare(police, &m, &addr, 5060, REALM);
-	return police_sip(police, &m, limits, now_ns, &source_class);
+	made = police_limits(limits, 1);
+	return police_sip(police, &m, &made, source_clock(now_ns), &source_class);
 }
 
 bool denied(uint32_t ip, uint16_t port)
@@ -99,7 +104,7 @@ void list(const char *prefix, uint16_t port, enum list_action action, uint32_t r
 
 int fresh(void **state)
 {
-	police = police_new(0, 1, 4096, key);
+	police = police_new(0, 4096, key);
 	assert_non_null(police);
 	workers[0].police = police;
 	n_workers = 1;

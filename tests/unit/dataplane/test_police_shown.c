@@ -78,7 +78,7 @@ static void told_to_the_owner_alone(void **state)
 {
 	struct rec_source_set r = {
 		.source = {.addr = ipv4(0)}, .source_class = SOURCE_TRUSTED, .seconds = 60};
-	struct police *other = police_new(1, 2, 4096, key);
+	struct police *other = police_new(1, 4096, key);
 	uint32_t used[2];
 
 	assert_non_null(other);
