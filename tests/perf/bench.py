@@ -16,6 +16,7 @@ from sallyport_bench.system import Failed, Hugepages, Machine, Skip
 ROWS = (relay.ROWS + veth.ROWS + latency.ROWS + sip.ROWS + flows.ROWS + parsers.ROWS
         + calls.ROWS + lab.ROWS)
 SPARE_MIB = 64
+CORE_WHOLE = 0.85
 
 
 def rows_chosen(wanted):
@@ -45,13 +46,25 @@ def with_hugepages(machine, figure):
         pages.restore()
 
 
-def measure(machine, results, figure, number):
+def core_wait(machine, seconds):
+    """Until the core is ours, at most so long. @return how much of it is (system.py)."""
+    limit = time.monotonic() + seconds
+    while (share := machine.core_share()) is not None and share < CORE_WHOLE:
+        if time.monotonic() >= limit:
+            break
+        time.sleep(0.5)
+    return share
+
+
+def measure(machine, results, figure, number, wait):
     if figure.name in results.skipped or figure.name in results.failed:
         return
     start = time.monotonic()
     try:
         with machine.alone():
+            core = core_wait(machine, wait)
             sample = with_hugepages(machine, figure)
+            core = core and min(core, machine.core_share())
     except Skip as why:
         results.skipped[figure.name] = str(why)
         print(f"round {number}: {figure.name}: skipped: {why}", flush=True)
@@ -61,9 +74,11 @@ def measure(machine, results, figure, number):
         print(f"round {number}: {figure.name}: failed: {why}", flush=True)
         return
     results.samples.setdefault(figure.name, []).append(sample)
+    results.cores.setdefault(figure.name, []).append(core)
     text = ", ".join(f"{key} {value:,.2f}".removesuffix(".00") for key, value in sample.items())
     print(f"round {number}: {figure.name}: {text.removeprefix('value ')} "
-          f"({time.monotonic() - start:.0f} s)", flush=True)
+          f"({time.monotonic() - start:.0f} s{'' if core is None else f', core {core:.2f}'})",
+          flush=True)
 
 
 def run(args, rows, folder):
@@ -72,7 +87,7 @@ def run(args, rows, folder):
     try:
         for number in range(1, args.rounds + 1):
             for figure in figures_of(rows):
-                measure(machine, results, figure, number)
+                measure(machine, results, figure, number, args.wait)
     finally:
         machine.close()
     return results, machine.notes
@@ -85,6 +100,8 @@ def main():
     parser.add_argument("--rows", default="", help="beginnings of rows' names; all without")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=3, help="of measuring, a round and figure")
+    parser.add_argument("--wait", type=int, default=0, metavar="SECONDS",
+                        help="at most, before each measurement, for a core that nobody shares")
     parser.add_argument("--lock", default=None,
                         help="a file to lock during each measurement, where others measure too")
     args = parser.parse_args()

@@ -36,6 +36,7 @@ class Results:
 
     def __init__(self):
         self.samples = {}  # figure name: list of dicts
+        self.cores = {}  # figure name: how much of a core each sample had
         self.skipped = {}
         self.failed = {}
 
@@ -61,10 +62,15 @@ class Results:
             "unit": row.unit,
             "baseline": {"name": row.base_name, "value": tidy(base)} if row.base else None,
             "ratio": round(ratio, 3) if ratio is not None else None,
+            "core": self.core(row.figure),
             "target": row.target,
             "met": met(row, value, ratio),
             **self.why_not(row),
         }
+
+    def core(self, figure):
+        shares = [share for share in self.cores.get(figure.name, ()) if share is not None]
+        return round(statistics.median(shares), 2) if shares else None
 
     def why_not(self, row):
         for figure in filter(None, (row.figure, row.base)):
@@ -107,15 +113,15 @@ def store(path, entries, order):
 
 def table(entries):
     yield (f"{'name':<22} {'value':>12} {'unit':<14} {'baseline':<26} {'value':>12} "
-           f"{'ratio':>6} {'target':>9}  met")
+           f"{'ratio':>6} {'core':>5} {'target':>9}  met")
     for e in entries:
         base = e["baseline"] or {"name": "", "value": ""}
         word = {True: "yes", False: "no", None: "-"}[e["met"]]
         word = next((k for k in ("failed", "skipped") if k in e), word)
-        cells = [e["value"], base["value"], e["ratio"], e["target"]]
-        value, base_value, ratio, target = ("" if c is None else c for c in cells)
+        cells = [e["value"], base["value"], e["ratio"], e.get("core"), e["target"]]
+        value, base_value, ratio, core, target = ("" if c is None else c for c in cells)
         yield (f"{e['name']:<22} {value:>12} {e['unit']:<14} {base['name']:<26} "
-               f"{base_value:>12} {ratio:>6} {target:>9}  {word}")
+               f"{base_value:>12} {ratio:>6} {core:>5} {target:>9}  {word}")
     for e in entries:
         for word in ("failed", "skipped"):
             if word in e:

@@ -142,6 +142,13 @@ class Machine:
             raise Failed(f"{path} is not there: build first")
         return path
 
+    def core_share(self):
+        """How much of the measured core is ours: 1 all of it; None: it cannot be told."""
+        done = subprocess.run(("taskset", "-c", str(self.core),
+                               self.program("tests", "perf", "core_share")),
+                              stdout=subprocess.PIPE, text=True, check=False)
+        return min(float(done.stdout), 1.0) if done.returncode == 0 else None
+
     @contextlib.contextmanager
     def alone(self):
         """Holds the lock file that others who measure here hold too, if one was named."""
