@@ -20,7 +20,7 @@ static bool is_emergency_call(const struct b2bua *b, const struct sip_msg *req)
 	text = sip_msg_view(req, req->idx.uri);
 	if (sip_uri_parse(text, &uri) == 0)
 		user = uri.user;
-	return route_is_emergency(b->env.config, req->path.realm, text, user);
+	return route_is_emergency(b->env.config, req->path.realm, &req->path.remote, text, user);
 }
 
 int admit_request(struct b2bua *b, const struct sip_msg *req, uint64_t key)
@@ -55,7 +55,8 @@ const struct config_route *admit_route_next(const struct b2bua *b, const struct 
 	uint16_t realm = req->path.realm;
 
 	return route_find(c, after, realm, from_peer, user,
-		route_is_emergency(c, realm, sip_msg_view(req, req->idx.uri), user));
+		route_is_emergency(
+			c, realm, &req->path.remote, sip_msg_view(req, req->idx.uri), user));
 }
 
 const struct config_route *admit_route(const struct b2bua *b, const struct sip_msg *req,

@@ -175,10 +175,11 @@ struct call {
 	struct fork *media_fork; /* whose descriptions the media session has; NULL: a lost one's */
 	struct media_session *media; /* NULL: closed (or never there) */
 	bool media_ending;
-	bool admitted; /* in the limits, until both legs are gone */
-	bool counted;  /* it was a call: has a CDR */
-	bool recorded; /* its CDR is written */
-	bool dead;     /* in b2bua.dead */
+	bool admitted;	/* in the limits, until both legs are gone */
+	bool emergency; /* counts, but is not held by the limits */
+	bool counted;	/* it was a call: has a CDR */
+	bool recorded;	/* its CDR is written */
+	bool dead;	/* in b2bua.dead */
 	uint8_t redirects;
 	uint16_t asked[CALL_REDIRECTS_MAX];  /* peers that had the call before, one a redirect */
 	const struct config_route *route;    /* that it took last */
@@ -288,7 +289,8 @@ void call_media_closed(struct call *c, const struct media_session *s);
 void call_reap(void *b);
 
 /* limits.c */
-/** Count it in if it fits under the limits of both realms and peers. @return false: it does not. */
+/** Count it in if it fits under the limits of both realms and peers; an emergency call always does.
+ * @return false: it does not. */
 bool call_admit(struct call *c);
 /** It has left: once only, further calls do nothing. */
 void call_dismiss(struct call *c);

@@ -124,6 +124,8 @@ static unsigned int call_setup(struct call *c, struct sip_msg *req)
 		return 482;
 	if (!headers_may_spread(req))
 		return 440;
+	c->emergency = route_is_emergency(b->env.config, req->path.realm, &req->path.remote,
+		sip_msg_view(req, req->idx.uri), uri.user);
 	route = c->route = admit_route(b, req, c->leg[SIDE_CALLER].dialog->peer, uri.user, &status);
 	if (route == NULL)
 		return status;

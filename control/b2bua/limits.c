@@ -1,6 +1,7 @@
 /*
  * Calls and subscriptions that each realm and each peer has, counted over all shards. Never one too
- * many: a call is counted in before it is judged, and out again if it does not fit.
+ * many but of emergencies: a call is counted in before it is judged, and out again if it does not
+ * fit.
  */
 #include <stdatomic.h>
 
@@ -66,7 +67,7 @@ static bool count_call(struct b2bua_limits *l, const struct call *c, bool in)
 
 bool call_admit(struct call *c)
 {
-	c->admitted = count_call(c->b->env.limits, c, true);
+	c->admitted = count_call(c->b->env.limits, c, true) || c->emergency;
 	if (!c->admitted)
 		(void)count_call(c->b->env.limits, c, false);
 	return c->admitted;

@@ -129,9 +129,11 @@ static const struct config_peer *peer_of(
 	const struct b2bua *b, const struct sip_msg *req, struct str_view user)
 {
 	const struct config *c = b->env.config;
-	const struct config_route *route = route_find(c, NULL, req->path.realm,
-		route_peer_find(c, req->path.realm, &req->path.remote), user,
-		route_is_emergency(c, req->path.realm, (struct str_view){NULL, 0}, user));
+	const struct sip_path *path = &req->path;
+	const struct config_route *route = route_find(c, NULL, path->realm,
+		route_peer_find(c, path->realm, &path->remote), user,
+		route_is_emergency(
+			c, path->realm, &path->remote, (struct str_view){NULL, 0}, user));
 
 	return route != NULL ? &c->peers[route->to_peer] : NULL;
 }

@@ -20,27 +20,6 @@ int route_peer_find(const struct config *c, uint16_t realm, const struct net_end
 	return by_addr;
 }
 
-/* A service that nobody has made arrangements for is no way past the limits. */
-static bool has_emergency_route(const struct config *c, uint16_t realm)
-{
-	for (unsigned int i = 0; i < c->n_routes; i++)
-		if (c->routes[i].emergency && c->routes[i].from_realm == realm)
-			return true;
-	return false;
-}
-
-bool route_is_emergency(
-	const struct config *c, uint16_t realm, struct str_view uri, struct str_view user)
-{
-	for (unsigned int i = 0; i < c->ops.overload.n_emergency; i++) {
-		const char *number = c->ops.overload.emergency[i];
-
-		if (sv_eq(user, (struct str_view){number, strlen(number)}))
-			return true;
-	}
-	return sip_uri_is_sos(uri) && has_emergency_route(c, realm);
-}
-
 static bool matches(
 	const struct config_route *r, uint16_t realm, int from_peer, struct str_view user)
 {
@@ -62,6 +41,20 @@ static const struct config_route *find(const struct config *c, const struct conf
 			return r;
 	}
 	return NULL;
+}
+
+bool route_is_emergency(const struct config *c, uint16_t realm, const struct net_endpoint *source,
+	struct str_view uri, struct str_view user)
+{
+	for (unsigned int i = 0; i < c->ops.overload.n_emergency; i++) {
+		const char *number = c->ops.overload.emergency[i];
+
+		if (sv_eq(user, (struct str_view){number, strlen(number)}))
+			return true;
+	}
+	/* A service that nobody has made arrangements for is no way past the limits. */
+	return sip_uri_is_sos(uri) &&
+	       find(c, NULL, realm, route_peer_find(c, realm, source), user, true) != NULL;
 }
 
 const struct config_route *route_find(const struct config *c, const struct config_route *after,

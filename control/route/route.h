@@ -19,11 +19,11 @@ int route_peer_find(const struct config *c, uint16_t realm, const struct net_end
 
 /**
  * Is the user of this Request-URI one of the configured numbers, or is it an emergency service
- * (RFC 5031) and the realm has a route for emergency calls?
+ * (RFC 5031) for which there is a route from this source?
  * @param realm  that it comes from. @param user  its user part, as written; empty: none.
  */
-bool route_is_emergency(
-	const struct config *c, uint16_t realm, struct str_view uri, struct str_view user);
+bool route_is_emergency(const struct config *c, uint16_t realm, const struct net_endpoint *source,
+	struct str_view uri, struct str_view user);
 
 /**
  * The first route that matches. Emergency calls take those for them, wherever they stand in the

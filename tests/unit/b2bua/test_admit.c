@@ -154,6 +154,45 @@ static void test_service(void **state)
 	lab_hang_up(&lab, &first, &callee);
 }
 
+/* The limits of realms and peers hold no emergency call, and count it: the others wait for it. */
+static void test_limits_of_calls(void **state)
+{
+	uint32_t *const limits[] = {&lab.realms[OUTSIDE].max_calls, &lab.realms[INSIDE].max_calls,
+		&lab.peers[0].max_calls};
+	struct ua first, callee, other = ua_caller(&lab, "bob");
+
+	lab.b2bua->env.overload = NULL;
+	snprintf(lab.routes[0].user_prefix, sizeof(lab.routes[0].user_prefix), "%s", "");
+	lab_establish(&lab, &first, &callee);
+	for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
+		struct ua caller = ua_caller(&lab, "112"), there;
+		const char *invite;
+
+		*limits[i] = 1;
+		ua_request(&caller, "INVITE", 1, OUTSIDE_SDP, NULL);
+		invite = lab_expect(&lab, INSIDE, "INVITE sip:112@");
+		there = ua_callee(&lab, invite);
+		*limits[i] = 2;
+		ua_request(&other, "INVITE", ++other.cseq, OUTSIDE_SDP, NULL);
+		lab_expect(&lab, OUTSIDE, "SIP/2.0 503 ");
+		lab_expect_none(&lab, INSIDE);
+		ua_respond(&there, invite, 486, NULL, NULL);
+		lab_expect(&lab, OUTSIDE, "SIP/2.0 486 ");
+		lab_expect(&lab, INSIDE, "ACK ");
+		lab_run(&lab, 2000);
+		/* It has left. */
+		ua_request(&other, "INVITE", ++other.cseq, OUTSIDE_SDP, NULL);
+		invite = lab_expect(&lab, INSIDE, "INVITE sip:bob@");
+		there = ua_callee(&lab, invite);
+		ua_respond(&there, invite, 486, NULL, NULL);
+		lab_expect(&lab, OUTSIDE, "SIP/2.0 486 ");
+		lab_run(&lab, 2000);
+		*limits[i] = 0;
+		lab_forget(&lab);
+	}
+	lab_hang_up(&lab, &first, &callee);
+}
+
 /* A box without limits of its own, whose server was asked. */
 static int setup_peer(void **state)
 {
@@ -304,6 +343,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refused_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_not_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_service, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_limits_of_calls, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_peer_wants_less, setup_peer, teardown),
 		cmocka_unit_test_setup_teardown(test_next_route, setup_peer, teardown),
 		cmocka_unit_test_setup_teardown(test_next_route_not_alike, setup_peer, teardown),

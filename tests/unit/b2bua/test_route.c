@@ -96,34 +96,52 @@ static void test_emergency(void **state)
 {
 	static const struct {
 		uint16_t realm;
+		uint16_t port; /* of the source */
 		struct str_view uri, user;
 		bool is;
 	} cases[] = {
-		{0, {"urn:service:sos", 15}, {NULL, 0}, true},
-		{0, {"URN:Service:SOS", 15}, {NULL, 0}, true},
-		{0, {"urn:service:sos.fire", 20}, {NULL, 0}, true},
-		{0, {"urn:service:sosx", 16}, {NULL, 0}, false},
-		{0, {"urn:service:so", 14}, {NULL, 0}, false},
-		{0, {"sip:112@x", 9}, {"112", 3}, true},
-		{0, {"sip:1123@x", 10}, {"1123", 4}, false},
-		{0, {"sip:11@x", 8}, {"11", 2}, false},
-		{0, {"sip:x", 5}, {NULL, 0}, false},
-		{1, {"urn:service:sos", 15}, {NULL, 0}, false},
-		{1, {"sip:112@x", 9}, {"112", 3}, true},
+		{0, 5060, {"urn:service:sos", 15}, {NULL, 0}, true},
+		{0, 5060, {"URN:Service:SOS", 15}, {NULL, 0}, true},
+		{0, 5060, {"urn:service:sos.fire", 20}, {NULL, 0}, true},
+		{0, 5060, {"urn:service:sosx", 16}, {NULL, 0}, false},
+		{0, 5060, {"urn:service:so", 14}, {NULL, 0}, false},
+		{0, 5060, {"sip:112@x", 9}, {"112", 3}, true},
+		{0, 5060, {"sip:1123@x", 10}, {"1123", 4}, false},
+		{0, 5060, {"sip:11@x", 8}, {"11", 2}, false},
+		{0, 5060, {"sip:x", 5}, {NULL, 0}, false},
+		{1, 5060, {"urn:service:sos", 15}, {NULL, 0}, false},
+		{1, 5060, {"sip:112@x", 9}, {"112", 3}, true},
+		/* The route of one peer is no one else's. */
+		{2, 5060, {"urn:service:sos", 15}, {NULL, 0}, false},
+		{2, 5070, {"urn:service:sos", 15}, {NULL, 0}, true},
+		/* Nor is that for a number the service's, which has none. */
+		{3, 5060, {"urn:service:sos", 15}, {NULL, 0}, false},
+	};
+	const struct net_addr addr = net_addr_v4((const uint8_t[]){192, 0, 2, 9});
+	struct config_peer peers[] = {
+		{.realm = 2, .remote = {.addr = addr, .port = 5060}},
+		{.realm = 2, .remote = {.addr = addr, .port = 5070}},
 	};
 	struct config_route routes[] = {
 		{.from_realm = 1, .from_peer = -1},
 		{.from_realm = 0, .from_peer = -1, .emergency = true},
+		{.from_realm = 2, .from_peer = 1, .emergency = true},
+		{.from_realm = 3, .from_peer = -1, .user_prefix = "11", .emergency = true},
 	};
 	struct config c = {.routes = routes,
 		.n_routes = ARRAY_LEN(routes),
+		.peers = peers,
+		.n_peers = ARRAY_LEN(peers),
 		.ops.overload.emergency = {"911", "112"},
 		.ops.overload.n_emergency = 2};
 
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-		if (route_is_emergency(&c, cases[i].realm, cases[i].uri, cases[i].user) !=
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct net_endpoint source = {.addr = addr, .port = cases[i].port};
+
+		if (route_is_emergency(&c, cases[i].realm, &source, cases[i].uri, cases[i].user) !=
 			cases[i].is)
 			fail_msg("case %zu", i);
+	}
 }
 
 /* Theirs come first wherever they stand, the others behind; nobody else takes theirs. */
