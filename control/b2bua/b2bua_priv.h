@@ -423,6 +423,8 @@ bool headers_option(const struct sip_msg *m, enum sip_header_id id, struct str_v
 enum body_kind { BODY_NONE, BODY_SDP, BODY_OTHER };
 /** Is a Content-Type of this type, whatever its parameters and the blanks in it? */
 bool headers_is_type(struct str_view value, struct str_view type, struct str_view subtype);
+/** May the answer to this INVITE be SDP (RFC 3261 section 20.1)? It may where nothing is said. */
+bool headers_accept_sdp(const struct sip_msg *m);
 /**
  * May this body be sent into the realm, in another message than INVITE, ACK, PRACK and UPDATE? SDP
  * may not: it names addresses, and these methods have no offers to make. None at all may.

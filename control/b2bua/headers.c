@@ -181,6 +181,20 @@ bool headers_is_type(struct str_view value, struct str_view type, struct str_vie
 	       sv_eq_nocase(is.type, type) && sv_eq_nocase(is.subtype, subtype);
 }
 
+bool headers_accept_sdp(const struct sip_msg *m)
+{
+	struct str_view line, item;
+	unsigned int i;
+
+	for (i = 0; (line = sip_msg_header(m, SIP_HDR_ACCEPT, i)).p != NULL; i++)
+		while (sip_list_next(&line, &item))
+			if (headers_is_type(item, SV("application"), SV("sdp")) ||
+				headers_is_type(item, SV("application"), SV("*")) ||
+				headers_is_type(item, SV("*"), SV("*")))
+				return true;
+	return i == 0;
+}
+
 bool headers_body_passes(const struct config_realm *to, const struct sip_msg *m)
 {
 	struct str_view value = sip_msg_header(m, SIP_HDR_CONTENT_TYPE, 0);

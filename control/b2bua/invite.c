@@ -188,6 +188,10 @@ static void start(
 		b2bua_reply(b, txn, 415);
 		return;
 	}
+	if (!headers_accept_sdp(req)) {
+		b2bua_reply(b, txn, 406);
+		return;
+	}
 	c = call_new(b);
 	if (c == NULL) {
 		b2bua_reply(b, txn, 503);

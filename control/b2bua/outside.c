@@ -26,6 +26,9 @@ static unsigned int asked_user(const struct sip_msg *req, struct str_view *user)
 	if (sip_name_addr_parse(sip_msg_header(req, SIP_HDR_TO, 0), &to) != 0 || to.star ||
 		sip_uri_parse(to.uri, &uri) != 0)
 		return 400;
+	/* An address of record is a SIP or SIPS URI there. */
+	if (uri.scheme != SIP_SCHEME_SIP && uri.scheme != SIP_SCHEME_SIPS)
+		return 400;
 	*user = uri.user;
 	return 0;
 }

@@ -9,12 +9,15 @@ import os
 import re
 
 import pytest
-from sockets import Phone, corpus, sip_request, status_of
+from sockets import Phone, corpus, sip_answer, sip_request, status_of
 
-from sallyport_lab.net import ACCESS, ACCESS_BOX, CORE
+from sallyport_lab import wait_until
+from sallyport_lab.net import ACCESS, ACCESS_BOX, CORE, CORE_BOX
 
 SIP = (ACCESS_BOX, 5060)
 SILENCE = None
+PHONES = "{name: phones, realm: access, address: 192.0.2.2"
+REGISTERS = {PHONES: f"{PHONES}, methods: [INVITE, OPTIONS, REGISTER]"}
 VIA_PORT = re.compile(rb"^(?:Via|v)\s*:\s*SIP\s*/\s*\S+\s*/\s*\S+\s+[^\s;:,]+\s*:\s*(\d+)",
                       re.IGNORECASE | re.MULTILINE)
 
@@ -23,16 +26,20 @@ OWED = {
     "clerr": (400,), "ncl": (400,), "scalar02": (400,), "ltgtruri": (400,), "badvers": (400, 505),
     "mismatch01": (400,), "mismatch02": (400, 501), "multi01": (400,),
     "mcl01": (400,), "unkscm": (416,), "novelsc": (416,), "bext01": (420,),
-    "badinv01": (400,), "quotbal": (400,), "regbadct": (400, 405, 501), "badaspec": (400,),
+    "badinv01": (400,), "quotbal": (400,), "regbadct": (400,), "badaspec": (400,),
     "scalarlg": (SILENCE,), "bigcode": (SILENCE,), "bcast": (SILENCE,),
     "unreason": (SILENCE,), "noreason": (SILENCE,), "ipv6-bad": (400, 416),
     # "Ideally" 400; but without Call-ID, From and To there is nothing to build an answer from.
     "insuf": (400, SILENCE),
+    # What an endpoint and a registrar say, for whom the box stands here (sections 3.3.4, 3.3.6,
+    # 3.3.15). Two of these answers come again for want of an ACK: no insuf, which has no Call-ID to
+    # know its answer by, may follow.
+    "unksm2": (400,), "invut": (415,), "sdp01": (406,),
 }
 # Legal requests that must not be called bad. Not in it: inv2543, whose INVITE has no Contact, so
 # that a B2BUA has no target for its requests (RFC 3261 section 8.1.1.8).
 LEGAL = ("wsinv", "intmeth", "esc01", "escnull", "esc02", "lwsdisp", "longreq", "dblreq", "semiuri",
-         "transports", "mpart01", "cparam01", "cparam02", "regescrt", "sdp01",
+         "transports", "mpart01", "cparam01", "cparam02", "regescrt", "regaut01", "invut", "sdp01",
          "ipv6-good", "port-ambiguous", "port-unambiguous", "via-received-param-with-delim")
 
 
@@ -43,6 +50,11 @@ def message(name):
             with open(path, "rb") as data:
                 return data.read()
     raise AssertionError(f"{name}.dat is not in the corpus")
+
+
+@pytest.fixture(name="box")
+def box_that_takes_registers(lend_box):
+    return lend_box(REGISTERS)
 
 
 @pytest.fixture(name="phone")
@@ -87,6 +99,26 @@ def test_legal_is_not_called_bad(phone, server, name):
     for passed_on in server.payloads():
         assert passed_on.startswith((b"INVITE ", b"CANCEL ", b"OPTIONS ", b"MESSAGE ",
                                      b"REGISTER ")), passed_on
+
+
+def test_unknown_media_type_is_told_the_known_one(phone):
+    """Section 3.3.6, and RFC 3261 section 8.2.3."""
+    assert "\r\nAccept: application/sdp\r\n" in phone.ask(message("invut"), SIP)
+
+
+def test_unknown_credentials_are_the_registrars(phone, server):
+    """regaut01, section 3.3.7: an unknown scheme is no fault. It goes on to whoever knows, and his
+    challenge goes back."""
+    credentials = b"\r\nAuthorization: NoOneKnowsThisScheme opaque-data=here\r\n"
+    phone.send(message("regaut01"), SIP)
+    register = wait_until(lambda: [data for data in server.messages(b"REGISTER ")
+                                   if credentials in data], 5, "the REGISTER at the registrar")[0]
+    challenge = 'WWW-Authenticate: Digest realm="example.com", nonce="n1"'
+    server.send(sip_answer(register, 401, "Unauthorized", f"sip:{CORE}").replace(
+        b"Content-Length", f"{challenge}\r\nContent-Length".encode()), (CORE_BOX, 5060))
+    answer = wait_until(lambda: [data for data in phone.payloads() if b"regaut01" in data], 5,
+                        "the challenge")[0].decode()
+    assert status_of(answer) == 401 and f"\r\n{challenge}\r\n" in answer, answer
 
 
 def test_afterwards_it_still_answers(phone):

@@ -73,6 +73,39 @@ static void test_other_body(void **state)
 		lab_header(lab_expect(&lab, OUTSIDE, "SIP/2.0 415"), "Accept"), "application/sdp");
 }
 
+/* Who takes no SDP gets no call (RFC 3261 section 21.4.7). */
+static void test_accept(void **state)
+{
+	static const struct {
+		const char *lines;
+		bool good;
+	} cases[] = {
+		{"Accept: application/sdp\r\n", true},
+		{"Accept: text/plain\r\nAccept: text/html , Application/SDP;level=1\r\n", true},
+		{"Accept: application/*;q=0.5\r\n", true},
+		{"Accept: */*\r\n", true},
+		{"Accept: text/nobodyKnowsThis\r\n", false},
+		{"Accept: text/*, application/isup\r\n", false},
+		{"Accept: \r\n", false},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct ua caller = ua_caller(&lab, "bob");
+
+		print_message("case %zu\n", i);
+		ua_request(&caller, "INVITE", 1, OUTSIDE_SDP, cases[i].lines);
+		assert_int_equal(lab_count(&lab, INSIDE, "INVITE "), cases[i].good);
+		assert_int_equal(lab_count(&lab, OUTSIDE, "SIP/2.0 406 "), !cases[i].good);
+		if (cases[i].good) {
+			const char *invite = lab_expect(&lab, INSIDE, "INVITE ");
+			struct ua callee = ua_callee(&lab, invite);
+
+			ua_respond(&callee, invite, 486, NULL, NULL);
+		}
+		lab_forget(&lab);
+	}
+}
+
 /* Several lines: what we relay goes on, the rest is refused with port 0 on both sides. */
 static void test_lines(void **state)
 {
@@ -287,6 +320,7 @@ int main(void)
 		LAB_CASE(test_offer_refused),
 		LAB_CASE(test_answer_refused),
 		LAB_CASE(test_other_body),
+		LAB_CASE(test_accept),
 		LAB_CASE(test_lines),
 		LAB_CASE(test_rtcp_mux),
 		LAB_CASE(test_rates),

@@ -554,6 +554,10 @@ static void test_register_odd(void **state)
 
 	ua_request(&u, "REGISTER", 1, NULL, "Contact: <sip:b@192.0.2.66>\r\n");
 	lab_expect(&lab, OUTSIDE, "SIP/2.0 403");
+	/* Section 10.2: an address of record is a SIP or SIPS URI. */
+	snprintf(u.to, sizeof(u.to), "<isbn:2983792873>");
+	ua_request(&u, "REGISTER", 2, NULL, NULL);
+	lab_expect(&lab, OUTSIDE, "SIP/2.0 400");
 	lab_expect_none(&lab, INSIDE);
 }
 
