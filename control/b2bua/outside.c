@@ -50,11 +50,40 @@ static int map_names(struct dialog *d, const struct sip_msg *req)
 	return rc;
 }
 
-unsigned int outside_dialog_new(struct b2bua *b, const struct sip_msg *req, struct dialog **out)
+/* Has its peer been asked, or passed over, on the way to it? */
+static bool came_before(const struct b2bua *b, const struct sip_msg *req, int from_peer,
+	struct str_view user, const struct config_route *r)
+{
+	const struct config_route *p = NULL;
+
+	while ((p = admit_route_next(b, req, p, from_peer, user)) != NULL && p != r)
+		if (p->to_peer == r->to_peer)
+			return true;
+	return false;
+}
+
+/* @param after  that led nowhere. What is said for its realm holds for the next one as well. */
+static const struct config_route *route_after(const struct b2bua *b, const struct sip_msg *req,
+	int from_peer, struct str_view user, const struct config_route *after)
+{
+	const struct config_peer *peers = b->env.config->peers;
+	const struct config_route *r = after;
+
+	/* What a peer wants is counted, so it comes last. */
+	do
+		r = admit_route_next(b, req, r, from_peer, user);
+	while (r != NULL && (peers[r->to_peer].realm != peers[after->to_peer].realm ||
+				    came_before(b, req, from_peer, user, r) ||
+				    !admit_to_peer(b, r->to_peer, req)));
+	return r;
+}
+
+unsigned int outside_dialog_new(struct b2bua *b, const struct sip_msg *req,
+	const struct config_route **route, struct dialog **out)
 {
 	const struct config *c = b->env.config;
+	int from = route_peer_find(c, req->path.realm, &req->path.remote);
 	const struct net_endpoint *local;
-	const struct config_route *route;
 	const struct config_peer *peer;
 	struct str_view user;
 	struct dialog *d;
@@ -69,13 +98,13 @@ unsigned int outside_dialog_new(struct b2bua *b, const struct sip_msg *req, stru
 		return 482;
 	if (!headers_may_spread(req))
 		return 440;
-	route = admit_route(
-		b, req, route_peer_find(c, req->path.realm, &req->path.remote), user, &status);
-	if (route == NULL)
-		return status;
-	peer = &c->peers[route->to_peer];
+	*route = *route != NULL ? route_after(b, req, from, user, *route)
+				: admit_route(b, req, from, user, &status);
+	if (*route == NULL)
+		return status != 0 ? status : 503;
+	peer = &c->peers[(*route)->to_peer];
 	local = b2bua_listener(b, peer->realm, peer->remote.addr.family);
-	d = local != NULL ? dialog_new(b, NULL, peer->realm, route->to_peer, &peer->remote.addr)
+	d = local != NULL ? dialog_new(b, NULL, peer->realm, (*route)->to_peer, &peer->remote.addr)
 			  : NULL;
 	if (d == NULL)
 		return 500;
@@ -127,7 +156,7 @@ void outside_on_request(struct b2bua *b, struct server_txn *txn, const struct si
 	}
 	if (req->idx.method == SIP_REGISTER)
 		way.user = &register_user;
-	status = outside_dialog_new(b, req, &way.to);
+	status = outside_dialog_new(b, req, &way.route, &way.to);
 	if (status == 0) {
 		to = b2bua_realm(b, way.to->realm);
 		status = relay_start(b, txn, req, &way);

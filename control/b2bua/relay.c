@@ -67,8 +67,10 @@ static void relay_free(struct relay *r)
 	struct dialog *own = r->own ? r->to : NULL;
 
 	DL_DELETE(r->b->relays, r);
+	timer_cancel(r->b->env.timers, &r->patience);
 	if (r->client != NULL)
 		dialog_txn_detach(r->client);
+	free(r->extra);
 	free(r);
 	dialog_free(own);
 }
@@ -140,14 +142,56 @@ static int build_response(struct relay *r, struct sip_writer *w, const struct si
 	return sip_writer_finish(w);
 }
 
+/* --- the next route --- */
+
+static unsigned int request_send(struct relay *r, const struct sip_msg *req, const char *extra);
+
+/*
+ * RFC 3263 section 4.3, RFC 3261 section 16.7: a peer that does not answer, or with 503, has not
+ * taken the request: whoever is next for it gets it. A subscription that the peer has begun to
+ * notify is taken. @return false: there is nobody else.
+ */
+static bool go_elsewhere(struct relay *r)
+{
+	const struct sip_msg *req = server_txn_request(r->server);
+	struct dialog *old = r->to, *to;
+
+	if (r->route == NULL || old->remote_tag != NULL ||
+		outside_dialog_new(r->b, req, &r->route, &to) != 0)
+		return false;
+	if (r->client != NULL)
+		dialog_txn_detach(r->client);
+	r->client = NULL;
+	r->to = to;
+	if (r->own)
+		dialog_free(old);
+	else
+		r->user->on_moved(r, old);
+	return request_send(r, req, r->extra) == 0;
+}
+
+static void on_silence(void *ctx)
+{
+	struct relay *r = ctx;
+
+	/* Nothing waits for an answer any more where it could not be sent. */
+	if (!go_elsewhere(r) && r->client == NULL) {
+		b2bua_reply(r->b, r->server, 503);
+		finish(r, NULL);
+	}
+}
+
 static void on_response(struct dialog_txn *t, struct sip_msg *resp)
 {
 	struct relay *r = t->ctx;
 	struct sip_writer w;
 	int len;
 
+	timer_cancel(r->b->env.timers, &r->patience);
 	if (resp->idx.status == 100)
 		return; /* of the hop (section 16.7) */
+	if (resp->idx.status == 503 && go_elsewhere(r))
+		return;
 	b2bua_note_challenge(r->b, r->server, resp);
 	len = build_response(r, &w, resp);
 	if (len > 0)
@@ -165,6 +209,8 @@ static void on_end(struct dialog_txn *t, int error)
 	struct relay *r = t->ctx;
 
 	r->client = NULL; /* freed by whoever called */
+	if (error != -ETIMEDOUT && go_elsewhere(r))
+		return;
 	b2bua_reply(r->b, r->server, error == -ETIMEDOUT ? 504 : 503);
 	finish(r, NULL);
 }
@@ -210,12 +256,27 @@ static unsigned int build_request(
 	return status;
 }
 
+/* In the dialog r->to. @return 0, or the status that we owe. */
+static unsigned int request_send(struct relay *r, const struct sip_msg *req, const char *extra)
+{
+	struct sip_writer w;
+	unsigned int status = build_request(r, &w, req, extra);
+
+	if (status != 0)
+		return status;
+	r->client = dialog_request_send(r->to, &w, req->idx.method, &txn_user, r);
+	if (r->client == NULL)
+		return 500;
+	if (r->route != NULL)
+		timer_arm(r->b->env.timers, &r->patience, RELAY_PATIENCE_MS, on_silence, r);
+	return 0;
+}
+
 unsigned int relay_start(struct b2bua *b, struct server_txn *txn, const struct sip_msg *req,
 	const struct relay_way *way)
 {
 	struct relay *r = NULL;
 	unsigned int status = 500;
-	struct sip_writer w;
 
 	if (req->idx.body.len > RELAY_BODY_MAX)
 		status = 413;
@@ -236,11 +297,12 @@ unsigned int relay_start(struct b2bua *b, struct server_txn *txn, const struct s
 		snprintf(r->to_tag, sizeof(r->to_tag), "%.*s", SV_ARG(way->to_tag));
 	else
 		txn_answer_tag(b->txns, req, r->to_tag);
-	status = build_request(r, &w, req, way->extra);
-	if (status == 0) {
-		r->client = dialog_request_send(r->to, &w, req->idx.method, &txn_user, r);
-		status = r->client != NULL ? 0 : 500;
-	}
+	r->route = way->route;
+	if (r->route != NULL && way->extra != NULL &&
+		b2bua_str_set(&r->extra, (struct str_view){way->extra, strlen(way->extra)}) != 0)
+		status = 500;
+	else
+		status = request_send(r, req, way->extra);
 	if (status != 0)
 		goto fail;
 	r->own = way->own;
@@ -249,6 +311,8 @@ unsigned int relay_start(struct b2bua *b, struct server_txn *txn, const struct s
 	b->stats.requests_passed++;
 	return 0;
 fail:
+	if (r != NULL)
+		free(r->extra);
 	free(r);
 	if (way->own)
 		dialog_free(way->to);

@@ -138,13 +138,25 @@ static void on_ask_final(struct relay *r, const struct sip_msg *resp)
 		end(s); /* it was waited for */
 }
 
-static const struct relay_user subscribe_user = {.on_final = on_ask_final};
+static void on_ask_moved(struct relay *r, struct dialog *old)
+{
+	struct subscription *s = r->ctx;
 
+	s->side[NOTIFIER] = r->to;
+	r->to->subscription = s;
+	dialog_free(old);
+}
+
+static const struct relay_user subscribe_user = {
+	.on_final = on_ask_final, .on_moved = on_ask_moved};
+
+/* @param route  of relay_way. */
 static unsigned int ask(struct subscription *s, struct server_txn *txn, const struct sip_msg *req,
-	const char *extra)
+	const char *extra, const struct config_route *route)
 {
 	const struct relay_way way = {
 		.to = s->side[NOTIFIER],
+		.route = route,
 		.extra = extra,
 		.to_tag = {s->side[SUBSCRIBER]->local_tag, DIALOG_TAG_LEN},
 		.user = &subscribe_user,
@@ -156,12 +168,13 @@ static unsigned int ask(struct subscription *s, struct server_txn *txn, const st
 	return status;
 }
 
-/* @return 0, or the status that we owe. */
-static unsigned int setup(struct subscription *s, const struct sip_msg *req)
+/* @param route  set to that of its notifier. @return 0, or the status that we owe. */
+static unsigned int setup(
+	struct subscription *s, const struct sip_msg *req, const struct config_route **route)
 {
 	struct b2bua *b = s->b;
 	int peer = route_peer_find(b->env.config, req->path.realm, &req->path.remote), rc;
-	unsigned int status = outside_dialog_new(b, req, &s->side[NOTIFIER]);
+	unsigned int status = outside_dialog_new(b, req, route, &s->side[NOTIFIER]);
 
 	if (status != 0)
 		return status;
@@ -181,16 +194,17 @@ void subscription_on_request(
 {
 	struct subscription *s = b->draining ? NULL : subscription_new(b);
 	const struct config_realm *to = NULL;
+	const struct config_route *route = NULL;
 	unsigned int status;
 
 	if (s == NULL) {
 		b2bua_reply(b, txn, 503);
 		return;
 	}
-	status = setup(s, req);
+	status = setup(s, req, &route);
 	if (status == 0) {
 		to = b2bua_realm(b, s->side[NOTIFIER]->realm);
-		status = ask(s, txn, req, extra);
+		status = ask(s, txn, req, extra, route);
 	}
 	if (status == 0) {
 		extend(s, expires_of(req, SUBSCRIPTION_DEFAULT_S));
@@ -287,7 +301,7 @@ void subscription_on_dialog_request(
 	if (status == 0) {
 		dialog_refresh(d, req);
 		if (req->idx.method == SIP_SUBSCRIBE && !notifier)
-			status = ask(s, txn, req, NULL);
+			status = ask(s, txn, req, NULL, NULL);
 		else if (req->idx.method == SIP_NOTIFY && notifier)
 			status = notify(s, txn, req);
 		else
