@@ -435,6 +435,8 @@ static void on_lost(struct leg *l, int error)
 		call_end(c, CAUSE_DIALOG_LOST, 408, ENDED_BY_BOX);
 		return;
 	}
+	if (redirect_elsewhere(c))
+		return;
 	l->state = LEG_GONE;
 	if (c->state != CALL_ENDED) {
 		ex->from->state = LEG_GONE;

@@ -1,8 +1,9 @@
 /*
  * A call that goes on to another peer. 3xx of a callee whose peer may redirect calls (RFC 3261
- * section 8.1.3.4): to the first Contact that is a configured peer of the same realm. 503: to the
- * peer of the next route that the call has. Nobody can send our calls, and
- * their bill, anywhere else; and the media session's addresses stay good.
+ * section 8.1.3.4): to the first Contact that is a configured peer of the same realm. 503, or not a
+ * word until timer B (RFC 3263 section 4.3): to the peer of the next route that the call has.
+ * Nobody can send our calls, and their bill, anywhere else; and the media session's addresses stay
+ * good.
  */
 #include "b2bua_priv.h"
 

@@ -102,6 +102,43 @@ static void test_next_route(void **state)
 	}
 }
 
+/* A server that is not there: the same when timer B says so. One that has said 100 is. */
+static void test_silent_server(void **state)
+{
+	struct ua caller, first, second;
+	const char *invite, *next;
+
+	lab.routes[2] = lab.routes[0];
+	lab.routes[2].to_peer = SECOND;
+	first = lab_call(&lab, &caller, &invite);
+	lab_run(&lab, 31999);
+	assert_int_equal(lab_count(&lab, INSIDE, "INVITE sip:bob@10.0.0.10:5060 "), 7);
+	lab_expect(&lab, OUTSIDE, "SIP/2.0 100 ");
+	lab_run(&lab, 1);
+	next = lab_expect(&lab, INSIDE, "INVITE sip:bob@10.0.0.10:5070 SIP/2.0\r\n");
+	lab_expect_none(&lab, OUTSIDE);
+	second = ua_callee(&lab, next);
+	snprintf(second.addr, sizeof(second.addr), "10.0.0.10:5070");
+	ua_respond(&second, next, 200, INSIDE_SDP, NULL);
+	ua_learn(&caller, lab_expect(&lab, OUTSIDE, "SIP/2.0 200"));
+	ua_request(&caller, "ACK", 1, NULL, NULL);
+	lab_hang_up(&lab, &caller, &second);
+	lab_forget(&lab);
+	first = lab_call(&lab, &caller, &invite);
+	ua_respond(&first, invite, 100, NULL, NULL);
+	lab_run(&lab, 50000);
+	assert_int_equal(lab_count(&lab, INSIDE, "INVITE "), 1);
+	lab_run(&lab, 100000);
+	/* Nobody is left: it is over. */
+	lab_forget(&lab);
+	first = lab_call(&lab, &caller, &invite);
+	lab_run(&lab, 63999);
+	assert_int_equal(lab_count(&lab, INSIDE, "INVITE "), 14);
+	assert_int_equal(lab_count(&lab, OUTSIDE, "SIP/2.0 408 "), 0);
+	lab_run(&lab, 1);
+	assert_int_equal(lab_count(&lab, OUTSIDE, "SIP/2.0 408 "), 1);
+}
+
 /* Another route to a peer that had the call before is none, whichever way the call came to it. */
 static void test_nobody_twice(void **state)
 {
@@ -268,6 +305,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_followed),
 		CASE(test_next_route),
+		CASE(test_silent_server),
 		CASE(test_nobody_twice),
 		CASE(test_passed),
 		CASE(test_in_circles),
