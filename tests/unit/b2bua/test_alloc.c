@@ -124,7 +124,33 @@ static bool play(void)
 	return invite != NULL && moved != NULL && update != NULL && bye != NULL && lab.n_cdrs == 1;
 }
 
-static void test_allocations(void **state)
+/* A REFER outside of a call, that its first peer does not take. @return true if the next one did.
+ */
+static bool play_next_route(void)
+{
+	struct ua phone = ua_caller(&lab, "bob");
+	struct ua first = {.lab = &lab, .side = INSIDE, .addr = "10.0.0.10:5060", .tag = "t1"};
+	struct ua second = {.lab = &lab, .side = INSIDE, .addr = "10.0.0.10:5070", .tag = "t2"};
+	const char *refer;
+
+	lab.peers[1].methods.known |= LAB_METHODS;
+	lab.peers[2].remote = lab.peers[0].remote;
+	lab.peers[2].remote.port = 5070;
+	lab.routes[2] = lab.routes[0];
+	lab.routes[2].to_peer = 2;
+	ua_request(&phone, "REFER", 1, NULL, "Refer-To: <sip:carol@192.0.2.1>\r\n");
+	refer = last(INSIDE, "REFER sip:bob@10.0.0.10:5060 ");
+	if (refer == NULL)
+		return false;
+	ua_respond(&first, refer, 503, NULL, NULL);
+	refer = last(INSIDE, "REFER sip:bob@10.0.0.10:5070 ");
+	if (refer == NULL)
+		return false;
+	ua_respond(&second, refer, 202, NULL, NULL);
+	return last(OUTSIDE, "SIP/2.0 202") != NULL;
+}
+
+static void fail_each(bool (*scenario)(void), unsigned long at_least)
 {
 	unsigned long n = 0;
 	bool through;
@@ -133,20 +159,34 @@ static void test_allocations(void **state)
 		lab_init(&lab);
 		countdown = ++n;
 		failed = false;
-		through = play();
+		through = scenario();
 		countdown = 0;
-		/* A caller whose response could not be made comes to its own end by timers. */
-		lab_run(&lab, 200000);
+		/* A caller whose response could not be made comes to its own end by timers, as does
+		 * a subscription. */
+		lab_run(&lab, 700000);
 		lab_fini(&lab);
 	} while (failed);
 	assert_true(through);
-	assert_true(n > 50);
+	assert_true(n > at_least);
 	print_message("%lu allocations failed, one at a time\n", n - 1);
+}
+
+static void test_call(void **state)
+{
+	fail_each(play, 50);
+}
+
+static void test_next_route(void **state)
+{
+	fail_each(play_next_route, 20);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_allocations)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_call),
+		cmocka_unit_test(test_next_route),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
