@@ -1,4 +1,5 @@
 /* Session timers (RFC 4028): each side of a call by itself. */
+#include "b2bua_priv.h"
 #include "lab.h"
 
 static int setup(void **state)
@@ -260,6 +261,48 @@ static void test_expires(void **state)
 	}
 }
 
+/* Section 7.2, the box as the UAC: what an answer puts in force, and what the box does first. */
+static void test_answer_of_the_callee(void **state)
+{
+	static const struct {
+		const char *answer;
+		const char *first; /* "": nothing in a day */
+		uint64_t ms;
+	} cases[] = {
+		{NULL, "", 86400000},
+		{"Session-Expires: soon;refresher=uac\r\n", "", 86400000},
+		{"Session-Expires: 600;refresher=uac\r\n", "INVITE ", 300000},
+		{"Session-Expires: 600;refresher=uac\r\nAllow: INVITE, UPDATE\r\n", "UPDATE ",
+			300000},
+		{"Session-Expires: 600;refresher=uas\r\n", "BYE ", 568000},
+		/* Who does not say who does it leaves it to the box. */
+		{"x: 600\r\n", "INVITE ", 300000},
+		{"Session-Expires: 600;refresher=me\r\n", "INVITE ", 300000},
+		/* No less than section 4 allows, and no more than a day. */
+		{"Session-Expires: 5;refresher=uac\r\n", "INVITE ", 45000},
+		{"Session-Expires: 5;refresher=uas\r\n", "BYE ", 60000},
+		{"Session-Expires: 4294967295;refresher=uas\r\n", "BYE ", 86368000},
+	};
+
+	for (unsigned int i = 0; i < ARRAY_LEN(cases); i++) {
+		struct ua caller, callee;
+
+		print_message("row %u\n", i);
+		establish(&caller, &callee, NULL, cases[i].answer);
+		lab_run(&lab, cases[i].ms - 1);
+		lab_expect_none(&lab, INSIDE);
+		lab_run(&lab, 1);
+		if (cases[i].first[0] != '\0')
+			lab_expect(&lab, INSIDE, cases[i].first);
+		else
+			lab_expect_none(&lab, INSIDE);
+		b2bua_stop(lab.b2bua);
+		lab.b2bua->draining = false;
+		lab_run(&lab, 100000);
+		lab_forget(&lab);
+	}
+}
+
 /* Any refresh of the peer's counts, and may change who does it. */
 static void test_peer_refreshes(void **state)
 {
@@ -294,6 +337,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(test_answer_to_the_caller),
+		CASE(test_answer_of_the_callee),
 		CASE(test_too_short),
 		CASE(test_callee_wants_longer),
 		CASE(test_box_refreshes),
