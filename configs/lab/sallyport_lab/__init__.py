@@ -9,8 +9,8 @@ from .families import both_families
 from .net import Lab
 from .process import LabError, wait_until
 from .rtp import Endpoint
-from . import account, scenario
+from . import account, hop, scenario
 from .sipp import Sipp
 
 __all__ = ["Box", "Endpoint", "Lab", "LabError", "Sipp", "account", "both_families", "drivers_here",
-           "scenario", "wait_until"]
+           "hop", "scenario", "wait_until"]

@@ -289,13 +289,13 @@ class Lab:
                 Peer(names["core"], self.dir, CORE, None if direct else CORE_BOX,
                      CORE6, None if direct else CORE6_BOX))
             if direct:
-                self._join(self.access, "eth0", self.core, "eth0")
+                self.join(self.access, "eth0", self.core, "eth0")
             else:
                 self.box = self._add(Namespace(names["sallyport"], self.dir))
-                self._join(self.access, "eth0", self.box, "sp-access")
-                self._join(self.core, "eth0", self.box, "sp-core")
-                self._box_side("sp-access")
-                self._box_side("sp-core")
+                self.join(self.access, "eth0", self.box, "sp-access")
+                self.join(self.core, "eth0", self.box, "sp-core")
+                self.box_side("sp-access")
+                self.box_side("sp-core")
             self.access.connected()
             self.access.ip(f"addr add {ACCESS_WRONG}/24 dev eth0")
             self.access.ip(f"addr add {ACCESS6_WRONG}/64 dev eth0 nodad")
@@ -324,7 +324,9 @@ class Lab:
         self.spaces.append(space)
         return space
 
-    def _join(self, one, one_name, other, other_name):
+    @staticmethod
+    def join(one, one_name, other, other_name):
+        """A wire between two namespaces; the interface names at its ends."""
         run("ip", "link", "add", one_name, "netns", one.name, "type", "veth",
             "peer", "name", other_name, "netns", other.name)
 
@@ -332,7 +334,7 @@ class Lab:
         """A peer off the box's links: `router`, a peer on one, forwards for it."""
         peer = self._add(Peer(f"{router.name}-far", self.dir, address, router_address, address6,
                               router6))
-        self._join(peer, "eth0", router, "eth1")
+        self.join(peer, "eth0", router, "eth1")
         no_offloads(router, "eth1")
         router.ip(f"addr add {router_address}/24 dev eth1")
         router.ip("link set eth1 up")
@@ -347,7 +349,9 @@ class Lab:
         peer.connected()
         return peer
 
-    def _box_side(self, interface):
+    def box_side(self, interface):
+        """This new interface is the dataplane's, and no one else's."""
+        self.box.run("nft", "delete", "table", "netdev", interface, check=False)
         no_offloads(self.box, interface)
         # The dataplane takes the frames from the device itself. Without this the kernel of the
         # box's namespace would see them too, and the twin carries the same MAC address.
