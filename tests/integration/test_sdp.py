@@ -1,11 +1,14 @@
-"""What becomes of SDP: hold without an attribute, fax in the place of speech, codec policies."""
+"""What becomes of SDP: hold without an attribute, fax in the place of speech, codec policies,
+several streams, SRTP."""
 
 import re
 
-from sallyport_lab import Sipp, scenario, wait_until
-from sallyport_lab.net import ACCESS_BOX
+from sallyport_lab import Endpoint, Sipp, scenario, wait_until
+from sallyport_lab.net import ACCESS, ACCESS_BOX, CORE
+from sallyport_lab.rtp import packet
 from test_calls import TO_BOX, no_calls_left
 from test_media import CALLER_SSRC, PORT, hold_and_resume, talking
+from test_media_quality import answered_with
 
 FAX = """v=0
 o=lab 1 2 IN IP[media_ip_type] [media_ip]
@@ -122,4 +125,98 @@ def test_codec_policy(make_box):
                           scenario.progress(), scenario.receive(488), scenario.ack_failure())
     with Sipp(lab, lab.access, only, to=TO_BOX, calls=1) as phones:
         assert phones.wait(10).succeeded == 1, phones.errors()
+    no_calls_left(box)
+
+
+def lines_of(message):
+    """(media, port, transport) of each m= line."""
+    found = re.findall(r"^m=(\S+) (\d+) (\S+)", message, re.MULTILINE)
+    return [(media, int(port), transport) for media, port, transport in found]
+
+
+def calls_with(offer):
+    return scenario.build("caller", scenario.invite(offer), scenario.progress(),
+                          scenario.receive(200), scenario.ack(), scenario.until_told(),
+                          scenario.bye(), scenario.receive(200))
+
+
+SECOND = ("m=video {video} RTP/AVP 96\na=rtpmap:96 H264/90000\na=fmtp:96 profile-level-id=42e01f\n"
+          "m=audio {third} RTP/AVP 0\na=rtpmap:0 PCMU/8000\n")
+VIDEO_SSRC = 0x33333333
+
+
+def test_several_streams(box):
+    """Speech, a picture, and a line that the callee refuses: each of the two has its own way, in
+    order; where the third one was, nothing passes."""
+    offer = scenario.sdp(PORT) + SECOND.format(video=PORT + 10, third=PORT + 20)
+    reply = scenario.sdp(PORT) + SECOND.format(video=PORT + 10, third=0)
+    with talking(box, calls_with(offer), answered_with(reply)) as talk, \
+            Endpoint(box.lab.access, ACCESS, PORT + 10) as screen, \
+            Endpoint(box.lab.core, CORE, PORT + 10) as camera:
+        there = lines_of(talk.server.received("INVITE")[0])
+        here = lines_of(talk.phones.received("SIP/2.0 200")[0])
+        for lines in (there, here):
+            assert [media for media, _, _ in lines] == ["audio", "video", "audio"]
+        assert len({port for _, port, _ in there}) == 3 and all(p % 2 == 0 for _, p, _ in there)
+        assert here[2][1] == 0 and 0 < here[0][1] != here[1][1] > 0
+        for message in (talk.server.received("INVITE")[0], talk.phones.received("SIP/2.0 200")[0]):
+            assert "a=fmtp:96 profile-level-id=42e01f" in message
+        picture = [packet(VIDEO_SSRC, i, 96) for i in range(20)]
+        talk.both_ways(20)
+        for data in picture:
+            screen.send(data, (talk.access[0], here[1][1]))
+            camera.send(data, (talk.core[0], there[1][1]))
+            talk.callee.send(data, (talk.core[0], there[2][1]))  # refused
+        wait_until(lambda: camera.payloads() == screen.payloads() == picture, 3, "the picture")
+        assert talk.caller.sequences(VIDEO_SSRC) == talk.callee.sequences(VIDEO_SSRC) == []
+    wait_until(lambda: box.show("stats")["media_ports_used"] == 0, 5, "the ports of all three")
+
+
+KEYS = {"caller": "inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz",
+        "callee": "inline:NzB4d1BINUAvLEw6UzF3WSJ+PSdFcGdUJShpX1Zj"}
+CRYPTO = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 {}\n"
+SECURE = {
+    "trust: trusted": "trust: trusted\n    policy: secure",
+    "    nat: auto\n": "    nat: auto\n    policy: secure\n",
+    "ops:\n": "policies:\n  - {name: secure, srtp: pass}\nops:\n",
+}
+
+
+def secured(side):
+    return scenario.sdp(PORT).replace("RTP/AVP", "RTP/SAVP") + CRYPTO.format(KEYS[side])
+
+
+def test_srtp_passes_by_policy(make_box):
+    """Where both sides allow it: keys cross unchanged, packets too, whatever is in them."""
+    with talking(make_box(SECURE), calls_with(secured("caller")),
+                 answered_with(secured("callee"))) as talk:
+        for message, key in ((talk.server.received("INVITE")[0], KEYS["caller"]),
+                             (talk.phones.received("SIP/2.0 200")[0], KEYS["callee"])):
+            assert lines_of(message)[0][2] == "RTP/SAVP"
+            assert f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 {key}\n" in message
+        sealed = [packet(CALLER_SSRC, i) + bytes(10) for i in range(10)]  # with their tags
+        for data in sealed:
+            talk.caller.send(data, talk.access)
+        wait_until(lambda: talk.callee.payloads() == sealed, 3, "SRTP at the callee")
+
+
+def test_srtp_is_refused(box):
+    """Alone: 488, and the callee hears nothing. Beside a line in the clear: that one is the call,
+    and no key goes over."""
+    lab = box.lab
+    alone = scenario.build("caller", scenario.invite(secured("caller")), scenario.progress(),
+                           scenario.receive(488), scenario.ack_failure())
+    with Sipp(lab, lab.core, answered_with(scenario.sdp(PORT)), trace=True) as server, \
+            Sipp(lab, lab.access, alone, to=TO_BOX, calls=1) as phones:
+        assert phones.wait(10).succeeded == 1, phones.errors()
+        assert not server.received()
+    secure = secured("caller")
+    both = scenario.sdp(PORT) + secure[secure.index("m="):].replace(str(PORT), str(PORT + 10))
+    reply = scenario.sdp(PORT) + "m=audio 0 RTP/SAVP 8\n"
+    with talking(box, calls_with(both), answered_with(reply)) as talk:
+        there = lines_of(talk.server.received("INVITE")[0])
+        here = lines_of(talk.phones.received("SIP/2.0 200")[0])
+        assert there[1] == here[1] == ("audio", 0, "RTP/SAVP")
+        assert "crypto" not in talk.server.received("INVITE")[0]
+        talk.both_ways()
     no_calls_left(box)
