@@ -1,8 +1,11 @@
-"""What comes between INVITE and BYE: PRACK, UPDATE, forks, late offers, session timers. SIPp plays
-both peers step by step, and what each of them got is looked at."""
+"""What comes between INVITE and BYE: PRACK, UPDATE, early media, forks, 3xx, late offers, session
+timers. SIPp plays both peers step by step, and what each of them got is looked at."""
+
+import pytest
+from sockets import Phone
 
 from sallyport_lab import Sipp, scenario, wait_until
-from sallyport_lab.net import ACCESS_BOX, CORE_BOX
+from sallyport_lab.net import ACCESS_BOX, CORE, CORE_BOX
 from sallyport_lab.scenario import (
     ack, answer, answer_invite, extra, inside, invite, receive, remember_invite, request, sdp)
 from sallyport_lab.sipp import header, media_of
@@ -103,6 +106,25 @@ def test_update(box):
     assert header(answers["3 UPDATE"], "Content-Length") == "0"
 
 
+def test_early_media(box):
+    """Rings, announces, rings, announces again, all of one dialog: each 18x is heard in its order,
+    the sound that was agreed first stays, and the 200 says nothing new."""
+    phone, server = call(box, [
+        invite(), receive(100, optional=True), receive(180), receive(183), receive(180),
+        receive(183), receive(200), ack(), inside("BYE", 2), receive(200)], [
+        remember_invite(), answer_invite(180, "Ringing"),
+        answer_invite(183, "Session Progress", sdp()), answer_invite(180, "Ringing"),
+        answer_invite(183, "Session Progress", sdp()), answer_invite(200, "OK", sdp(), final=True),
+        request("ACK"), request("BYE"), OK])
+    heard = [message for message in phone.received("SIP/2.0") if " 100 " not in message[:13]]
+    assert [message[8:11] for message in heard] == ["180", "183", "180", "183", "200", "200"]
+    assert len({tag_of(message) for message in heard[:5]}) == 1
+    described = [media_of(message) for message in heard if "m=audio" in message]
+    assert len(described) >= 2 and len(set(described)) == 1, "one answer to one offer"
+    assert "m=audio" in heard[1] and described[0][0] == ACCESS_BOX
+    assert [header(m, "CSeq").split()[1] for m in server.received()] == ["INVITE", "ACK", "BYE"]
+
+
 def test_forks(box):
     """Two phones ring behind the core; the second answers first, the other a moment later."""
     phone, server = call(box, [
@@ -155,6 +177,30 @@ def test_session_timers(box):
     assert header(answers["3 UPDATE"], "Session-Expires") == "300;refresher=uac"
     assert header(phone.received("SIP/2.0 422")[0], "Min-SE") == "90"
     assert not server.received("UPDATE")
+
+
+@pytest.mark.parametrize("status", [300, 302, 305])
+def test_redirect_passes(box, status):
+    """Of a peer that may not say where calls go: the caller gets its 3xx, by which it finds the
+    other user at the box and not in the core; nobody else is called."""
+    lab = box.lab
+    moved = answer(status, "Elsewhere", final_invite=True).replace(
+        "<sip:bob@[local_ip]:[local_port]>", f"<sip:carol@{CORE}:5070>")
+    with Sipp(lab, lab.core, scenario.build("callee", request("INVITE"), moved, request("ACK")),
+              trace=True) as server, \
+            Phone(lab.core, CORE, 5070) as carol, \
+            Sipp(lab, lab.access, scenario.call_refused(status), to=TO_BOX, calls=1,
+                 trace=True) as phone:
+        placed = phone.wait(10)
+        assert (placed.succeeded, placed.failed) == (1, 0), phone.errors()
+        assert server.settle(1).succeeded == 1, server.errors()
+        final = phone.received(f"SIP/2.0 {status}")
+        assert len(final) == 1 and CORE not in final[0] and CORE_BOX not in final[0]
+        # Section 21.3: of these three a Contact is where to ask next.
+        assert header(final[0], "Contact") == (
+            f"<sip:carol@{ACCESS_BOX}>" if status <= 302 else "")
+        assert not carol.payloads()
+    wait_until(lambda: box.calls().active == 0, 5, "the box's call to be over")
 
 
 def test_redirected(make_box):
