@@ -8,9 +8,11 @@ search by fuzzers. Tests that need the machine to themselves come last and get i
 """
 
 import argparse
+import collections
 import fcntl
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -35,16 +37,21 @@ SANITIZER_ENV = {
 
 
 class Totals:
-    """Counts of one stage, or of all."""
+    """Counts of one stage, or of all. missing: what tests were skipped for, and how many."""
 
-    def __init__(self, passed=0, failed=0, skipped=0):
+    def __init__(self, passed=0, failed=0, skipped=0, missing=None):
         self.passed, self.failed, self.skipped = passed, failed, skipped
+        self.missing = collections.Counter(missing)
 
     def __iadd__(self, other):
         self.passed += other.passed
         self.failed += other.failed
         self.skipped += other.skipped
+        self.missing += other.missing
         return self
+
+    def __bool__(self):
+        return self.passed + self.failed + self.skipped > 0
 
     def __str__(self):
         return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
@@ -89,6 +96,12 @@ def build(folder, options):
     return Totals() if run([NINJA, "-C", folder]) == 0 else Totals(failed=1)
 
 
+def reason_of(text, otherwise):
+    """A skipped test says "skipped: " and what it wants."""
+    said = re.search(r"skipped: (.+)", text)
+    return said.group(1) if said else otherwise
+
+
 def meson_tests(folder, env):
     """The cmocka tests and the replay of the fuzz corpus."""
     log = os.path.join(ROOT, folder, "meson-logs", "testlog.json")
@@ -99,11 +112,15 @@ def meson_tests(folder, env):
     try:
         with open(log, encoding="utf-8") as lines:
             for line in lines:
-                result = json.loads(line)["result"]
-                if result in ("OK", "EXPECTEDFAIL"):
+                test = json.loads(line)
+                text = test.get("stdout", "")
+                if test["result"] in ("OK", "EXPECTEDFAIL"):
                     totals.passed += 1
-                elif result == "SKIP":
-                    totals.skipped += 1
+                    # A program whose other tests ran.
+                    parts = set(re.findall(r"^\[  SKIPPED \] (\w+)$", text, re.MULTILINE))
+                    totals.missing.update(reason_of(text, part) for part in parts)
+                elif test["result"] == "SKIP":
+                    totals += Totals(skipped=1, missing=[reason_of(text, test["name"])])
                 else:
                     totals.failed += 1
     except OSError:
@@ -138,7 +155,10 @@ def integration(folder, env, which, arguments, prefix):
                  {**env, "SALLYPORT_BUILD": os.path.join(ROOT, folder)}, prefix)
     totals = Totals()
     try:
-        for suite in ElementTree.parse(report).getroot().iter("testsuite"):
+        tree = ElementTree.parse(report).getroot()
+        totals.missing.update(reason_of(skip.get("message", ""), skip.get("message", ""))
+                              for skip in tree.iter("skipped"))
+        for suite in tree.iter("testsuite"):
             count = {k: int(suite.get(k, 0)) for k in ("tests", "failures", "errors", "skipped")}
             bad = count["failures"] + count["errors"]
             totals += Totals(count["tests"] - bad - count["skipped"], bad, count["skipped"])
@@ -198,8 +218,7 @@ def main():
         stage("unit, sanitizers", meson_tests, "build-asan", asan)
         chosen = len(rows)
         side_by_side(stage, (args.build, {}), ("build-asan", asan), args)
-        if args.pytest and not any(sum(vars(result).values()) for name, result, _ in rows[chosen:]
-                                   if name != "fuzz"):
+        if args.pytest and not any(result for name, result, _ in rows[chosen:] if name != "fuzz"):
             rows.append(("no test has that name", Totals(failed=1), 0))
     total = Totals()
     for _, result, _ in rows:
@@ -208,6 +227,8 @@ def main():
     for name, result, seconds in rows:
         print(f"  {name:<25} {seconds:6.0f} s   {result}")
     print(f"  {'all':<25} {time.monotonic() - start:6.0f} s")
+    for reason, count in sorted(total.missing.items()):
+        print(f"  skipped {count:>4}: {reason}")
     print(total)
     return 1 if total.failed else 0
 

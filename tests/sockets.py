@@ -19,7 +19,7 @@ def corpus():
     shared = os.environ.get("SALLYPORT_SHARED", os.path.join(ROOT, "..", "shared"))
     folder = os.path.realpath(os.path.join(shared, "corpus"))
     if not os.path.isdir(folder):
-        pytest.skip(f"skipped: no corpus at {folder}; set SALLYPORT_SHARED to its parent")
+        pytest.skip(f"skipped: no corpus at {folder}; put it there or set SALLYPORT_SHARED")
     return folder
 
 

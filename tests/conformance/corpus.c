@@ -19,7 +19,8 @@ void corpus_need(void)
 
 	snprintf(path, sizeof(path), "%s/corpus/README.md", shared());
 	if (access(path, R_OK) != 0) {
-		printf("skipped: no corpus at %s/corpus (set SALLYPORT_SHARED)\n", shared());
+		printf("skipped: no corpus at %s/corpus: put it there or set SALLYPORT_SHARED\n",
+			shared());
 		exit(CORPUS_EXIT_SKIP);
 	}
 }

@@ -67,7 +67,7 @@ class Call:
 @pytest.fixture
 def dialled(box):
     if shutil.which("baresip") is None:
-        pytest.skip("skipped: baresip is not installed")
+        pytest.skip("skipped: no baresip here: apt-get install baresip-core")
     lab = box.lab
     with contextlib.ExitStack() as stack:
         stack.enter_context(Topology(lab))

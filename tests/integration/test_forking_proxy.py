@@ -75,7 +75,7 @@ class Forked:
 def forked(box):
     """A call that Kamailio has just forked; nothing of the core is seen in access meanwhile."""
     if shutil.which("kamailio") is None:
-        pytest.skip("skipped: kamailio is not installed")
+        pytest.skip("skipped: no kamailio here: apt-get install kamailio")
     lab = box.lab
     with contextlib.ExitStack() as stack:
         stack.enter_context(Topology(lab))

@@ -93,7 +93,7 @@ def wire_of_a_box(request, make_box):
     longer than its frames."""
     driver = "net_af_xdp" if request.param == 4 else "net_af_packet"
     if driver not in drivers_here():
-        pytest.skip(f"skipped: no {driver} here")
+        pytest.skip(f"skipped: no {driver}: SALLYPORT_DRIVER forbids it")
     wire = Wire(make_box(both_families(), driver=driver), request.param)
     yield wire
     wire.close()

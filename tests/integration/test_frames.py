@@ -141,7 +141,7 @@ def test_longer_than_the_mtu(make_box):
     frames is cut, and a cut packet is longer than its frame. On net_af_xdp the kernel allows no
     such wire."""
     if "net_af_packet" not in drivers_here():
-        pytest.skip("skipped: no net_af_packet here")
+        pytest.skip("skipped: no net_af_packet: SALLYPORT_DRIVER forbids it")
     box = make_box(driver="net_af_packet")
     lab = box.lab
     lab.access.ip(f"link set eth0 mtu {JUMBO}")

@@ -48,7 +48,7 @@ def little_cpu(process, quota_us):
             write(root, "cgroup.subtree_control", "+cpu")
         os.mkdir(group)
     except OSError as error:
-        pytest.skip(f"no cgroup for the CPU here: {error}")
+        pytest.skip(f"skipped: no cgroup for the CPU here: {error}")
     try:
         if first:
             write(group, "cpu.cfs_period_us", PERIOD_US)

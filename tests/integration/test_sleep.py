@@ -19,7 +19,7 @@ PACKETS = 60
 @pytest.fixture(name="sleeper")
 def box_whose_worker_sleeps(box):
     if box.driver != "net_af_xdp":
-        pytest.skip("skipped: no net_af_xdp here: it wants a kernel with AF_XDP")
+        pytest.skip("skipped: no net_af_xdp here: a kernel with CONFIG_XDP_SOCKETS has it")
     wait_until(lambda: box.calls().active == 0, 10, "the box to be quiet")
     return box
 

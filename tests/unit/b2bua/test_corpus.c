@@ -119,7 +119,7 @@ int main(void)
 
 	snprintf(dir, sizeof(dir), "%s/corpus/messages", shared ? shared : "../shared");
 	if (stat(dir, &st) != 0) {
-		printf("skipped: no corpus at %s (set SALLYPORT_SHARED)\n", dir);
+		printf("skipped: no corpus at %s: put it there or set SALLYPORT_SHARED\n", dir);
 		return 77;
 	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
