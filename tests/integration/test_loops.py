@@ -24,10 +24,12 @@ def top_branch(lines):
 
 class Mirror(Phone):
     """A server that sends each INVITE back to where it came from, one hop more, and what is
-    answered to it the same way. As a proxy it leaves our Via below its own; else it hides it."""
+    answered to it the same way. As a proxy it leaves our Via below its own; else it hides it. One
+    that forks sends it several times."""
 
-    def __init__(self, peer, proxy):
+    def __init__(self, peer, proxy, copies=1):
         self.proxy, self.vias, self.sent, self.hops = proxy, {}, {}, []
+        self.copies = copies
         super().__init__(peer, CORE, 5060)
 
     def mirror(self, data):
@@ -40,16 +42,18 @@ class Mirror(Phone):
         return []
 
     def _request(self, lines):
-        branch = "z9hG4bKm" + top_branch(lines)[-12:]
         hops = next(i for i, line in enumerate(lines) if line.startswith("Max-Forwards:"))
         left = int(lines[hops].split(":")[1]) - 1
-        if branch not in self.sent:
+        branches = [f"z9hG4bKm{i}{top_branch(lines)[-12:]}" for i in range(self.copies)]
+        if branches[0] not in self.sent:
             self.hops.append(left + 1)
         lines[hops] = f"Max-Forwards: {left}"
-        self.vias[branch] = [line for line in lines if line.startswith("Via:")]
+        vias = [line for line in lines if line.startswith("Via:")]
         rest = [line for line in lines[1:] if self.proxy or not line.startswith("Via:")]
-        self.sent[branch] = [lines[0], f"Via: SIP/2.0/UDP {CORE}:5060;branch={branch}", *rest]
-        return [self.sent[branch]]
+        for branch in branches:
+            self.vias[branch] = vias
+            self.sent[branch] = [lines[0], f"Via: SIP/2.0/UDP {CORE}:5060;branch={branch}", *rest]
+        return [self.sent[branch] for branch in branches]
 
     def _response(self, lines):
         branch = top_branch(lines)
@@ -87,11 +91,12 @@ def ack_of(invite, final):
 
 
 @pytest.mark.waits
-@pytest.mark.parametrize("proxy", [True, False], ids=["proxy", "b2bua"])
-def test_our_own_invite_comes_back(make_box, proxy):
+@pytest.mark.parametrize("proxy, copies", [(True, 1), (False, 1), (True, 3), (False, 3)],
+                         ids=["proxy", "b2bua", "forking proxy", "forking b2bua"])
+def test_our_own_invite_comes_back(make_box, proxy, copies):
     box = make_box(BACK)
     lab, stop = box.lab, threading.Event()
-    phone, mirror = Phone(lab.access, ACCESS, 5060), Mirror(lab.core, proxy)
+    phone, mirror = Phone(lab.access, ACCESS, 5060), Mirror(lab.core, proxy, copies)
     turning = threading.Thread(target=mirror.run, args=(stop,), daemon=True)
     turning.start()
     before = box.show("memory")["heap"]["allocated"]
