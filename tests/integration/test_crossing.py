@@ -98,6 +98,29 @@ def test_glare(sides, theirs_is):
     phone.hang_up(ours, server)
 
 
+def test_overlapping(sides):
+    """While a re-INVITE waits for its answer, requests of both sides go through and are answered in
+    another order than they came; then the re-INVITE is."""
+    _, phone, server = sides
+    ours, theirs, _ = phone.call("1000", server)
+    number = ours.request("INVITE", sdp(phone, "sendonly"))
+    invite = server.wait("INVITE")
+    infos = [ours.request("INFO", f"{tone}", "application/dtmf-relay") for tone in range(3)]
+    came = [server.wait("INFO") for _ in infos]
+    back = theirs.request("INFO", "9", "application/dtmf-relay")
+    phone.answer(phone.wait("INFO"), 200)
+    assert header(server.wait("SIP/2.0 200"), "CSeq") == f"{back} INFO"
+    assert [info.split("\n\n")[1] for info in came] == ["0", "1", "2"]
+    for status, info, sent in zip((200, 415, 200), reversed(came), reversed(infos)):
+        server.answer(info, status)
+        assert header(phone.wait(f"SIP/2.0 {status}"), "CSeq") == f"{sent} INFO"
+    server.answer(invite, 200, body=sdp(server, "recvonly"))
+    assert header(phone.wait("SIP/2.0 200"), "CSeq") == f"{number} INVITE"
+    ours.request("ACK", cseq=number)
+    server.wait("ACK")
+    phone.hang_up(ours, server)
+
+
 def ringing(phone, server):
     """A call that rings: the caller's dialog, its INVITE's number, the callee's dialog, INVITE."""
     ours = phone.dialog("1000")
