@@ -124,7 +124,8 @@ int main(int argc, char **argv)
 		const char *path = corpus_path(argv[i], buf, sizeof(buf));
 
 		if (path == buf && stat(path, &st) != 0) {
-			printf("skipped: no corpus at %s (set SALLYPORT_SHARED)\n", path);
+			printf("skipped: no corpus at %s: put it there or set SALLYPORT_SHARED\n",
+				path);
 			return EXIT_SKIP;
 		}
 		if (replay_path(path, 0) != 0)

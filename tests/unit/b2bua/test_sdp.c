@@ -1,11 +1,11 @@
 /* SDP: what is read, what is refused, what is written; and the corpus. */
-#include <dirent.h>
 #include <errno.h>
 #include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -552,6 +552,13 @@ static void any_sdp(char *text, size_t len)
 
 static void test_corpus(void **state)
 {
+	char dir[512];
+
+	snprintf(dir, sizeof(dir), "%s/corpus/messages", shared_dir());
+	if (access(dir, R_OK) != 0) {
+		printf("skipped: no corpus at %s: put it there or set SALLYPORT_SHARED\n", dir);
+		skip();
+	}
 	assert_true(for_each("messages/own/sdp", ".sdp", own_sdp) > 30);
 	assert_true(for_each("messages/fetched/sdp", "", any_sdp) > 50);
 	assert_true(for_each("attacks/sdp", ".sip", any_sdp) > 50);
@@ -608,7 +615,6 @@ static void test_characters(void **state)
 
 int main(void)
 {
-	char corpus[512];
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_accepted),
 		cmocka_unit_test(test_refused),
@@ -621,14 +627,6 @@ int main(void)
 		cmocka_unit_test(test_characters),
 		cmocka_unit_test(test_corpus),
 	};
-	DIR *dir;
 
-	snprintf(corpus, sizeof(corpus), "%s/corpus/messages", shared_dir());
-	dir = opendir(corpus);
-	if (dir == NULL) {
-		printf("skipped: no corpus at %s (set SALLYPORT_SHARED)\n", corpus);
-		return 77;
-	}
-	closedir(dir);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

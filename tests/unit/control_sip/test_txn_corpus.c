@@ -101,8 +101,7 @@ int main(void)
 
 	snprintf(path, sizeof(path), "%s/corpus", shared != NULL ? shared : "../shared");
 	if (stat(path, &st) != 0) {
-		printf("skipped: no message corpus at %s (SALLYPORT_SHARED names its parent)\n",
-			path);
+		printf("skipped: no corpus at %s: put it there or set SALLYPORT_SHARED\n", path);
 		return 77;
 	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
