@@ -76,13 +76,10 @@ static bool may_cross(const struct row *row, const struct sip_msg *in)
 
 void headers_pass(struct sip_writer *w, const struct sip_msg *in, const struct crossing *x)
 {
-	struct sip_headers first;
-
-	sip_headers_read(&in->idx, &first);
 	for (size_t i = 0; i < ARRAY_LEN(allowed); i++) {
 		const struct row *row = &allowed[i];
 
-		if (first.line[row->id] == 0 || !may_cross(row, in))
+		if (in->first.line[row->id] == 0 || !may_cross(row, in))
 			continue;
 		for (unsigned int n = 0; n < HEADER_LINES_MAX; n++) {
 			struct str_view value =

@@ -21,6 +21,7 @@ struct sip_msg *sip_msg_new(
 	m->oc = NULL;
 	m->top_via_state = SIP_TOP_VIA_UNREAD;
 	memcpy(&m->idx, idx, SIP_INDEX_LEN(idx->n_headers));
+	sip_headers_read(idx, &m->first);
 	m->len = len;
 	text = (char *)m + head;
 	if (len != 0)

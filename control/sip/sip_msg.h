@@ -38,6 +38,7 @@ struct sip_msg {
 	struct sip_top_via top_via; /* see sip_msg_top_via() */
 	size_t len;		    /* idx.msg_len */
 	const char *buf;	    /* behind the index; a NUL follows for debuggers only */
+	struct sip_headers first;   /* of idx */
 	struct sip_index idx; /* checked: spans lie in buf. Only as long as its header lines take:
 				 not to be copied as a whole */
 };
@@ -69,7 +70,9 @@ static inline bool sip_msg_is_request(const struct sip_msg *m)
 static inline struct str_view sip_msg_header(
 	const struct sip_msg *m, enum sip_header_id id, unsigned int n)
 {
-	return sip_header_find(m->buf, &m->idx, id, n);
+	struct str_view first = sip_headers_first(m->buf, &m->idx, &m->first, id);
+
+	return n == 0 || first.p == NULL ? first : sip_header_find(m->buf, &m->idx, id, n);
 }
 
 #endif

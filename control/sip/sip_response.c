@@ -79,10 +79,9 @@ static void write_vias(struct sip_writer *w, const struct sip_msg *req)
 	}
 }
 
-static void copy_header(struct sip_writer *w, const struct sip_msg *req,
-	const struct sip_headers *first, enum sip_header_id id)
+static void copy_header(struct sip_writer *w, const struct sip_msg *req, enum sip_header_id id)
 {
-	struct str_view value = sip_headers_first(req->buf, &req->idx, first, id);
+	struct str_view value = sip_msg_header(req, id, 0);
 
 	if (value.p != NULL)
 		sip_write_header(w, sip_header_name(id), value);
@@ -106,9 +105,6 @@ static void write_to(struct sip_writer *w, const struct sip_msg *req, struct str
 void sip_response_start(struct sip_writer *w, const struct sip_msg *req, unsigned int status,
 	const char *reason, struct str_view to_tag)
 {
-	struct sip_headers first;
-
-	sip_headers_read(&req->idx, &first);
 	sip_write_raw(w, SV("SIP/2.0 "));
 	sip_write_uint(w, status);
 	sip_write_raw(w, SV(" "));
@@ -117,11 +113,10 @@ void sip_response_start(struct sip_writer *w, const struct sip_msg *req, unsigne
 	/* The sender gets back what it wrote, or its request could not be answered at all. */
 	w->nul_pair = true;
 	write_vias(w, req);
-	copy_header(w, req, &first, SIP_HDR_FROM);
-	write_to(
-		w, req, sip_headers_first(req->buf, &req->idx, &first, SIP_HDR_TO), status, to_tag);
-	copy_header(w, req, &first, SIP_HDR_CALL_ID);
-	copy_header(w, req, &first, SIP_HDR_CSEQ);
+	copy_header(w, req, SIP_HDR_FROM);
+	write_to(w, req, sip_msg_header(req, SIP_HDR_TO, 0), status, to_tag);
+	copy_header(w, req, SIP_HDR_CALL_ID);
+	copy_header(w, req, SIP_HDR_CSEQ);
 	if (status == 100) {
 		struct str_view stamp =
 			sip_header_find_name(req->buf, &req->idx, SV("Timestamp"), 0);
