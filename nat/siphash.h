@@ -67,21 +67,35 @@ static inline uint64_t siphash_tail(const char *end, size_t len)
 	return x;
 }
 
-/** SipHash-1-3 of a text. */
-static inline uint64_t siphash13(const uint64_t key[2], const char *p, size_t len)
+/** Take in a text and its length, with one round a word. */
+static inline void siphash13_take(uint64_t v[4], const char *p, size_t len)
 {
-	uint64_t v[4], word;
+	uint64_t word;
 	size_t i;
 
-	siphash_init(v, key);
 	for (i = 0; i + 8 <= len; i += 8) {
 		memcpy(&word, p + i, sizeof(word));
 		siphash_word(v, word, 1);
 	}
 	siphash_word(v, siphash_tail(p + len, len) | (uint64_t)len << 56, 1);
+}
+
+/** What was taken in, as a number. */
+static inline uint64_t siphash13_finish(uint64_t v[4])
+{
 	v[2] ^= 0xff;
 	siphash_rounds(v, 3);
 	return siphash_fold(v);
+}
+
+/** SipHash-1-3 of a text. */
+static inline uint64_t siphash13(const uint64_t key[2], const char *p, size_t len)
+{
+	uint64_t v[4];
+
+	siphash_init(v, key);
+	siphash13_take(v, p, len);
+	return siphash13_finish(v);
 }
 
 #endif

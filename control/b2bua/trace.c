@@ -57,12 +57,18 @@ static void read_start(struct str_view text, struct trace_message *m)
 	m->method = (uint8_t)sip_method_parse(m->label);
 }
 
-/* The number says the usual phrase already. */
+/* The number says the usual phrase already, and so it does a method that we know. */
 static void drop_usual(struct trace_message *m)
 {
-	const char *usual = sip_reason_phrase(m->status);
+	const char *usual;
 
-	if (m->status != 0 && sv_eq(m->label, (struct str_view){usual, strlen(usual)}))
+	if (m->status == 0) {
+		if (m->method != SIP_METHOD_OTHER)
+			m->label.len = 0;
+		return;
+	}
+	usual = sip_reason_phrase(m->status);
+	if (sv_eq(m->label, (struct str_view){usual, strlen(usual)}))
 		m->label.len = 0;
 }
 

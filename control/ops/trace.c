@@ -122,12 +122,26 @@ static uint64_t call_id_hash(const struct trace_store *s, struct str_view call_i
 	return siphash13(s->key, call_id.p, call_id.len);
 }
 
-static uint64_t dialog_key(
-	const struct trace_store *s, uint64_t call_id, uint16_t realm, struct str_view tag)
-{
-	const uint64_t key[2] = {s->key[0] ^ call_id, s->key[1] ^ realm};
+/* What the keys of all dialogs with this Call-ID begin with. */
+struct key_start {
+	uint64_t v[4];
+};
 
-	return siphash13(key, tag.p, tag.len);
+static struct key_start key_start(
+	const struct trace_store *s, uint16_t realm, struct str_view call_id)
+{
+	struct key_start k;
+
+	siphash_init(k.v, s->key);
+	siphash_word(k.v, realm, 1);
+	siphash13_take(k.v, call_id.p, call_id.len);
+	return k;
+}
+
+static uint64_t dialog_key(struct key_start k, struct str_view tag)
+{
+	siphash13_take(k.v, tag.p, tag.len);
+	return siphash13_finish(k.v);
 }
 
 static struct dialog *dialog_find(const struct trace_store *s, uint64_t key)
@@ -150,7 +164,7 @@ void trace_index(struct trace *t, enum trace_side side, uint16_t realm, struct s
 	d = &t->dialog[side];
 	dialog_forget(s, d);
 	d->call_id = call_id_hash(s, call_id);
-	d->key = dialog_key(s, d->call_id, realm, tag);
+	d->key = dialog_key(key_start(s, realm, call_id), tag);
 	d->trace = t;
 	before = dialog_find(s, d->key);
 	if (before != NULL)
@@ -161,15 +175,15 @@ void trace_index(struct trace *t, enum trace_side side, uint16_t realm, struct s
 struct trace *trace_find(const struct trace_store *s, uint16_t realm, struct str_view call_id,
 	struct str_view from_tag, struct str_view to_tag, enum trace_side *side)
 {
+	struct key_start start;
 	struct dialog *d;
-	uint64_t id;
 
 	if (s->dialogs == NULL || call_id.len == 0)
 		return NULL;
-	id = call_id_hash(s, call_id);
-	d = dialog_find(s, dialog_key(s, id, realm, from_tag));
+	start = key_start(s, realm, call_id);
+	d = dialog_find(s, dialog_key(start, from_tag));
 	if (d == NULL && to_tag.len > 0)
-		d = dialog_find(s, dialog_key(s, id, realm, to_tag));
+		d = dialog_find(s, dialog_key(start, to_tag));
 	if (d == NULL)
 		return NULL;
 	*side = d == &d->trace->dialog[TRACE_CALLER] ? TRACE_CALLER : TRACE_CALLEE;
