@@ -1,7 +1,5 @@
 #include "json_line.h"
 
-#include <time.h>
-
 #include "decimal.h"
 
 void json_line_init(struct json_line *l, char *buf, size_t cap)
@@ -9,64 +7,17 @@ void json_line_init(struct json_line *l, char *buf, size_t cap)
 	*l = (struct json_line){.buf = buf, .cap = cap};
 }
 
-#define KEY_MAX 32
-#define HEAD_MAX (KEY_MAX + 5) /* comma, quotes, colon, and the first byte of the value */
-
-static void put(struct json_line *l, const char *p, size_t len)
+void json_line_put(struct json_line *l, struct str_view json)
 {
-	if (l->failed || len > l->cap - l->len) {
+	if (l->failed || json.len > l->cap - l->len) {
 		l->failed = true;
 		return;
 	}
-	memcpy(l->buf + l->len, p, len);
-	l->len += len;
+	memcpy(l->buf + l->len, json.p, json.len);
+	l->len += json.len;
 }
 
-static void put_char(struct json_line *l, char c)
-{
-	if (l->failed || l->len == l->cap) {
-		l->failed = true;
-		return;
-	}
-	l->buf[l->len++] = c;
-}
-
-/* The comma in front of all but the first, the key, and a first byte of the value (0: none); and
- * room for `more` behind. @return false when there is no room: nothing was written. */
-static bool begin(struct json_line *l, const char *key, char value, size_t more)
-{
-	char last = l->len > 0 ? l->buf[l->len - 1] : '{';
-	char *to = l->buf + l->len;
-
-	if (l->failed || l->cap - l->len < HEAD_MAX + more) {
-		l->failed = true;
-		return false;
-	}
-	if (last != '{' && last != '[')
-		*to++ = ',';
-	if (key != NULL) {
-		*to++ = '"';
-		while (*key != '\0')
-			*to++ = *key++;
-		*to++ = '"';
-		*to++ = ':';
-	}
-	if (value != '\0')
-		*to++ = value;
-	assert(to <= l->buf + l->len + HEAD_MAX);
-	l->len = (size_t)(to - l->buf);
-	return true;
-}
-
-void json_line_open(struct json_line *l, const char *key, char bracket)
-{
-	(void)begin(l, key, bracket, 0);
-}
-
-void json_line_close(struct json_line *l, char bracket)
-{
-	put_char(l, bracket);
-}
+/* --- text --- */
 
 /* Stands for itself between quotes. */
 static bool is_plain(char c)
@@ -74,41 +25,84 @@ static bool is_plain(char c)
 	return c >= ' ' && c <= '~' && c != '"' && c != '\\';
 }
 
-void json_line_text(struct json_line *l, const char *key, const char *text)
+#define EACH(b) (0x0101010101010101 * (uint64_t)(b))
+
+/* The top bit of a byte that is 0, in the lowest such byte at least. */
+static uint64_t zero_bytes(uint64_t x)
 {
-	const char *p = text != NULL ? text : "";
-
-	(void)begin(l, key, '"', 0);
-	for (;;) {
-		size_t n = 0;
-
-		while (is_plain(p[n]))
-			n++;
-		put(l, p, n);
-		p += n;
-		if (*p == '\0')
-			break;
-		if (*p == '"' || *p == '\\')
-			put(l, (const char[]){'\\', *p}, 2);
-		else
-			put_char(l, '?');
-		p++;
-	}
-	put_char(l, '"');
+	return (x - EACH(1)) & ~x;
 }
 
-void json_line_uint(struct json_line *l, const char *key, uint64_t n)
+/* Are these eight bytes plain? (Bit Twiddling Hacks, bytes less and more than n.) */
+static bool are_plain(uint64_t x)
 {
-	if (begin(l, key, '\0', DECIMAL_MAX))
+	uint64_t low = (x - EACH(' ')) & ~x, high = (x + EACH(0x7f - '~')) | x;
+
+	return ((low | high | zero_bytes(x ^ EACH('"')) | zero_bytes(x ^ EACH('\\'))) &
+		       EACH(0x80)) == 0;
+}
+
+/* How many stand for themselves; hardly any text has another. */
+static size_t plain_len(const char *p, size_t len)
+{
+	size_t n = 0;
+	uint64_t word;
+
+	for (; n + sizeof(word) <= len; n += sizeof(word)) {
+		memcpy(&word, p + n, sizeof(word));
+		if (!are_plain(word))
+			break;
+	}
+	if (n > 0 && n < len && len - n < sizeof(word)) {
+		memcpy(&word, p + len - sizeof(word), sizeof(word));
+		if (are_plain(word))
+			return len;
+	}
+	while (n < len && is_plain(p[n]))
+		n++;
+	return n;
+}
+
+void json_line_put_quoted(struct json_line *l, const char *text)
+{
+	struct str_view rest = {text, strlen(text)};
+
+	for (;;) {
+		size_t n = plain_len(rest.p, rest.len);
+
+		json_line_put(l, (struct str_view){rest.p, n});
+		if (n == rest.len)
+			break;
+		if (rest.p[n] == '"' || rest.p[n] == '\\')
+			json_line_put(l, (struct str_view){(const char[]){'\\', rest.p[n]}, 2});
+		else
+			json_line_put(l, SV("?"));
+		rest = (struct str_view){rest.p + n + 1, rest.len - n - 1};
+	}
+	json_line_put(l, SV("\""));
+}
+
+/* --- numbers --- */
+
+/* At least so many bytes. */
+static bool has_room(struct json_line *l, size_t len)
+{
+	l->failed |= l->cap - l->len < len;
+	return !l->failed;
+}
+
+void json_line_put_uint(struct json_line *l, uint64_t n)
+{
+	if (has_room(l, DECIMAL_MAX))
 		l->len += decimal_write(l->buf + l->len, n);
 }
 
-void json_line_thousandths(struct json_line *l, const char *key, uint64_t n)
+void json_line_put_thousandths(struct json_line *l, uint64_t n)
 {
 	size_t used = 3;
 	char *places;
 
-	if (!begin(l, key, '\0', DECIMAL_MAX + 4))
+	if (!has_room(l, DECIMAL_MAX + 4))
 		return;
 	l->len += decimal_write(l->buf + l->len, n / 1000);
 	l->buf[l->len++] = '.';
@@ -119,56 +113,55 @@ void json_line_thousandths(struct json_line *l, const char *key, uint64_t n)
 	l->len += used;
 }
 
-void json_line_bool(struct json_line *l, const char *key, bool v)
+/* --- time --- */
+
+struct date {
+	uint32_t year, month, day;
+};
+
+/* Of the days since 1970 in the Gregorian calendar, whose 400 years have 146097 days. Years begin
+ * in March here, so that what differs between them is their last day. */
+static struct date date_of(uint64_t days)
 {
-	(void)begin(l, key, '\0', 0);
-	put(l, v ? "true" : "false", v ? 4 : 5);
+	uint64_t since = days + 719468; /* 0000-03-01 */
+	uint32_t day = (uint32_t)(since % 146097);
+	uint32_t year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+	uint32_t of_year = day - (365 * year + year / 4 - year / 100);
+	uint32_t month = (5 * of_year + 2) / 153; /* 0: March; five months have 153 days */
+	struct date d = {.day = of_year - (153 * month + 2) / 5 + 1};
+
+	d.month = month < 10 ? month + 3 : month - 9;
+	d.year = (uint32_t)(since / 146097 * 400) + year + (d.month <= 2);
+	return d;
 }
 
-void json_line_null(struct json_line *l, const char *key)
+static void two_digits(char *out, uint32_t n)
 {
-	(void)begin(l, key, '\0', 0);
-	put(l, "null", 4);
+	out[0] = (char)('0' + n / 10);
+	out[1] = (char)('0' + n % 10);
 }
 
-void json_line_value(struct json_line *l, const char *key, struct str_view json)
+void json_line_put_time(struct json_line *l, int64_t utc_ms)
 {
-	(void)begin(l, key, '\0', 0);
-	put(l, json.p, json.len);
-}
+	char text[] = "\"0000-00-00T00:00:00.000Z\"";
+	uint64_t ms = (uint64_t)utc_ms;
+	uint32_t second = (uint32_t)(ms / 1000 % 86400);
+	struct date date;
 
-void json_line_time(struct json_line *l, const char *key, int64_t utc_ms)
-{
-	time_t seconds = (time_t)(utc_ms / 1000);
-	char text[sizeof("\"2000-01-01T00:00:00.000Z\"")];
-	struct tm tm;
-	size_t n = 0;
-
-	if (utc_ms <= 0 || gmtime_r(&seconds, &tm) == NULL) {
-		json_line_null(l, key);
+	if (utc_ms <= 0) {
+		json_line_put(l, SV("null"));
 		return;
 	}
-	const struct {
-		char before;
-		int value;
-		size_t digits;
-	} parts[] = {
-		{'"', tm.tm_year + 1900, 4},
-		{'-', tm.tm_mon + 1, 2},
-		{'-', tm.tm_mday, 2},
-		{'T', tm.tm_hour, 2},
-		{':', tm.tm_min, 2},
-		{':', tm.tm_sec, 2},
-		{'.', (int)(utc_ms % 1000), 3},
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
-		text[n++] = parts[i].before;
-		n += decimal_write_wide(text + n, (uint64_t)parts[i].value, parts[i].digits);
-	}
-	text[n++] = 'Z';
-	text[n++] = '"';
-	json_line_value(l, key, (struct str_view){text, n});
+	date = date_of(ms / 86400000);
+	two_digits(text + 1, date.year / 100 % 100);
+	two_digits(text + 3, date.year % 100);
+	two_digits(text + 6, date.month);
+	two_digits(text + 9, date.day);
+	two_digits(text + 12, second / 3600);
+	two_digits(text + 15, second / 60 % 60);
+	two_digits(text + 18, second % 60);
+	(void)decimal_write_wide(text + 21, ms % 1000, 3);
+	json_line_put(l, (struct str_view){text, sizeof(text) - 1});
 }
 
 struct str_view json_line_finish(const struct json_line *l)

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include <cmocka.h>
 #include <jansson.h>
@@ -72,11 +73,62 @@ static void test_every_buffer_that_is_too_short(void **state)
 	}
 }
 
+/* At each place of a text and its eights: what stands for itself, and all that does not. */
+static void test_each_byte_at_each_place(void **state)
+{
+	for (unsigned int c = 1; c < 256; c++) {
+		for (size_t len = 1; len < 20; len++) {
+			for (size_t at = 0; at < len; at++) {
+				char text[24] = {0}, expected[64], buf[128];
+				bool quote = c == '"' || c == '\\';
+				struct json_line l;
+				struct str_view line;
+
+				memset(text, 'x', len);
+				text[at] = (char)c;
+				snprintf(expected, sizeof(expected), "\"%.*s%s%c%s\"", (int)at,
+					text, quote ? "\\" : "", c < ' ' || c > '~' ? '?' : (char)c,
+					text + at + 1);
+				json_line_init(&l, buf, sizeof(buf));
+				json_line_text(&l, NULL, text);
+				line = json_line_finish(&l);
+				assert_int_equal(line.len, strlen(expected));
+				assert_memory_equal(line.p, expected, line.len);
+			}
+		}
+	}
+}
+
+/* The C library's calendar is the same, on the days of 400 years and at their ends. */
+static void test_each_day(void **state)
+{
+	for (int64_t day = 0; day < 146097 + 366; day++) {
+		int64_t ms = day * 86400000 + (day % 2 == 0 ? 1 : 86399999);
+		time_t seconds = (time_t)(ms / 1000);
+		char expected[64], buf[128];
+		struct json_line l;
+		struct str_view line;
+		struct tm tm;
+		size_t n;
+
+		assert_non_null(gmtime_r(&seconds, &tm));
+		n = strftime(expected, sizeof(expected), "\"%Y-%m-%dT%H:%M:%S", &tm);
+		snprintf(expected + n, sizeof(expected) - n, ".%03dZ\"", (int)(ms % 1000));
+		json_line_init(&l, buf, sizeof(buf));
+		json_line_time(&l, NULL, ms);
+		line = json_line_finish(&l);
+		assert_int_equal(line.len, strlen(expected));
+		assert_memory_equal(line.p, expected, line.len);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_line),
 		cmocka_unit_test(test_every_buffer_that_is_too_short),
+		cmocka_unit_test(test_each_byte_at_each_place),
+		cmocka_unit_test(test_each_day),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
