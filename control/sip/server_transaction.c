@@ -74,10 +74,10 @@ static bool may_be_larger(unsigned int status)
 /* How many bytes may go to this source now. */
 static size_t room(const struct server_txn *t, unsigned int status)
 {
-	if (!t->request->unproven || (t->passed_on && may_be_larger(status)))
+	if (!t->unproven || (t->passed_on && may_be_larger(status)))
 		return SIZE_MAX;
 	if (t->passed_on)
-		return t->request->len;
+		return t->request_len;
 	return t->bytes_in > t->bytes_out ? t->bytes_in - t->bytes_out : 0;
 }
 
@@ -92,23 +92,20 @@ static struct str_view fit(struct server_txn *t, struct str_view response)
 		return response;
 	form = sip_answer_fit(response, limit, l->reduced, sizeof(l->reduced) - 1);
 	if (form.p == NULL)
-		form = sip_answer_fit(
-			response, t->request->len, l->reduced, sizeof(l->reduced) - 1);
+		form = sip_answer_fit(response, t->request_len, l->reduced, sizeof(l->reduced) - 1);
 	l->stats.answers_reduced += form.p == l->reduced;
 	return form;
 }
 
 static int send_response(struct server_txn *t, struct str_view response)
 {
-	struct sip_path path = sip_response_path(t->request);
-
 	if (response.p == NULL || response.len > room(t, status_of(response))) {
 		t->layer->stats.answers_withheld++;
 		return 0;
 	}
 	t->bytes_out += response.len;
 	t->refusal_bytes += status_of(response) >= 300 ? response.len : 0;
-	t->send_error = txn_send(t->layer, t->request, &path, response);
+	t->send_error = txn_send(t->layer, t->request, &t->path, response);
 	return t->send_error;
 }
 
@@ -145,15 +142,22 @@ static int first_response(struct server_txn *t, struct str_view response)
 /* How long a final answer is kept: timers H, J. */
 static uint64_t keep_ms(const struct server_txn *t, struct str_view response)
 {
-	bool harmless = status_of(response) >= 300 || t->request->idx.method == SIP_OPTIONS;
+	bool harmless = status_of(response) >= 300 || t->method == SIP_OPTIONS;
 
-	return t->request->unproven && !t->passed_on && harmless ? TXN_UNPROVEN_MS : TXN_TIMEOUT_MS;
+	return t->unproven && !t->passed_on && harmless ? TXN_UNPROVEN_MS : TXN_TIMEOUT_MS;
 }
 
 static int provisional(struct server_txn *t, struct str_view response)
 {
 	set_state(t, SERVER_PROCEEDING);
 	return first_response(t, response);
+}
+
+/* Retransmissions of it bring along what its answer is sent by. Its user may still read it. */
+static void request_forget_soon(struct server_txn *t)
+{
+	t->next_answered = t->layer->answered;
+	t->layer->answered = t;
 }
 
 static int final(struct server_txn *t, struct str_view response)
@@ -164,7 +168,8 @@ static int final(struct server_txn *t, struct str_view response)
 	set_state(t, SERVER_COMPLETED);
 	rc = first_response(t, response);
 	/* timer J */
-	arm_end(t, txn_linger_ms(&t->request->path, keep_ms(t, response)), false);
+	arm_end(t, txn_linger_ms(&t->path, keep_ms(t, response)), false);
+	request_forget_soon(t);
 	return rc;
 }
 
@@ -193,10 +198,10 @@ static int invite_fail(struct server_txn *t, struct str_view response)
 	set_state(t, SERVER_COMPLETED);
 	rc = first_response(t, response);
 	/* Timer H; nobody owes an ACK for what may have gone to a stranger. */
-	arm_end(t, keep_ms(t, response), !t->request->unproven);
+	arm_end(t, keep_ms(t, response), !t->unproven);
 	t->interval_ms = SIP_T1_MS;
 	/* Timer G. Who heard 100 or 18x does not send its INVITE again. */
-	if (!txn_reliable(&t->request->path) && (!t->request->unproven || t->passed_on))
+	if (!txn_reliable(&t->path) && (!t->unproven || t->passed_on))
 		arm_retransmit(t, t->interval_ms);
 	return rc;
 }
@@ -204,7 +209,7 @@ static int invite_fail(struct server_txn *t, struct str_view response)
 /* To a source that may be forged: while all its refusals are no more than it sent. */
 static int invite_timer_g(struct server_txn *t, struct str_view none)
 {
-	if (t->request->unproven && t->refusal_bytes + t->response_len > t->bytes_in)
+	if (t->unproven && t->refusal_bytes + t->response_len > t->bytes_in)
 		return 0;
 	t->interval_ms = 2 * t->interval_ms < SIP_T2_MS ? 2 * t->interval_ms : SIP_T2_MS;
 	arm_retransmit(t, t->interval_ms);
@@ -221,7 +226,7 @@ static int invite_confirm(struct server_txn *t, struct str_view none)
 	set_state(t, SERVER_CONFIRMED);
 	/* The response arrived, whatever its last sending said. */
 	t->send_error = 0;
-	arm_end(t, txn_linger_ms(&t->request->path, SIP_T4_MS), false); /* timer I */
+	arm_end(t, txn_linger_ms(&t->path, SIP_T4_MS), false); /* timer I */
 	return 0;
 }
 
@@ -321,7 +326,9 @@ struct server_txn *server_txn_new(struct txn_layer *l, struct sip_msg *req,
 	t->key = *key;
 	t->request = sip_msg_get(req);
 	t->since_ms = l->timers->now_ms;
-	t->bytes_in = req->len;
+	t->path = sip_response_path(req);
+	t->unproven = req->unproven;
+	t->request_len = t->bytes_in = req->len;
 	t->method = req->idx.method;
 	t->invite = req->idx.method == SIP_INVITE;
 	t->state = t->invite ? SERVER_PROCEEDING : SERVER_TRYING;
@@ -349,6 +356,7 @@ void server_txn_free(struct server_txn *t)
 {
 	struct txn_layer *l = t->layer;
 
+	server_txns_forget_requests(l);
 	timer_cancel(l->timers, &t->retransmit);
 	timer_cancel(l->timers, &t->end);
 	if (t->hh.tbl != NULL)
@@ -362,11 +370,28 @@ void server_txn_free(struct server_txn *t)
 	free(t);
 }
 
-void server_txn_retransmitted(struct server_txn *t, const struct sip_msg *req)
+void server_txn_retransmitted(struct server_txn *t, struct sip_msg *req)
 {
+	bool forgotten = t->request == NULL;
+
 	t->bytes_in += req->len;
 	t->layer->stats.retransmits_in++;
+	if (forgotten) /* this one is as good */
+		t->request = req;
 	handle(t, EVENT_REQUEST);
+	if (forgotten)
+		t->request = NULL;
+}
+
+void server_txns_forget_requests(struct txn_layer *l)
+{
+	while (l->answered != NULL) {
+		struct server_txn *t = l->answered;
+
+		l->answered = t->next_answered;
+		sip_msg_put(t->request);
+		t->request = NULL;
+	}
 }
 
 static void refusal_acked(struct server_txn *t, const struct sip_msg *ack)
@@ -467,7 +492,7 @@ int server_txn_respond(struct server_txn *t, struct str_view response)
 
 int server_txn_repeat(struct server_txn *t, struct str_view response, unsigned int n)
 {
-	if (!t->request->unproven || n < TXN_UNPROVEN_REPEATS)
+	if (!t->unproven || n < TXN_UNPROVEN_REPEATS)
 		return server_txn_respond(t, response);
 	t->layer->stats.answers_withheld++;
 	return 0;
@@ -480,6 +505,8 @@ int server_txn_reply(
 	struct sip_writer w;
 	int len;
 
+	if (t->request == NULL) /* it has its final answer */
+		return -EINVAL;
 	sip_writer_init(&w, l->scratch, sizeof(l->scratch) - 1);
 	sip_response_start(&w, t->request, status, NULL, to_tag);
 	sip_write_raw(&w, extra);

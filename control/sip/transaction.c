@@ -364,6 +364,7 @@ static void receive_response(struct txn_layer *l, struct sip_msg *resp)
 
 void txn_receive(struct txn_layer *l, struct sip_msg *msg)
 {
+	server_txns_forget_requests(l);
 	if (l->user.on_message != NULL)
 		l->user.on_message(l->user.ctx, false, msg, (struct str_view){msg->buf, msg->len});
 	if (sip_msg_is_request(msg))

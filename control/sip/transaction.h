@@ -182,7 +182,8 @@ struct str_view txn_answer_tag(
  */
 void server_txn_passed_on(struct server_txn *t);
 
-/** The request that began it; borrowed until the transaction is over or detached. */
+/** The request that began it; borrowed until the transaction is over or detached, or, if it is no
+ * INVITE, until whoever gave it its final answer has returned to the layer. */
 struct sip_msg *server_txn_request(const struct server_txn *t);
 void server_txn_set_data(struct server_txn *t, void *data);
 void *server_txn_data(const struct server_txn *t);

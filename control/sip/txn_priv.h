@@ -22,8 +22,8 @@
  * client_txn_new(). */
 #define TXN_MAX 200000
 /* Those that only absorb what comes late. A call leaves two servers for 32 s each: this is for
- * 14,000 calls a second and shard, half as many from sources that may be forged. They take 0.4 KiB
- * of an acknowledged INVITE and some 2.5 KiB of a BYE, 1.4 GiB when all are in use. */
+ * 14,000 calls a second and shard, half as many from sources that may be forged. They take 0.5 KiB
+ * of an acknowledged INVITE and 1 KiB of a BYE with its answer, 0.75 GiB when all are in use. */
 #define TXN_LINGER_MAX 1000000
 
 /* Longest request served: its copied headers, written out in full, still fit into a response. */
@@ -64,22 +64,26 @@ struct server_txn {
 	UT_hash_handle hh;
 	UT_hash_handle hh_merge; /* tbl NULL: not in the table */
 	struct txn_layer *layer;
-	struct sip_msg *request; /* NULL: accepted and detached */
-	char *response;		 /* the last one sent, or NULL */
+	struct sip_msg *request;	  /* NULL: accepted and detached, or answered otherwise */
+	struct server_txn *next_answered; /* in txn_layer.answered */
+	struct sip_path path;		  /* of the answers */
+	char *response;			  /* the last one sent, or NULL */
 	size_t response_len;
 	void *data;
 	struct timer retransmit; /* G; before the first response: 100 Trying */
 	struct timer end;	 /* H, I, J, L */
 	uint64_t interval_ms;	 /* of timer G */
 	uint64_t since_ms;	 /* when it began */
-	uint64_t bytes_in;	 /* of the request and its retransmissions */
-	uint64_t bytes_out;	 /* of the answers */
-	uint64_t refusal_bytes;	 /* of those with a status of 300 and more */
-	int send_error;		 /* of the last send, told when `end` fires */
-	uint8_t method;		 /* enum sip_method */
-	uint8_t state;		 /* enum server_state */
-	bool timed_out;		 /* `end` is timer H */
+	uint64_t request_len;
+	uint64_t bytes_in;	/* of the request and its retransmissions */
+	uint64_t bytes_out;	/* of the answers */
+	uint64_t refusal_bytes; /* of those with a status of 300 and more */
+	int send_error;		/* of the last send, told when `end` fires */
+	uint8_t method;		/* enum sip_method */
+	uint8_t state;		/* enum server_state */
+	bool timed_out;		/* `end` is timer H */
 	bool invite;
+	bool unproven;	/* its source may be forged */
 	bool passed_on; /* somebody behind us has it */
 	bool detached;	/* no callbacks; CANCEL's own transaction too */
 };
@@ -114,6 +118,7 @@ struct txn_layer {
 	struct server_txn *servers;
 	struct server_txn *merges;
 	struct client_txn *clients;
+	struct server_txn *answered;	   /* whose requests go before the next message */
 	size_t max;			   /* TXN_MAX; tests lower it */
 	size_t linger_max;		   /* TXN_LINGER_MAX, likewise */
 	char scratch[SIP_MSG_LEN_MAX + 1]; /* a message under construction */
@@ -175,7 +180,9 @@ struct server_txn *server_txn_new(struct txn_layer *l, struct sip_msg *req,
 void server_txn_free(struct server_txn *t);
 struct server_txn *server_txn_find(struct txn_layer *l, const struct txn_key *key);
 /** The request again. */
-void server_txn_retransmitted(struct server_txn *t, const struct sip_msg *req);
+void server_txn_retransmitted(struct server_txn *t, struct sip_msg *req);
+/** Forget the requests of those that have their final answer. No user may be at work. */
+void server_txns_forget_requests(struct txn_layer *l);
 /** @return false if it acknowledges nothing here, so that it may be one for a 2xx. */
 bool server_txn_acknowledged(struct server_txn *t, const struct sip_msg *ack);
 /** A request with this merge key is being served. */

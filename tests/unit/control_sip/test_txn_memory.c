@@ -137,6 +137,8 @@ static void test_each_allocation_failing_in_turn(void **state)
 /* What lingers for half a minute to absorb what comes late holds no messages. */
 static void test_what_lingers_is_small(void **state)
 {
+	static const struct request bye = {
+		.method = "BYE", .branch = "z9hG4bKbye", .to_tag = "ours"};
 	struct client_txn *t;
 	long before;
 
@@ -150,6 +152,16 @@ static void test_what_lingers_is_small(void **state)
 	assert_int_equal(live, before - 1);
 	world_feed(&w, &(struct request){0}); /* absorbed */
 	assert_int_equal(live, before - 1);
+	world_feed(&w, &bye);
+	before = live;
+	reply_if(200);
+	assert_int_equal(live, before + 1); /* its user may still look at it */
+	w.n_sent = 0;
+	world_feed(&w, &bye);		/* answered again */
+	assert_int_equal(live, before); /* without the request, with its answer */
+	assert_int_equal(w.n_sent, 1);
+	assert_int_equal(w.sent[0].path.remote.port, 5070);
+	assert_int_equal(server_txn_reply(w.server, 500, SV("ours"), SV("")), -EINVAL);
 	w.n_sent = 0;
 	t = world_call(&w, &(struct request){.branch = "z9hG4bKcall"});
 	assert_non_null(t);
