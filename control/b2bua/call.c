@@ -73,15 +73,21 @@ static void note_caller(struct call *c, enum reputation_event event)
 		&c->credited, event, (struct str_view){NULL, 0});
 }
 
-static void on_goes_on(void *ctx)
+static void on_goes_on(void *ctx);
+
+static void wait_to_go_on(struct call *c)
 {
-	struct call *c = ctx;
 	struct b2bua *b = c->b;
 
-	note_caller(c, REPUTATION_IN_CALL);
 	timer_arm(b->env.timers, &c->goes_on,
 		reputation_in_call_ms(b->env.reputation, c->leg[SIDE_CALLER].dialog->realm),
 		on_goes_on, c);
+}
+
+static void on_goes_on(void *ctx)
+{
+	note_caller(ctx, REPUTATION_IN_CALL);
+	wait_to_go_on(ctx);
 }
 
 void call_credit(struct call *c, const struct net_endpoint *caller)
@@ -91,7 +97,7 @@ void call_credit(struct call *c, const struct net_endpoint *caller)
 	c->credited = *caller;
 	note_caller(c, REPUTATION_CALL);
 	if (c->state != CALL_ENDED)
-		on_goes_on(c);
+		wait_to_go_on(c);
 }
 
 static void end_credit(struct call *c)
