@@ -9,22 +9,26 @@
 
 #define DECIMAL_MAX 20 /* digits of UINT64_MAX */
 
+/** @return digits of n. */
+static inline size_t decimal_len(uint64_t n)
+{
+	size_t len = 1;
+
+	for (; n >= 10000; n /= 10000)
+		len += 4;
+	return len + (n >= 10) + (n >= 100) + (n >= 1000);
+}
+
 /** @param out  DECIMAL_MAX bytes; no NUL follows. @return digits written. */
 static inline size_t decimal_write(char *out, uint64_t n)
 {
-	char digits[DECIMAL_MAX];
-	size_t at = DECIMAL_MAX;
+	size_t len = decimal_len(n), at = len;
 
-	if (n < 10) { /* most counts of a record are 0 */
-		out[0] = (char)('0' + n);
-		return 1;
-	}
-	do {
-		digits[--at] = (char)('0' + n % 10);
-		n /= 10;
-	} while (n > 0);
-	memcpy(out, digits + at, DECIMAL_MAX - at);
-	return DECIMAL_MAX - at;
+	/* Most counts of a record are 0. */
+	for (; n >= 10; n /= 10)
+		out[--at] = (char)('0' + n % 10);
+	out[0] = (char)('0' + n);
+	return len;
 }
 
 /** Exactly `width` digits, with zeros in front; higher ones are cut off. @return width. */

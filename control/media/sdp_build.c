@@ -1,5 +1,6 @@
 #include <errno.h>
 
+#include "decimal.h"
 #include "sdp.h"
 #include "sdp_reader.h"
 
@@ -22,14 +23,9 @@ static void put(struct out *o, struct str_view text)
 
 static void put_number(struct out *o, uint64_t n)
 {
-	char digits[20];
-	size_t at = sizeof(digits);
+	char digits[DECIMAL_MAX];
 
-	do {
-		digits[--at] = (char)('0' + n % 10);
-		n /= 10;
-	} while (n > 0);
-	put(o, (struct str_view){digits + at, sizeof(digits) - at});
+	put(o, (struct str_view){digits, decimal_write(digits, n)});
 }
 
 static void put_connection(struct out *o, const struct net_addr *a)

@@ -92,7 +92,10 @@ void sip_write_uint(struct sip_writer *w, uint64_t number)
 {
 	char digits[DECIMAL_MAX];
 
-	sip_write_raw(w, (struct str_view){digits, decimal_write(digits, number)});
+	if (!w->failed && w->cap - w->len >= DECIMAL_MAX)
+		w->len += decimal_write(w->buf + w->len, number);
+	else
+		sip_write_raw(w, (struct str_view){digits, decimal_write(digits, number)});
 }
 
 static bool is_wsp(char c)
