@@ -20,13 +20,12 @@ static void hash_number(struct sip_hash *h, uint64_t number)
 	siphash_word(h->v, number, 2);
 }
 
-/* The next word of a text, with zeros behind its end. */
+/* The next word of a text. Two that differ are different, given their length. */
 static uint64_t word_take(struct str_view *text)
 {
 	size_t n = text->len < sizeof(uint64_t) ? text->len : sizeof(uint64_t);
-	uint64_t word = 0;
+	uint64_t word = sv_load8(text->p, n);
 
-	memcpy(&word, text->p, n);
 	text->p += n;
 	text->len -= n;
 	return word;
