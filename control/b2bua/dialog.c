@@ -130,16 +130,15 @@ struct dialog *dialog_find_names(const struct b2bua *b, uint16_t realm, struct s
 /* --- where our requests go (section 12.2.1.1) --- */
 
 /* The endpoint that a URI names by address; false if it names none that we may send to. */
-static bool uri_endpoint(const struct dialog *d, const char *text, struct net_endpoint *out)
+static bool uri_endpoint(
+	const struct dialog *d, const struct sip_uri *uri, struct net_endpoint *out)
 {
 	const struct config *c = d->b->env.config;
-	struct sip_uri uri;
 
-	if (text == NULL || sip_uri_parse((struct str_view){text, strlen(text)}, &uri) != 0 ||
-		uri.scheme != SIP_SCHEME_SIP || net_addr_parse(uri.host, &out->addr) != 0)
+	if (uri->scheme != SIP_SCHEME_SIP || net_addr_parse(uri->host, &out->addr) != 0)
 		return false;
 	out->addr = net_addr_normalise(&out->addr);
-	out->port = uri.port ? uri.port : 5060; /* RFC 3261 section 19.1.2 */
+	out->port = uri->port ? uri->port : 5060; /* RFC 3261 section 19.1.2 */
 	out->pad = 0;
 	return out->addr.family == d->path.local.addr.family &&
 	       net_addr_is_unicast_peer(&out->addr) && !media_addr_is_own(c, &out->addr);
@@ -149,14 +148,22 @@ static bool uri_endpoint(const struct dialog *d, const char *text, struct net_en
  * The first route or the remote target, where it is an address. Behind NAT it is not one that can
  * be reached: then, and for names (no DNS here), the source of the last message that made or
  * refreshed the dialog.
+ * @param target  the remote target, if it was just read; NULL: it is what it was.
  */
-static void aim(struct dialog *d)
+static void aim(struct dialog *d, const struct sip_uri *target)
 {
 	const struct config_realm *realm = b2bua_realm(d->b, d->realm);
+	const char *text = d->n_routes > 0 ? d->route[0] : d->remote_target;
+	struct sip_uri uri;
 	struct net_endpoint e;
 
 	d->path.remote = d->source;
-	if (!uri_endpoint(d, d->n_routes > 0 ? d->route[0] : d->remote_target, &e))
+	if (d->n_routes > 0 || target == NULL) {
+		if (text == NULL || sip_uri_parse((struct str_view){text, strlen(text)}, &uri) != 0)
+			return;
+		target = &uri;
+	}
+	if (!uri_endpoint(d, target, &e))
 		return;
 	if (realm->nat == NAT_AUTO && !net_addr_eq(&e.addr, &d->source.addr))
 		return;
@@ -165,20 +172,20 @@ static void aim(struct dialog *d)
 
 /* --- dialog state from messages --- */
 
-/* Contact URI without its headers part, which may not stand in a Request-URI (section 19.1.1). */
-static int set_target(struct dialog *d, const struct sip_msg *msg)
+/* Contact URI without its headers part, which may not stand in a Request-URI (section 19.1.1).
+ * @param uri  what it says, in the message. */
+static int set_target(struct dialog *d, const struct sip_msg *msg, struct sip_uri *uri)
 {
 	struct str_view line = sip_msg_header(msg, SIP_HDR_CONTACT, 0), item;
 	struct sip_name_addr contact;
-	struct sip_uri uri;
 
 	if (line.p == NULL || !sip_list_next(&line, &item) ||
 		sip_name_addr_parse(item, &contact) != 0 || contact.star ||
-		sip_uri_parse(contact.uri, &uri) != 0 || contact.uri.len > DIALOG_TEXT_MAX ||
-		(uri.scheme != SIP_SCHEME_SIP && uri.scheme != SIP_SCHEME_SIPS))
+		sip_uri_parse(contact.uri, uri) != 0 || contact.uri.len > DIALOG_TEXT_MAX ||
+		(uri->scheme != SIP_SCHEME_SIP && uri->scheme != SIP_SCHEME_SIPS))
 		return -EBADMSG;
-	if (uri.headers.len > 0)
-		contact.uri.len = (size_t)(uri.headers.p - contact.uri.p) - 1;
+	if (uri->headers.len > 0)
+		contact.uri.len = (size_t)(uri->headers.p - contact.uri.p) - 1;
 	return b2bua_str_set(&d->remote_target, contact.uri);
 }
 
@@ -214,6 +221,7 @@ int dialog_from_request(struct dialog *d, const struct sip_msg *req)
 {
 	struct str_view from = sip_msg_header(req, SIP_HDR_FROM, 0);
 	struct str_view to = sip_msg_header(req, SIP_HDR_TO, 0);
+	struct sip_uri target;
 	int rc;
 
 	d->path.local = req->path.local;
@@ -223,32 +231,35 @@ int dialog_from_request(struct dialog *d, const struct sip_msg *req)
 		(rc = identity_name_set(&d->local_name, to)) != 0 ||
 		(rc = b2bua_str_set(&d->call_id, sip_msg_view(req, req->idx.call_id))) != 0 ||
 		(rc = b2bua_str_set(&d->remote_tag, sip_msg_view(req, req->idx.from_tag))) != 0 ||
-		(rc = set_target(d, req)) != 0 || (rc = set_routes(d, req, false)) != 0)
+		(rc = set_target(d, req, &target)) != 0 || (rc = set_routes(d, req, false)) != 0)
 		return rc;
-	aim(d);
+	aim(d, &target);
 	return 0;
 }
 
 int dialog_from_response(struct dialog *d, const struct sip_msg *resp)
 {
 	int rc = b2bua_str_set(&d->remote_tag, sip_msg_view(resp, resp->idx.to_tag));
+	struct sip_uri target;
 
 	if (rc != 0)
 		return rc;
 	d->source = resp->path.remote;
 	/* A 2xx without a usable Contact: the Request-URI of our request goes on to be the target,
 	 * and a route set that cannot be kept is left to whoever sent this response. */
-	if (set_target(d, resp) == -ENOMEM)
-		return -ENOMEM;
+	rc = set_target(d, resp, &target);
+	if (rc == -ENOMEM)
+		return rc;
 	if (set_routes(d, resp, true) != 0)
 		clear_routes(d);
-	aim(d);
+	aim(d, rc == 0 ? &target : NULL);
 	return 0;
 }
 
 void dialog_refresh(struct dialog *d, const struct sip_msg *msg)
 {
+	struct sip_uri target;
+
 	d->source = msg->path.remote;
-	(void)set_target(d, msg);
-	aim(d);
+	aim(d, set_target(d, msg, &target) == 0 ? &target : NULL);
 }

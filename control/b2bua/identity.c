@@ -2,7 +2,6 @@
 #include <errno.h>
 
 #include "b2bua_priv.h"
-#include "text_format.h"
 
 /* Section 25.1 "user" and what phones write; nothing that could end a URI or a name-addr. A comma
  * is one of its characters: no list is near, since our name-addrs all have brackets. */
@@ -37,92 +36,142 @@ static bool display_is_sane(struct str_view d)
 	return d.len > 0 && d.len <= 256;
 }
 
-static int name_parse(struct str_view header, struct sip_name_addr *na, struct sip_uri *uri)
+/* Of From or To. */
+struct name {
+	struct sip_name_addr na;
+	struct sip_uri uri;
+};
+
+static int name_parse(struct str_view header, struct name *n)
 {
-	if (sip_name_addr_parse(header, na) != 0 || na->star || na->uri.len > DIALOG_TEXT_MAX ||
-		sip_uri_parse(na->uri, uri) != 0)
+	if (sip_name_addr_parse(header, &n->na) != 0 || n->na.star ||
+		n->na.uri.len > DIALOG_TEXT_MAX || sip_uri_parse(n->na.uri, &n->uri) != 0)
 		return -EBADMSG;
 	return 0;
 }
 
-static int name_write(char **dst, struct str_view display, const char *uri)
+static int text_keep(char **dst, struct sip_writer *w)
+{
+	int len = sip_writer_finish(w);
+
+	return len < 0 ? -EBADMSG : b2bua_str_set(dst, (struct str_view){w->buf, (size_t)len});
+}
+
+static int name_write(char **dst, struct str_view display, struct str_view uri)
 {
 	char text[DIALOG_TEXT_MAX + 512];
-	int n;
+	struct sip_writer w;
 
-	if (display_is_sane(display))
-		n = text_format(text, sizeof(text), "\"%.*s\" <%s>", SV_ARG(display), uri);
-	else
-		n = text_format(text, sizeof(text), "<%s>", uri);
-	if (n < 0)
-		return -EBADMSG;
-	return b2bua_str_set(dst, (struct str_view){text, (size_t)n});
+	sip_writer_init(&w, text, sizeof(text) - 1);
+	if (display_is_sane(display)) {
+		sip_write_raw(&w, SV("\""));
+		sip_write_raw(&w, display);
+		sip_write_raw(&w, SV("\" "));
+	}
+	sip_write_raw(&w, SV("<"));
+	sip_write_raw(&w, uri);
+	sip_write_raw(&w, SV(">"));
+	return text_keep(dst, &w);
 }
 
 int identity_name_set(char **dst, struct str_view header)
 {
-	char uri_text[DIALOG_TEXT_MAX + 1];
-	struct sip_name_addr na;
-	struct sip_uri uri;
+	struct name n;
 
-	if (name_parse(header, &na, &uri) != 0)
+	if (name_parse(header, &n) != 0)
 		return -EBADMSG;
-	(void)text_format(uri_text, sizeof(uri_text), "%.*s", SV_ARG(na.uri));
-	return name_write(dst, na.display, uri_text);
+	return name_write(dst, n.na.display, n.na.uri);
+}
+
+/* The URI with another host. */
+static int uri_write(struct sip_writer *w, const struct name *n, struct str_view host)
+{
+	if (!user_is_sane(n->uri.user))
+		return -EBADMSG;
+	if (sip_uri_is_sos(n->na.uri)) { /* names no host, and is understood everywhere */
+		sip_write_raw(w, n->na.uri);
+		return 0;
+	}
+	sip_write_raw(w, SV("sip:"));
+	sip_write_raw(w, n->uri.user);
+	if (n->uri.user.len > 0)
+		sip_write_raw(w, SV("@"));
+	sip_write_raw(w, host);
+	return 0;
+}
+
+static int name_map(char **dst, const struct name *n, const struct net_endpoint *host)
+{
+	char text[DIALOG_TEXT_MAX + 1], where[NET_ENDPOINT_STRLEN];
+	struct sip_writer w;
+
+	net_endpoint_format(host, where);
+	if (host->port == 5060) /* the default needs no saying in a name */
+		*strrchr(where, ':') = '\0';
+	sip_writer_init(&w, text, sizeof(text) - 1);
+	if (uri_write(&w, n, (struct str_view){where, strlen(where)}) != 0 || w.failed)
+		return -EBADMSG;
+	return name_write(dst, n->na.display, (struct str_view){text, w.len});
+}
+
+static int uri_map(char **dst, struct str_view uri, const struct net_endpoint *host)
+{
+	char text[DIALOG_TEXT_MAX + 1], where[NET_ENDPOINT_STRLEN];
+	struct name n = {.na.uri = uri};
+	struct sip_writer w;
+
+	/* It stands alone: there is no name-addr whose parameters its ";" could begin, as in
+	 * sip:+4989;rn=+4930@host. */
+	if (uri.len > DIALOG_TEXT_MAX || sip_uri_parse(uri, &n.uri) != 0)
+		return -EBADMSG;
+	net_endpoint_format(host, where);
+	sip_writer_init(&w, text, sizeof(text) - 1);
+	if (uri_write(&w, &n, (struct str_view){where, strlen(where)}) != 0)
+		return -EBADMSG;
+	return text_keep(dst, &w);
 }
 
 int identity_name_map(
 	char **dst, struct str_view header, const struct net_endpoint *host, bool uri_only)
 {
-	char uri_text[DIALOG_TEXT_MAX + 1], where[NET_ENDPOINT_STRLEN];
-	bool plain = host->port == 5060 && !uri_only; /* the default needs no saying in a name */
-	struct sip_name_addr na = {.uri = header};
-	struct sip_uri uri;
-	int n;
+	struct name n;
 
-	/* A Request-URI stands alone: there is no name-addr whose parameters its ";" could begin,
-	 * as in sip:+4989;rn=+4930@host. */
-	n = uri_only ? sip_uri_parse(header, &uri) : name_parse(header, &na, &uri);
-	if (n != 0 || na.uri.len > DIALOG_TEXT_MAX || !user_is_sane(uri.user))
-		return -EBADMSG;
-	net_endpoint_format(host, where);
-	if (plain)
-		*strrchr(where, ':') = '\0';
-	if (sip_uri_is_sos(na.uri)) /* names no host, and is understood everywhere */
-		n = text_format(uri_text, sizeof(uri_text), "%.*s", SV_ARG(na.uri));
-	else
-		n = text_format(uri_text, sizeof(uri_text), "sip:%.*s%s%s", SV_ARG(uri.user),
-			uri.user.len > 0 ? "@" : "", where);
-	if (n < 0)
-		return -EBADMSG;
 	if (uri_only)
-		return b2bua_str_set(dst, (struct str_view){uri_text, (size_t)n});
-	return name_write(dst, na.display, uri_text);
+		return uri_map(dst, header, host);
+	return name_parse(header, &n) != 0 ? -EBADMSG : name_map(dst, &n, host);
+}
+
+static unsigned int redirect(
+	struct call *c, const struct sip_msg *req, const struct name *from, struct str_view target)
+{
+	struct dialog *callee = c->leg[SIDE_CALLEE].dialog;
+	int rc;
+
+	rc = name_map(&callee->local_name, from, &callee->path.local);
+	if (rc == 0)
+		rc = identity_name_map(&callee->remote_name, sip_msg_header(req, SIP_HDR_TO, 0),
+			&callee->path.remote, false);
+	if (rc == 0)
+		rc = uri_map(&callee->remote_target, target, &callee->path.remote);
+	return rc == 0 ? 0 : rc == -ENOMEM ? 500 : 400;
 }
 
 unsigned int identity_map(struct call *c, const struct sip_msg *req)
 {
 	struct str_view ruri = sip_msg_view(req, req->idx.uri);
-	struct sip_name_addr na;
-	struct sip_uri uri;
+	struct name from;
 
-	if (name_parse(sip_msg_header(req, SIP_HDR_FROM, 0), &na, &uri) != 0 ||
-		b2bua_str_set(&c->from, na.uri) != 0 || b2bua_str_set(&c->to, ruri) != 0)
+	if (name_parse(sip_msg_header(req, SIP_HDR_FROM, 0), &from) != 0 ||
+		b2bua_str_set(&c->from, from.na.uri) != 0 || b2bua_str_set(&c->to, ruri) != 0)
 		return 400;
-	return identity_redirect(c, req, ruri);
+	return redirect(c, req, &from, ruri);
 }
 
 unsigned int identity_redirect(struct call *c, const struct sip_msg *req, struct str_view target)
 {
-	struct dialog *callee = c->leg[SIDE_CALLEE].dialog;
-	int rc;
+	struct name from;
 
-	rc = identity_name_map(&callee->local_name, sip_msg_header(req, SIP_HDR_FROM, 0),
-		&callee->path.local, false);
-	if (rc == 0)
-		rc = identity_name_map(&callee->remote_name, sip_msg_header(req, SIP_HDR_TO, 0),
-			&callee->path.remote, false);
-	if (rc == 0)
-		rc = identity_name_map(&callee->remote_target, target, &callee->path.remote, true);
-	return rc == 0 ? 0 : rc == -ENOMEM ? 500 : 400;
+	if (name_parse(sip_msg_header(req, SIP_HDR_FROM, 0), &from) != 0)
+		return 400;
+	return redirect(c, req, &from, target);
 }
