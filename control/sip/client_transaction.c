@@ -240,10 +240,8 @@ static const client_action_fn other_table[CLIENT_STATE_COUNT][CLIENT_EVENT_COUNT
 
 struct client_txn *client_txn_find(struct txn_layer *l, const struct txn_key *key)
 {
-	struct client_txn *t;
-
-	HASH_FIND(hh, l->clients, key, sizeof(*key), t);
-	return t;
+	static_assert(offsetof(struct client_txn, key) == 0, "its key is where it is");
+	return (struct client_txn *)txn_table_find(&l->client_table, key);
 }
 
 /* RFC 7339: what the server of our own request says; nobody else brings its branch back. */
@@ -284,8 +282,9 @@ void client_txn_free(struct client_txn *t)
 
 	timer_cancel(l->timers, &t->retransmit);
 	timer_cancel(l->timers, &t->end);
-	if (t->hh.tbl != NULL)
-		HASH_DELETE(hh, l->clients, t);
+	if (t->in_table)
+		txn_table_del(&l->client_table, &t->key);
+	DL_DELETE(l->clients, t);
 	l->stats.clients--;
 	txn_count_state(l, TXN_CLIENT, t->method, t->state, TXN_STATE_COUNT);
 	sip_msg_put(t->request);
@@ -309,6 +308,7 @@ struct client_txn *client_txn_new(struct txn_layer *l, const struct sip_path *pa
 	if (t == NULL)
 		return NULL;
 	l->stats.clients++;
+	DL_APPEND(l->clients, t);
 	t->layer = l;
 	t->method = idx.method;
 	txn_count_state(l, TXN_CLIENT, t->method, TXN_STATE_COUNT, t->state);
@@ -316,12 +316,11 @@ struct client_txn *client_txn_new(struct txn_layer *l, const struct sip_path *pa
 	t->invite = idx.method == SIP_INVITE;
 	t->request = sip_msg_new(path, &idx, request.p, idx.msg_len);
 	if (t->request == NULL || txn_key_client(&l->secret, t->request, &t->key) != 0 ||
-		client_txn_find(l, &t->key) != NULL)
+		client_txn_find(l, &t->key) != NULL ||
+		txn_table_add(&l->client_table, &t->key) != 0)
 		goto fail;
+	t->in_table = true;
 	t->request->rx_ms = t->since_ms = l->timers->now_ms;
-	HASH_ADD(hh, l->clients, key, sizeof(t->key), t);
-	if (t->hh.tbl == NULL)
-		goto fail;
 	l->stats.requests_out++;
 	arm_end(t, TXN_TIMEOUT_MS, -ETIMEDOUT); /* timers B, F */
 	if (send_request(t) != 0) {

@@ -301,18 +301,13 @@ static void handle(struct server_txn *t, enum server_event event)
 
 struct server_txn *server_txn_find(struct txn_layer *l, const struct txn_key *key)
 {
-	struct server_txn *t;
-
-	HASH_FIND(hh, l->servers, key, sizeof(*key), t);
-	return t;
+	static_assert(offsetof(struct server_txn, key) == 0, "its key is where it is");
+	return (struct server_txn *)txn_table_find(&l->server_table, key);
 }
 
 bool server_txn_is_merged(struct txn_layer *l, const struct txn_key *merge_key)
 {
-	struct server_txn *t;
-
-	HASH_FIND(hh_merge, l->merges, merge_key, sizeof(*merge_key), t);
-	return t != NULL;
+	return txn_table_find(&l->merges, merge_key) != NULL;
 }
 
 struct server_txn *server_txn_new(struct txn_layer *l, struct sip_msg *req,
@@ -335,21 +330,19 @@ struct server_txn *server_txn_new(struct txn_layer *l, struct sip_msg *req,
 	txn_count_state(l, TXN_SERVER, t->method, TXN_STATE_COUNT, t->state);
 	t->detached = internal;
 	l->stats.servers++;
-	HASH_ADD(hh, l->servers, key, sizeof(t->key), t);
-	if (t->hh.tbl == NULL)
-		goto fail;
+	DL_APPEND(l->servers, t);
+	t->in_table = txn_table_add(&l->server_table, &t->key) == 0;
 	if (merge_key != NULL) {
 		t->merge_key = *merge_key;
-		HASH_ADD(hh_merge, l->merges, merge_key, sizeof(t->merge_key), t);
-		if (t->hh_merge.tbl == NULL)
-			goto fail;
+		t->in_merges = txn_table_add(&l->merges, &t->merge_key) == 0;
+	}
+	if (!t->in_table || t->in_merges != (merge_key != NULL)) {
+		server_txn_free(t);
+		return NULL;
 	}
 	if (t->invite)
 		arm_retransmit(t, TXN_TRYING_MS);
 	return t;
-fail:
-	server_txn_free(t);
-	return NULL;
 }
 
 void server_txn_free(struct server_txn *t)
@@ -359,10 +352,11 @@ void server_txn_free(struct server_txn *t)
 	server_txns_forget_requests(l);
 	timer_cancel(l->timers, &t->retransmit);
 	timer_cancel(l->timers, &t->end);
-	if (t->hh.tbl != NULL)
-		HASH_DELETE(hh, l->servers, t);
-	if (t->hh_merge.tbl != NULL)
-		HASH_DELETE(hh_merge, l->merges, t);
+	if (t->in_table)
+		txn_table_del(&l->server_table, &t->key);
+	if (t->in_merges)
+		txn_table_del(&l->merges, &t->merge_key);
+	DL_DELETE(l->servers, t);
 	l->stats.servers--;
 	txn_count_state(l, TXN_SERVER, t->method, t->state, TXN_STATE_COUNT);
 	sip_msg_put(t->request);

@@ -31,11 +31,14 @@ void txn_layer_free(struct txn_layer *l)
 {
 	if (l == NULL)
 		return;
-	/* Freeing one takes it out of its table. */
+	/* Freeing one takes it out of its tables. */
 	while (l->servers != NULL)
 		server_txn_free(l->servers);
 	while (l->clients != NULL)
 		client_txn_free(l->clients);
+	txn_table_fini(&l->server_table);
+	txn_table_fini(&l->client_table);
+	txn_table_fini(&l->merges);
 	free(l);
 }
 

@@ -20,7 +20,7 @@ void txn_layer_census(const struct txn_layer *l, struct txn_census *out)
 	for (unsigned int kind = 0; kind < TXN_KIND_COUNT; kind++)
 		out->lingering[kind] = l->lingering[kind];
 	memcpy(out->alive, l->alive, sizeof(out->alive));
-	/* uthash keeps the order in which they came: the first is the oldest. */
+	/* They stand as they came: the first is the oldest. */
 	if (s != NULL)
 		note_oldest(l, s->since_ms, s->state, s->method, TXN_SERVER, out);
 	if (c != NULL)

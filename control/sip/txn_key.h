@@ -19,14 +19,6 @@ struct txn_key {
 /** From the OpenSSL generator. @return 0 or -EIO. */
 int txn_secret_init(struct txn_secret *s);
 
-static inline unsigned int txn_key_bucket(const void *key)
-{
-	struct txn_key k;
-
-	memcpy(&k, key, sizeof(k));
-	return (unsigned int)k.h[0];
-}
-
 /**
  * Section 17.2.3: branch, sent-by and method, or for a branch without the magic cookie the fields
  * of RFC 2543. The realm belongs to every key: realms are separate networks.

@@ -9,21 +9,18 @@
 #ifndef SALLYPORT_CONTROL_TXN_PRIV_H
 #define SALLYPORT_CONTROL_TXN_PRIV_H
 
-/* Keys are made of a keyed hash already; out of memory must not end the process. */
-#define HASH_FUNCTION(keyptr, keylen, hashv) ((hashv) = txn_key_bucket(keyptr))
-#define HASH_NONFATAL_OOM 1
-#include "txn_key.h"
-#include <uthash.h>
+#include <utlist.h>
 
 #include "sip_build.h"
 #include "transaction.h"
+#include "txn_table.h"
 
 /* Transactions of each kind and layer that are not answered. Beyond it: 503, and NULL from
  * client_txn_new(). */
 #define TXN_MAX 200000
 /* Those that only absorb what comes late. A call leaves two servers for 32 s each: this is for
- * 14,000 calls a second and shard, half as many from sources that may be forged. They take 0.5 KiB
- * of an acknowledged INVITE and 1 KiB of a BYE with its answer, 0.75 GiB when all are in use. */
+ * 14,000 calls a second and shard, half as many from sources that may be forged. They take 0.4 KiB
+ * of an acknowledged INVITE and 0.9 KiB of a BYE with its answer, 0.65 GiB when all are in use. */
 #define TXN_LINGER_MAX 1000000
 
 /* Longest request served: its copied headers, written out in full, still fit into a response. */
@@ -60,9 +57,8 @@ enum client_state {
 
 struct server_txn {
 	struct txn_key key;
-	struct txn_key merge_key; /* of requests without To tag, section 8.2.2.2 */
-	UT_hash_handle hh;
-	UT_hash_handle hh_merge; /* tbl NULL: not in the table */
+	struct txn_key merge_key;	/* of requests without To tag, section 8.2.2.2 */
+	struct server_txn *prev, *next; /* in txn_layer.servers */
 	struct txn_layer *layer;
 	struct sip_msg *request;	  /* NULL: accepted and detached, or answered otherwise */
 	struct server_txn *next_answered; /* in txn_layer.answered */
@@ -86,11 +82,13 @@ struct server_txn {
 	bool unproven;	/* its source may be forged */
 	bool passed_on; /* somebody behind us has it */
 	bool detached;	/* no callbacks; CANCEL's own transaction too */
+	bool in_table;
+	bool in_merges;
 };
 
 struct client_txn {
 	struct txn_key key;
-	UT_hash_handle hh;
+	struct client_txn *prev, *next; /* in txn_layer.clients */
 	struct txn_layer *layer;
 	struct sip_msg *request; /* NULL when nobody can want it any more */
 	struct client_txn_user user;
@@ -104,6 +102,7 @@ struct client_txn {
 	bool invite;
 	bool detached;
 	bool cancel; /* asked for */
+	bool in_table;
 };
 
 struct txn_layer {
@@ -115,8 +114,9 @@ struct txn_layer {
 	uint32_t lingering[TXN_KIND_COUNT]; /* of those alive: txn_lingers() */
 	uint32_t alive[TXN_KIND_COUNT][SIP_METHOD_COUNT][TXN_STATE_COUNT];
 	struct txn_secret secret;
-	struct server_txn *servers;
-	struct server_txn *merges;
+	struct txn_table server_table, client_table;
+	struct txn_table merges;    /* by the key that one request has on several ways */
+	struct server_txn *servers; /* as they came */
 	struct client_txn *clients;
 	struct server_txn *answered;	   /* whose requests go before the next message */
 	size_t max;			   /* TXN_MAX; tests lower it */
