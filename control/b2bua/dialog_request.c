@@ -12,9 +12,10 @@ static void write_via(struct dialog *d, struct sip_writer *w)
 	sip_lane_token(d->b->env.keys.lane, &d->path.remote.addr, branch);
 	/* RFC 3581: rport, should the peer be behind NAT, or we. */
 	sip_write_raw(w, SV("Via: SIP/2.0/UDP "));
-	sip_write_text(w, net_endpoint_format(&d->path.local, here));
+	net_endpoint_format(&d->path.local, here);
+	sip_write_raw(w, (struct str_view){here, strlen(here)});
 	sip_write_raw(w, SV(";branch=z9hG4bK"));
-	sip_write_text(w, branch);
+	sip_write_raw(w, (struct str_view){branch, LANE_TOKEN_LEN});
 	sip_write_raw(w, SV(";rport"));
 	if (d->peer >= 0 && d->b->env.config->peers[d->peer].overload_control)
 		sip_write_raw(w, SV(SIP_OC_OFFER));

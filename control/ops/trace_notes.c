@@ -2,7 +2,7 @@
 
 #include "siphash.h"
 
-#define ROOM_FIRST 8 /* a call that is refused has about as many */
+#define ROOM_FIRST 16 /* a call that is answered and ends has about as many */
 #define LABEL_MAX 22
 
 struct trace_entry {

@@ -344,7 +344,11 @@ static bool has_one_via(const struct sip_msg *resp)
 {
 	struct str_view line = sip_msg_header(resp, SIP_HDR_VIA, 0), item;
 
-	return resp->idx.n_vias == 1 && sip_list_next(&line, &item) && !sip_list_next(&line, &item);
+	if (resp->idx.n_vias != 1)
+		return false;
+	/* sip_validate() has seen that there is one in it. */
+	return memchr(line.p, ',', line.len) == NULL ||
+	       (sip_list_next(&line, &item) && !sip_list_next(&line, &item));
 }
 
 static void receive_response(struct txn_layer *l, struct sip_msg *resp)
