@@ -75,6 +75,21 @@ static void test_parse_refuses(void **state)
 		assert_int_not_equal(net_addr_parse(bad[i], &a), 0);
 }
 
+static void test_each_byte_of_v4(void **state)
+{
+	for (unsigned int i = 0; i < 4 * 256; i++) {
+		uint8_t bytes[4] = {9, 99, 199, 0};
+		char expected[NET_ADDR_STRLEN], buf[NET_ADDR_STRLEN];
+		struct net_addr a;
+
+		bytes[i % 4] = (uint8_t)(i / 4);
+		a = net_addr_v4(bytes);
+		snprintf(expected, sizeof(expected), "%u.%u.%u.%u", bytes[0], bytes[1], bytes[2],
+			bytes[3]);
+		assert_string_equal(net_addr_format(&a, buf), expected);
+	}
+}
+
 static void test_endpoint_format(void **state)
 {
 	struct net_endpoint e = {.addr = must_parse("192.0.2.1"), .port = 5060};
@@ -197,6 +212,7 @@ int main(void)
 		cmocka_unit_test(test_parse_format),
 		cmocka_unit_test(test_parse_refuses),
 		cmocka_unit_test(test_endpoint_format),
+		cmocka_unit_test(test_each_byte_of_v4),
 		cmocka_unit_test(test_prefix),
 		cmocka_unit_test(test_class),
 		cmocka_unit_test(test_normalise),
