@@ -189,15 +189,11 @@ bool reliable_holds_answer(const struct fork *f)
 static bool matches(const struct fork *f, const struct sip_msg *req)
 {
 	struct str_view rack = sip_msg_header(req, SIP_HDR_RACK, 0);
-	unsigned int rseq, cseq;
-	char text[48], method[8];
+	struct sip_rack of;
 
-	if (rack.p == NULL || rack.len >= sizeof(text) || !f->reliable.pending)
-		return false;
-	snprintf(text, sizeof(text), "%.*s", SV_ARG(rack));
-	return sscanf(text, "%10u %10u %7s", &rseq, &cseq, method) == 3 &&
-	       rseq == f->reliable.rseq && cseq == f->call->ex.server_cseq &&
-	       strcmp(method, "INVITE") == 0;
+	return f->reliable.pending && sip_rack_parse(rack, &of) == 0 &&
+	       of.rseq == f->reliable.rseq && of.cseq.number == f->call->ex.server_cseq &&
+	       sv_eq(of.cseq.method, SV("INVITE"));
 }
 
 /* The answer to the offer in our 18x. @return the status of the PRACK. */

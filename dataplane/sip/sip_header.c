@@ -245,6 +245,19 @@ int sip_cseq_parse(struct str_view text, struct sip_cseq *out)
 	return sip_is_token(v) ? 0 : -EBADMSG;
 }
 
+int sip_rack_parse(struct str_view text, struct sip_rack *out)
+{
+	struct str_view v = sip_trim(text);
+	struct str_view digits = sip_view_take(&v, sip_chars_span(v, CHAR_DIGIT));
+	int rc = sip_uint_parse(digits, UINT32_MAX, &out->rseq);
+
+	if (rc != 0)
+		return rc;
+	if (v.len == 0 || !sip_char_is(v.p[0], CHAR_WS))
+		return -EBADMSG;
+	return sip_cseq_parse(v, &out->cseq);
+}
+
 /* media-type = m-type SLASH m-subtype *( SEMI m-parameter ) */
 int sip_content_type_parse(struct str_view text, struct sip_content_type *out)
 {

@@ -150,6 +150,15 @@ struct sip_cseq {
 
 int sip_cseq_parse(struct str_view text, struct sip_cseq *out);
 
+/** RAck (RFC 3262 section 7.2): the RSeq of a response, and the CSeq of its request. */
+struct sip_rack {
+	uint32_t rseq;
+	struct sip_cseq cseq;
+};
+
+/** @return 0, -EBADMSG or -ERANGE. */
+int sip_rack_parse(struct str_view text, struct sip_rack *out);
+
 /** Content-Type (RFC 3261 section 20.15): "application" "/" "sdp", with whatever follows. */
 struct sip_content_type {
 	struct str_view type;

@@ -166,18 +166,12 @@ static bool numbers_are_good(struct request *r)
 	       number_is_good(r, SIP_HDR_MIN_SE, UINT32_MAX, true);
 }
 
-/* RFC 3262 section 7.2: response-num CSeq-num Method. */
 static bool rack_is_good(struct request *r)
 {
-	struct str_view v = first_value(r, SIP_HDR_RACK), digits;
-	struct sip_cseq cseq;
-	uint32_t n;
+	struct str_view v = first_value(r, SIP_HDR_RACK);
+	struct sip_rack rack;
 
-	if (v.p == NULL)
-		return r->idx->method != SIP_PRACK;
-	digits = sip_view_take(&v, sip_chars_span(v, CHAR_DIGIT));
-	return sip_uint_parse(digits, UINT32_MAX, &n) == 0 && v.len > 0 &&
-	       sip_char_is(v.p[0], CHAR_WS) && sip_cseq_parse(v, &cseq) == 0;
+	return v.p == NULL ? r->idx->method != SIP_PRACK : sip_rack_parse(v, &rack) == 0;
 }
 
 static bool content_type_is_good(struct request *r)

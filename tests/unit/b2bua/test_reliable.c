@@ -415,7 +415,10 @@ static void test_wrong_pracks(void **state)
 	/* Nor may the callee send one. */
 	ua_request(&callee, "PRACK", 101, NULL, "RAck: 9 1 INVITE\r\n");
 	lab_expect(&lab, INSIDE, "SIP/2.0 481");
-	prack(&caller, progress, NULL);
+	/* Zeros before a number are none of its digits. */
+	snprintf(rack, sizeof(rack), "RAck: 00000000000%s 1 INVITE\r\n",
+		lab_header(progress, "RSeq"));
+	ua_request(&caller, "PRACK", ++caller.cseq, NULL, rack);
 	lab_expect(&lab, OUTSIDE, "SIP/2.0 200");
 	lab_expect(&lab, INSIDE, "PRACK ");
 	answer(&caller, &callee, invite, NULL);

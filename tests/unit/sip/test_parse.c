@@ -255,6 +255,24 @@ static void test_cseq(void **state)
 	}
 }
 
+static void test_rack(void **state)
+{
+	static const char *const bad[] = {"", "1", "1 INVITE", "1 2", "1INVITE 2 INVITE",
+		"-1 2 INVITE", "1 2 INVITE x", "1,2 INVITE", "1 2147483648 INVITE"};
+	struct sip_rack rack;
+
+	(void)state;
+	assert_int_equal(sip_rack_parse(SV(" 4294967295\r\n 0009  INVITE "), &rack), 0);
+	assert_int_equal(rack.rseq, UINT32_MAX);
+	assert_int_equal(rack.cseq.number, 9);
+	assert_view(rack.cseq.method, "INVITE");
+	assert_int_equal(sip_rack_parse(SV("4294967296 1 INVITE"), &rack), -ERANGE);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		if (sip_rack_parse(sv(bad[i]), &rack) != -EBADMSG)
+			fail_msg("accepted: %s", bad[i]);
+	}
+}
+
 static void test_content_type(void **state)
 {
 	static const struct str_view bad[] = {SV(""), SV("application"), SV("application/"),
@@ -282,6 +300,7 @@ int main(void)
 		cmocka_unit_test(test_name_addr),
 		cmocka_unit_test(test_via),
 		cmocka_unit_test(test_cseq),
+		cmocka_unit_test(test_rack),
 		cmocka_unit_test(test_content_type),
 	};
 
