@@ -14,7 +14,8 @@ static const struct str_view option_tags[] = {
 void header_copy(
 	struct sip_writer *w, const struct crossing *x, const char *name, struct str_view value)
 {
-	sip_write_header(w, name, value);
+	if (!place_is_named(value, (struct str_view){NULL, 0}))
+		sip_write_header(w, name, value);
 }
 
 static bool is_ws(char c)

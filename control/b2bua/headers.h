@@ -24,7 +24,14 @@ typedef void (*header_rule_fn)(
  */
 void headers_pass(struct sip_writer *w, const struct sip_msg *in, const struct crossing *x);
 
+/**
+ * Does a text for people name a numeric address, or the host of the URI that it stands beside?
+ * @param host  with a dot in it; else only addresses are looked for. May be empty.
+ */
+bool place_is_named(struct str_view text, struct str_view host);
+
 /* header_rules.c */
+/** As it is, unless it names an address. */
 void header_copy(
 	struct sip_writer *w, const struct crossing *x, const char *name, struct str_view value);
 /** One token, its parameters left behind. */

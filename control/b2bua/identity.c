@@ -1,7 +1,11 @@
-/* Who calls whom, as each side may see it: user parts stay, hosts are replaced. */
+/*
+ * Who calls whom, as each side may see it: hosts are replaced; user parts stay, and display names,
+ * but for those that name a host. Of a Request-URI it stays even so: one may dial an address.
+ */
 #include <errno.h>
 
 #include "b2bua_priv.h"
+#include "headers.h"
 
 /* Section 25.1 "user" and what phones write; nothing that could end a URI or a name-addr. A comma
  * is one of its characters: no list is near, since our name-addrs all have brackets. */
@@ -103,15 +107,21 @@ static int uri_write(struct sip_writer *w, const struct name *n, struct str_view
 static int name_map(char **dst, const struct name *n, const struct net_endpoint *host)
 {
 	char text[DIALOG_TEXT_MAX + 1], where[NET_ENDPOINT_STRLEN];
+	struct str_view display = n->na.display;
+	struct name shown = *n;
 	struct sip_writer w;
 
+	if (user_is_sane(n->uri.user) && place_is_named(n->uri.user, n->uri.host))
+		shown.uri.user.len = 0;
+	if (place_is_named(display, n->uri.host))
+		display.len = 0;
 	net_endpoint_format(host, where);
 	if (host->port == 5060) /* the default needs no saying in a name */
 		*strrchr(where, ':') = '\0';
 	sip_writer_init(&w, text, sizeof(text) - 1);
-	if (uri_write(&w, n, (struct str_view){where, strlen(where)}) != 0 || w.failed)
+	if (uri_write(&w, &shown, (struct str_view){where, strlen(where)}) != 0 || w.failed)
 		return -EBADMSG;
-	return name_write(dst, n->na.display, (struct str_view){text, w.len});
+	return name_write(dst, display, (struct str_view){text, w.len});
 }
 
 static int uri_map(char **dst, struct str_view uri, const struct net_endpoint *host)

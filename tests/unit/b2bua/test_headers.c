@@ -33,11 +33,28 @@ static const struct row rows[] = {
 		"", true},
 	{"INVITE", "Subject: tea\r\nPriority: urgent\r\nPrivacy: id\r\n",
 		"Subject: tea\r\nPrivacy: id\r\nPriority: urgent\r\n", false},
+	{"INVITE", "Subject: call 10.0.0.7:5060, now\r\nPriority: [2001:db8::7]\r\n", "", false},
+	{"INVITE", "Subject: 10.0.0 at 12:30:45, ad: f.\r\n",
+		"Subject: 10.0.0 at 12:30:45, ad: f.\r\n", false},
 	/* Names: user and display stay, the host is ours. */
 	{"INVITE",
 		"P-Asserted-Identity: \"A\" <sip:+4930@inside:5070;x=inside>, <sip:a@inside>\r\n",
 		"P-Asserted-Identity: \"A\" <sip:+4930@192.0.2.1>\r\n"
 		"P-Asserted-Identity: <sip:a@192.0.2.1>\r\n",
+		true},
+	/* Unless they name a place themselves. */
+	{"INVITE",
+		"P-Asserted-Identity: \"A at PBX.inside.\" <sip:a@pbx.inside>\r\n"
+		"P-Asserted-Identity: \"10.0.0.7\" <sip:10.0.0.7@10.0.0.7>\r\n"
+		"P-Asserted-Identity: \"x (2001:db8::7)\" <sip:pbx.inside@pbx.inside>\r\n"
+		"P-Asserted-Identity: <sip:a%40pbx.inside@pbx.inside>\r\n"
+		"P-Asserted-Identity: <sip:10%4010.0.0.7@pbx.inside>, <sip:a%20b@pbx.inside>\r\n"
+		"P-Asserted-Identity: \"inside\" <sip:inside@inside>\r\n",
+		"P-Asserted-Identity: <sip:a@192.0.2.1>\r\nP-Asserted-Identity: <sip:192.0.2.1>\r\n"
+		"P-Asserted-Identity: <sip:192.0.2.1>\r\nP-Asserted-Identity: <sip:192.0.2.1>\r\n"
+		"P-Asserted-Identity: <sip:192.0.2.1>\r\nP-Asserted-Identity: "
+		"<sip:a%20b@192.0.2.1>\r\nP-Asserted-Identity: \"inside\" "
+		"<sip:inside@192.0.2.1>\r\n",
 		true},
 	{"INVITE", "P-Asserted-Identity: <sip:a@inside>\r\n", "", false},
 	{STATUS("200", "INVITE"), "P-Asserted-Identity: <sip:a@inside>\r\n",
