@@ -320,15 +320,16 @@ void b2bua_note_challenge(struct b2bua *b, const struct server_txn *txn, const s
 	static const enum sip_header_id ids[] = {
 		SIP_HDR_WWW_AUTHENTICATE, SIP_HDR_PROXY_AUTHENTICATE};
 	const struct sip_path *path = &server_txn_request(txn)->path;
-	struct str_view value;
+	struct str_view value, one;
 
 	if (b->env.reputation == NULL || (resp->idx.status != 401 && resp->idx.status != 407))
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(ids); i++)
 		for (unsigned int n = 0; (value = sip_msg_header(resp, ids[i], n)).p != NULL; n++)
-			reputation_note(b->env.reputation, b->env.timers->now_ms, path->realm,
-				&path->remote, REPUTATION_CHALLENGE,
-				header_auth_param(value, SV("nonce")));
+			while (header_auth_next(&value, &one))
+				reputation_note(b->env.reputation, b->env.timers->now_ms,
+					path->realm, &path->remote, REPUTATION_CHALLENGE,
+					header_auth_param(one, SV("nonce")));
 }
 
 /* --- media --- */

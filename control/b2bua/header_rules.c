@@ -135,68 +135,6 @@ void header_reason(
 		sip_write_fmt(w, "%s: %s\r\n", name, text);
 }
 
-/* "domain" of `domain="..."`. */
-static bool is_auth_param(struct str_view item, struct str_view name)
-{
-	const char *equals = memchr(item.p, '=', item.len);
-
-	return equals != NULL &&
-	       sv_eq_nocase(trim((struct str_view){item.p, (size_t)(equals - item.p)}), name);
-}
-
-/* Its scheme ("Digest"), and the parameters behind it. @return false: it has none. */
-static bool auth_scheme_take(struct str_view *value, struct str_view *scheme)
-{
-	size_t n = 0;
-
-	*value = trim(*value);
-	while (n < value->len && !is_ws(value->p[n]))
-		n++;
-	*scheme = (struct str_view){value->p, n};
-	*value = (struct str_view){value->p + n, value->len - n};
-	return sip_is_token(*scheme);
-}
-
-struct str_view header_auth_param(struct str_view value, struct str_view name)
-{
-	struct str_view scheme, item;
-
-	if (value.p == NULL || !auth_scheme_take(&value, &scheme))
-		return (struct str_view){NULL, 0};
-	while (sip_list_next(&value, &item)) {
-		const char *equals;
-
-		if (item.len == 0 || !is_auth_param(item, name))
-			continue;
-		equals = memchr(item.p, '=', item.len);
-		item = trim(
-			(struct str_view){equals + 1, (size_t)(item.p + item.len - equals - 1)});
-		if (item.len >= 2 && item.p[0] == '"' && item.p[item.len - 1] == '"')
-			item = (struct str_view){item.p + 1, item.len - 2};
-		return item;
-	}
-	return (struct str_view){NULL, 0};
-}
-
-void header_challenge(
-	struct sip_writer *w, const struct crossing *x, const char *name, struct str_view value)
-{
-	const char *separator = " ";
-	struct str_view scheme, item;
-
-	if (!auth_scheme_take(&value, &scheme))
-		return;
-	sip_write_fmt(w, "%s: %.*s", name, SV_ARG(scheme));
-	while (sip_list_next(&value, &item)) {
-		if (item.len == 0 || is_auth_param(item, SV("domain")))
-			continue;
-		sip_write_raw(w, (struct str_view){separator, strlen(separator)});
-		sip_write_value(w, item);
-		separator = ", ";
-	}
-	sip_write_raw(w, SV("\r\n"));
-}
-
 /* --- parameters by name --- */
 
 /* Append those of these names whose values are tokens. @param out  of cap bytes, n of them used.

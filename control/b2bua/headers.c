@@ -56,8 +56,8 @@ static const struct row allowed[] = {
 	ROW(WWW_AUTHENTICATE, "WWW-Authenticate", header_challenge, NONE, ANY, 407, 407),
 	ROW(PROXY_AUTHENTICATE, "Proxy-Authenticate", header_challenge, NONE, ANY, 401, 401),
 	ROW(PROXY_AUTHENTICATE, "Proxy-Authenticate", header_challenge, NONE, ANY, 407, 407),
-	ROW(AUTHORIZATION, "Authorization", header_copy, ANY, NONE, 0, 0),
-	ROW(PROXY_AUTHORIZATION, "Proxy-Authorization", header_copy, ANY, NONE, 0, 0),
+	ROW(AUTHORIZATION, "Authorization", header_credentials, ANY, NONE, 0, 0),
+	ROW(PROXY_AUTHORIZATION, "Proxy-Authorization", header_credentials, ANY, NONE, 0, 0),
 };
 
 #define HEADER_LINES_MAX 8 /* of one kind */

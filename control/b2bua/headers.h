@@ -49,9 +49,6 @@ void header_number(
 /** "Q.850;cause=16" without its text, which may name anything (RFC 3326). */
 void header_reason(
 	struct sip_writer *w, const struct crossing *x, const char *name, struct str_view value);
-/** Challenge without its domain, which lists servers (RFC 3261 section 20.44). */
-void header_challenge(
-	struct sip_writer *w, const struct crossing *x, const char *name, struct str_view value);
 /** Package and id (RFC 6665 section 8.2.1): those of the dialog package name dialogs. */
 void header_event(
 	struct sip_writer *w, const struct crossing *x, const char *name, struct str_view value);
@@ -74,8 +71,24 @@ void header_referrer(
 void header_redirect(
 	struct sip_writer *w, const struct crossing *x, const char *name, struct str_view value);
 
-/** A parameter of credentials or a challenge, without its quotes. @return p NULL: not there. */
-struct str_view header_auth_param(struct str_view value, struct str_view name);
+/* auth_rules.c */
+/** Digest challenges, each on a line, without their domain (RFC 3261 section 20.44). */
+void header_challenge(
+	struct sip_writer *w, const struct crossing *x, const char *name, struct str_view value);
+/** Digest credentials; none from a trusted to an untrusted realm whose uri has an address. */
+void header_credentials(
+	struct sip_writer *w, const struct crossing *x, const char *name, struct str_view value);
+
+/**
+ * The next of several challenges in one value: "Digest realm=a, nonce=b, Digest realm=c".
+ * @param rest  in: what is left; out: what follows. Starts as the header value.
+ * @param one   with its scheme, for header_auth_param(). @return true if there was one.
+ */
+bool header_auth_next(struct str_view *rest, struct str_view *one);
+
+/** A parameter of one challenge or of credentials, without its quotes. @return p NULL: not there.
+ */
+struct str_view header_auth_param(struct str_view one, struct str_view name);
 
 /** The Reason value of header_reason(). @param out  "" if there is none. */
 void header_reason_text(struct str_view value, char *out, size_t cap);

@@ -121,14 +121,24 @@ static void note(const struct relay *r, enum reputation_event event, struct str_
 		event, nonce);
 }
 
-/* RFC 2617 section 3.2.1: with stale=true the password was right, and the nonce only too old. */
+/* RFC 2617 section 3.2.1: with stale=true the password was right, and the nonce only too old. Of
+ * several challenges, as of several algorithms, all are answers to the same credentials. */
+static bool is_stale(struct str_view challenges)
+{
+	struct str_view one;
+
+	while (header_auth_next(&challenges, &one))
+		if (sv_eq_nocase(header_auth_param(one, SV("stale")), SV("true")))
+			return true;
+	return false;
+}
+
 static void judge_credentials(const struct relay *r, unsigned int status,
-	struct str_view credentials, struct str_view challenge)
+	struct str_view credentials, struct str_view challenges)
 {
 	if (status < 300)
 		note(r, REPUTATION_REGISTERED, header_auth_param(credentials, SV("nonce")));
-	else if ((status == 401 || status == 403 || status == 407) &&
-		 !sv_eq_nocase(header_auth_param(challenge, SV("stale")), SV("true")))
+	else if ((status == 401 || status == 403 || status == 407) && !is_stale(challenges))
 		note(r, REPUTATION_AUTH, (struct str_view){NULL, 0});
 }
 

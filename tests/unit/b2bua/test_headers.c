@@ -117,6 +117,23 @@ static const struct row rows[] = {
 	{STATUS("407", "INVITE"), "Proxy-Authenticate: Digest domain=\"inside\",realm=\"r\"\r\n",
 		"Proxy-Authenticate: Digest realm=\"r\"\r\n", false},
 	{STATUS("403", "INVITE"), "WWW-Authenticate: Digest realm=\"inside\"\r\n", "", false},
+	{STATUS("401", "REGISTER"),
+		"WWW-Authenticate: Digest realm=\"r, s\", nonce = \"n\", Digest  algorithm=SHA-256,"
+		"x=inside,domain=\"inside\", realm=\"t\",Bearer authz_server=\"https://inside\", "
+		"digest nonce=\"Digest a=b\"\r\n",
+		"WWW-Authenticate: Digest realm=\"r, s\", nonce=\"n\"\r\n"
+		"WWW-Authenticate: Digest algorithm=SHA-256, realm=\"t\"\r\n"
+		"WWW-Authenticate: Digest nonce=\"Digest a=b\"\r\n",
+		false},
+	{STATUS("401", "REGISTER"), "WWW-Authenticate: Bearer authz_server=\"inside\"\r\n", "",
+		false},
+	{"REGISTER",
+		"Authorization: Digest username=\"a\",realm=\"r\",nonce=\"n\",uri=\"sip:10.0.0.1\","
+		"response=\"1\", integrity-protected=\"yes\", x=inside, nc=00000001\r\n"
+		"Authorization: Bearer inside\r\n",
+		"Authorization: Digest username=\"a\", realm=\"r\", nonce=\"n\", "
+		"uri=\"sip:10.0.0.1\", response=\"1\", nc=00000001\r\n",
+		false},
 	{"MESSAGE", "Authorization: Digest username=\"a\"\r\n",
 		"Authorization: Digest username=\"a\"\r\n", false},
 };
@@ -178,6 +195,36 @@ static void test_trust_of_both(void **state)
 	}
 }
 
+/* The address that the core asked is hashed: its credentials stay with it, not those of others. */
+static void test_uri_of_credentials(void **state)
+{
+	static const struct {
+		const char *uri;
+		bool crosses;
+	} cases[] = {{"sip:1@10.0.0.1:5060", false}, {"sip:[2001:db8::1]", false}, {"", false},
+		{"inside", false}, {"sip:1@provider.example", true}};
+
+	for (size_t c = 0; c < ARRAY_LEN(cases); c++)
+		for (unsigned int i = 0; i < 4; i++) {
+			char line[128], out[256];
+			const struct row row = {"INVITE", line, "", true};
+			struct sip_writer w;
+			struct sip_msg *in;
+
+			snprintf(line, sizeof(line),
+				"Proxy-Authorization: Digest username=\"a\", uri=\"%s\"\r\n",
+				cases[c].uri);
+			in = message(&row);
+			from.trust = i & 1 ? TRUST_TRUSTED : TRUST_UNTRUSTED;
+			to.trust = i & 2 ? TRUST_TRUSTED : TRUST_UNTRUSTED;
+			sip_writer_init(&w, out, sizeof(out));
+			headers_pass(&w, in, &way);
+			sip_msg_put(in);
+			assert_int_equal(w.len, i != 1 || cases[c].crosses ? strlen(line) : 0);
+			assert_memory_equal(out, line, w.len);
+		}
+}
+
 /* Lists without end, values that are none: nothing is written that a parser would not take. */
 static void test_hostile_values(void **state)
 {
@@ -223,6 +270,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_trust_of_both),
+		cmocka_unit_test(test_uri_of_credentials),
 		cmocka_unit_test(test_hostile_values),
 	};
 

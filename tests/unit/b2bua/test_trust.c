@@ -258,6 +258,7 @@ static void test_wrong_passwords(void **state)
 		{401, CREDENTIALS("1"), CHALLENGE("1", ", stale=true"), false},
 		{401, CREDENTIALS("1"), CHALLENGE("1", ", stale=\"TRUE\""), false},
 		{401, CREDENTIALS("1"), CHALLENGE("1", ", stale=false"), true},
+		{401, CREDENTIALS("1"), CHALLENGE("1", ", Digest nonce=\"2\", stale=true"), false},
 		{401, NULL, CHALLENGE("1", ""), false},
 		{503, CREDENTIALS("1"), NULL, false},
 	};
@@ -305,6 +306,9 @@ static void test_nonce_is_known_to_others(void **state)
 			"Proxy-Authenticate: Digest realm=\"y\", nonce=\"4\"\r\n"
 			"Proxy-Authenticate: Digest realm=\"x\", nonce=\"3\"\r\n",
 			CREDENTIALS("3")},
+		{"REGISTER", NULL, CHALLENGE("5", ""),
+			CHALLENGE("6", ", algorithm=SHA-256, Digest nonce=\"5\""),
+			CREDENTIALS("5")},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
