@@ -90,6 +90,12 @@ bool header_auth_next(struct str_view *rest, struct str_view *one);
  */
 struct str_view header_auth_param(struct str_view one, struct str_view name);
 
+/* message_summary.c */
+/** A body of application/simple-message-summary with its type, or none where it is no such.
+ * @param here  ours on the side that it goes to. */
+void message_summary_write(
+	struct sip_writer *w, const struct net_endpoint *here, struct str_view body);
+
 /** The Reason value of header_reason(). @param out  "" if there is none. */
 void header_reason_text(struct str_view value, char *out, size_t cap);
 

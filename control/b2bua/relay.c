@@ -27,8 +27,7 @@ static void write_sipfrag(struct sip_writer *w, struct str_view body)
 }
 
 /* What a body is told of; it is opaque otherwise. */
-static void write_body(
-	struct sip_writer *w, const struct sip_msg *in, const struct config_realm *to)
+static void write_body(struct sip_writer *w, const struct sip_msg *in, const struct crossing *x)
 {
 	static const struct {
 		enum sip_header_id id;
@@ -42,12 +41,16 @@ static void write_body(
 	struct str_view type = sip_msg_header(in, SIP_HDR_CONTENT_TYPE, 0);
 	struct str_view body = sip_msg_view(in, in->idx.body);
 
-	if (body.len == 0 || type.p == NULL || !headers_body_passes(to, in)) {
+	if (body.len == 0 || type.p == NULL || !headers_body_passes(x->to, in)) {
 		sip_write_body(w, (struct str_view){NULL, 0}, (struct str_view){NULL, 0});
 		return;
 	}
 	if (headers_is_type(type, SV("message"), SV("sipfrag"))) {
 		write_sipfrag(w, body);
+		return;
+	}
+	if (headers_is_type(type, SV("application"), SV("simple-message-summary"))) {
+		message_summary_write(w, x->here, body);
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -138,7 +141,7 @@ static int build_response(struct relay *r, struct sip_writer *w, const struct si
 	headers_pass(w, resp, &back);
 	if (r->user != NULL && r->user->write_response != NULL)
 		r->user->write_response(r, w, resp);
-	write_body(w, resp, back.to);
+	write_body(w, resp, &back);
 	return sip_writer_finish(w);
 }
 
@@ -252,7 +255,7 @@ static unsigned int build_request(
 		sip_write_raw(w, (struct str_view){extra, strlen(extra)});
 	if (r->user != NULL && r->user->write_request != NULL)
 		status = r->user->write_request(r, w, req);
-	write_body(w, req, way.to);
+	write_body(w, req, &way);
 	return status;
 }
 

@@ -1,10 +1,8 @@
 /*
  * Which bodies may be sent into a realm beside SDP. What stands in them is not read, so types whose
  * purpose is to list addresses of the side that they come from are not usual: an XML of dialogs
- * (RFC 4235) or registrations (RFC 3680); nor a multipart, which may hold anything. Two of the
- * usual ones can name the user as that side does, host and all: Message-Account of
- * simple-message-summary (RFC 3842), and entity and <contact> of pidf+xml (RFC 3863).
- * Without them phones have no message lamp and no presence.
+ * (RFC 4235) or registrations (RFC 3680), presence (entity and <contact>, RFC 3863); nor a
+ * multipart, which may hold anything. simple-message-summary (RFC 3842) is read and written anew.
  */
 #include "config_priv.h"
 
@@ -13,7 +11,7 @@
 #define PATH(buf, ...) snprintf((buf), CONFIG_PATH_MAX, __VA_ARGS__)
 
 static const char *const usual[] = {"text/plain", "application/dtmf", "application/dtmf-relay",
-	"application/im-iscomposing+xml", "application/media_control+xml", "application/pidf+xml",
+	"application/im-iscomposing+xml", "application/media_control+xml",
 	"application/simple-message-summary"};
 
 void config_bodies_default(struct config_realm *r)

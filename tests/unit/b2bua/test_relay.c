@@ -269,6 +269,7 @@ static void test_bodies(void **state)
 		{"text/html", false},
 		{"application/dialog-info+xml", false},
 		{"application/reginfo+xml", false},
+		{"application/pidf+xml", false},
 		{"multipart/mixed;boundary=x", false},
 		{"message/sip", false},
 		{"application/x-own", true},
@@ -277,7 +278,7 @@ static void test_bodies(void **state)
 	static const char accepted[] =
 		"text/plain, application/dtmf, application/dtmf-relay, "
 		"application/im-iscomposing+xml, application/media_control+xml, "
-		"application/pidf+xml, application/simple-message-summary, application/x-own, "
+		"application/simple-message-summary, application/x-own, "
 		"image/*";
 	struct config_realm *r = &lab.realms[OUTSIDE];
 	const char *refusal;
@@ -324,6 +325,38 @@ static void test_sipfrag(void **state)
 	req = lab_expect(&lab, OUTSIDE, "NOTIFY ");
 	assert_string_equal(lab_body(req), "");
 	ua_respond(&caller, req, 200, NULL, NULL);
+}
+
+/* RFC 3842: whose messages wait, by the name that the other side knows, and how many. */
+static void test_message_summary(void **state)
+{
+	static const struct {
+		const char *in, *out;
+	} cases[] = {
+		{"Messages-Waiting: yes\r\nMessage-Account: sip:alice@vm.inside:5070;x=inside\r\n"
+		 "Voice-Message: 2/8 (0/2)\r\nX-Store: inside\r\nbad name: 1/1\r\n"
+		 "Fax-Message:1/0\r\n\r\nFrom: <sip:bob@inside>\r\nText-Message: 1/1\r\n",
+			"Messages-Waiting: yes\r\nMessage-Account: sip:alice@192.0.2.1:5060\r\n"
+			"Voice-Message: 2/8 (0/2)\r\nFax-Message: 1/0\r\n"},
+		{"messages-waiting : NO\n", "Messages-Waiting: no\r\n"},
+		{"Messages-Waiting: inside\r\nMessage-Account: inside\r\n",
+			"Messages-Waiting: no\r\n"},
+		{"From: inside\r\nMessages-Waiting: yes\r\n", ""},
+		{"\r\n", ""},
+		{"inside", ""},
+	};
+	const char *req;
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		print_message("row %zu\n", i);
+		ua_request(&callee, "NOTIFY", ++callee.cseq, cases[i].in,
+			"Content-Type: application/simple-message-summary\r\n"
+			"Event: message-summary\r\nSubscription-State: active\r\n");
+		req = lab_expect(&lab, OUTSIDE, "NOTIFY ");
+		assert_string_equal(lab_body(req), cases[i].out);
+		ua_respond(&caller, req, 200, NULL, NULL);
+		lab_expect(&lab, INSIDE, "SIP/2.0 200");
+	}
 }
 
 /* --- outside of dialogs --- */
@@ -443,8 +476,10 @@ static void test_strange_answers(void **state)
 static void test_publish(void **state)
 {
 	struct ua u = inner("alice"), phone = {.lab = &lab, .side = OUTSIDE};
+	struct config_realm *to = &lab.realms[OUTSIDE];
 	const char *req, *resp;
 
+	snprintf(to->bodies[to->n_bodies++], CONFIG_BODY_LEN, "application/pidf+xml");
 	snprintf(phone.addr, sizeof(phone.addr), "192.0.2.66:5060");
 	snprintf(phone.tag, sizeof(phone.tag), "outside-2");
 	ua_request(&u, "PUBLISH", 1, "<presence/>",
@@ -578,6 +613,7 @@ int main(void)
 		CASE(test_stranger_in_dialog),
 		CALL_CASE(test_bodies),
 		CALL_CASE(test_sipfrag),
+		CALL_CASE(test_message_summary),
 		CASE(test_policy_outside),
 		CASE(test_message),
 		CASE(test_hops),

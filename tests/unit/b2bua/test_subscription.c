@@ -8,7 +8,7 @@
 
 #define ACTIVE "Subscription-State: active;expires=600\r\n"
 #define TERMINATED "Subscription-State: terminated;reason=timeout\r\n"
-#define PRESENCE "Event: presence\r\nContent-Type: application/pidf+xml\r\n"
+#define PRESENCE "Event: presence\r\nContent-Type: text/plain\r\n"
 
 static struct ua phone, server;
 
@@ -71,15 +71,15 @@ static void test_whole_life(void **state)
 {
 	const char *req;
 
-	establish("Event: presence\r\nExpires: 3600\r\nAccept: application/pidf+xml\r\n");
-	req = notify(PRESENCE ACTIVE, "<presence/>", 200);
+	establish("Event: presence\r\nExpires: 3600\r\nAccept: text/plain\r\n");
+	req = notify(PRESENCE ACTIVE, "present", 200);
 	assert_string_equal(lab_header(req, "Call-ID"), phone.call_id);
 	assert_string_equal(lab_tag(lab_header(req, "To")), phone.tag);
 	assert_string_equal(lab_tag(lab_header(req, "From")), phone.remote_tag);
 	assert_string_equal(lab_header(req, "Event"), "presence");
 	assert_string_equal(lab_header(req, "Subscription-State"), "active;expires=600");
 	assert_string_equal(lab_header(req, "Contact"), "<sip:192.0.2.1:5060>");
-	assert_string_equal(lab_body(req), "<presence/>");
+	assert_string_equal(lab_body(req), "present");
 	/* Refreshed: it lives on beyond the first 600 s. */
 	lab_run(&lab, 500000);
 	ua_request(&phone, "SUBSCRIBE", 2, NULL, "Event: presence\r\nExpires: 3600\r\n");
@@ -111,7 +111,7 @@ static void test_notify_overtakes(void **state)
 {
 	const char *req = subscribe("Event: presence\r\n"), *ok, *first;
 
-	first = notify(PRESENCE ACTIVE, "<presence/>", 200);
+	first = notify(PRESENCE ACTIVE, "present", 200);
 	ua_respond(&server, req, 202, NULL, "Expires: 600\r\n");
 	ok = lab_expect(&lab, OUTSIDE, "SIP/2.0 202");
 	assert_string_equal(lab_tag(lab_header(ok, "To")), lab_tag(lab_header(first, "From")));
@@ -128,7 +128,7 @@ static void test_poll(void **state)
 {
 	const char *req = subscribe("Event: presence\r\nExpires: 0\r\n");
 
-	notify(PRESENCE TERMINATED, "<presence/>", 200);
+	notify(PRESENCE TERMINATED, "present", 200);
 	ua_respond(&server, req, 200, NULL, "Expires: 0\r\n");
 	lab_expect(&lab, OUTSIDE, "SIP/2.0 200");
 	lab_run(&lab, 0);
@@ -142,8 +142,8 @@ static void test_forked_notify(void **state)
 	struct ua other = server;
 
 	snprintf(other.tag, sizeof(other.tag), "inside-other");
-	notify(PRESENCE ACTIVE, "<presence/>", 200);
-	ua_request(&other, "NOTIFY", 7, "<presence/>", PRESENCE ACTIVE);
+	notify(PRESENCE ACTIVE, "present", 200);
+	ua_request(&other, "NOTIFY", 7, "present", PRESENCE ACTIVE);
 	lab_expect(&lab, INSIDE, "SIP/2.0 481");
 	/* The answer to the SUBSCRIBE may be the other's. */
 	ua_respond(&other, req, 200, NULL, "Expires: 600\r\n");
@@ -161,7 +161,7 @@ static void test_forked_notify(void **state)
 static void test_expiry(void **state)
 {
 	establish("Event: presence\r\n");
-	notify(PRESENCE "Subscription-State: active;expires=60\r\n", "<presence/>", 200);
+	notify(PRESENCE "Subscription-State: active;expires=60\r\n", "present", 200);
 	lab_run(&lab, 60000);
 	assert_int_equal(alive(), 1);
 	lab_run(&lab, SUBSCRIPTION_GRACE_MS);
@@ -187,7 +187,7 @@ static void test_failures(void **state)
 	lab_forget(&lab);
 
 	establish("Event: presence\r\n");
-	notify(PRESENCE ACTIVE, "<presence/>", 481);
+	notify(PRESENCE ACTIVE, "present", 481);
 	lab_run(&lab, 0);
 	assert_int_equal(alive(), 0);
 
