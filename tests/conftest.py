@@ -23,12 +23,15 @@ sys.path.insert(0, os.path.join(ROOT, "configs", "lab"))
 # pylint: disable=wrong-import-position,redefined-outer-name
 from sallyport_lab import Box, Lab, LabError, account, both_families  # noqa: E402
 from sallyport_lab.box import Hugepages, start_box  # noqa: E402
+from topology import Topology  # noqa: E402
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "soak: long repetitions, run by make soak")
     config.addinivalue_line("markers", "alone: judged by time or load: nothing runs beside it")
     config.addinivalue_line("markers", "waits: waits for most of its time, with little load")
+    config.addinivalue_line("markers", "unwatched(reason): nobody looks what crosses the box")
+    config.addinivalue_line("markers", "others_names(reason): only which addresses cross it")
 
 
 def pytest_collection_modifyitems(items):
@@ -142,10 +145,25 @@ def _all_accounted_for(current):
         account.at_rest(current, current.buffers)
 
 
+def _watched(node, lab):
+    """Nothing of one side is seen on the other while the block runs, whatever the test does."""
+    reasons = {name: marker.args[0] for name in ("unwatched", "others_names")
+               for marker in node.iter_markers(name)}
+    assert all(reasons.values()), "a reason is wanted"
+    if "unwatched" in reasons:
+        return contextlib.nullcontext()
+    return Topology(lab, names="others_names" not in reasons)
+
+
 @pytest.fixture
-def lend_box(_shared, hugepages):
+def lend_box(request, _shared, hugepages):
     """lend_box(changes) gives a running box that tests of the same configuration share."""
-    yield lambda changes=None: _lend(_shared, changes)
+    with contextlib.ExitStack() as stack:
+        def lend(changes=None):
+            box = _lend(_shared, changes)
+            stack.enter_context(_watched(request.node, box.lab))
+            return box
+        yield lend
     if _shared:
         _still_alive(_shared["box"])
         _all_accounted_for(_shared["box"])
@@ -164,9 +182,9 @@ def dual_box(lend_box):
 
 
 @pytest.fixture
-def lab():
+def lab(request):
     """A lab of one's own, for tests that end processes or want another configuration."""
-    with Lab() as own:
+    with Lab() as own, _watched(request.node, own):
         yield own
 
 

@@ -14,6 +14,8 @@ from sockets import Phone, corpus, files, sip_answer, sip_request, status_of
 from sallyport_lab import wait_until
 from sallyport_lab.net import ACCESS, ACCESS_BOX, CORE, CORE_BOX
 
+pytestmark = pytest.mark.others_names("all the messages are of a few hosts, in user parts too")
+
 SIP = (ACCESS_BOX, 5060)
 SILENCE = None
 PHONES = "{name: phones, realm: access, address: 192.0.2.2"

@@ -5,7 +5,6 @@ import shutil
 
 import pytest
 from agent import Agent, uri_of
-from topology import Topology
 
 from sallyport_lab import Endpoint, wait_until
 from sallyport_lab.baresip import Baresip
@@ -70,7 +69,6 @@ def dialled(box):
         pytest.skip("skipped: no baresip here: apt-get install baresip-core")
     lab = box.lab
     with contextlib.ExitStack() as stack:
-        stack.enter_context(Topology(lab))
         callee = stack.enter_context(Agent(lab.core, CORE, CORE_BOX))
         sound = stack.enter_context(Endpoint(lab.core, CORE, PORT))
         phone = stack.enter_context(Baresip(lab, lab.access))

@@ -1,23 +1,12 @@
 """Calls as phones make them, judged at both peers."""
 
 import pytest
-from topology import Topology
 
 from sallyport_lab import Sipp, scenario, wait_until
 from sallyport_lab.net import ACCESS, ACCESS_BOX, CORE, CORE_BOX
 from sallyport_lab.sipp import header, media_of
 
 TO_BOX = f"{ACCESS_BOX}:5060"
-
-
-@pytest.fixture(autouse=True)
-def hidden(request):
-    """Whatever a test of the shared box does: nothing of one side is seen on the other."""
-    if "box" not in request.fixturenames:
-        yield
-        return
-    with Topology(request.getfixturevalue("box").lab):
-        yield
 
 
 def run_calls(box, caller, callee, calls, rate=10, **options):

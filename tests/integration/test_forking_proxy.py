@@ -8,7 +8,6 @@ import shutil
 
 import pytest
 from agent import Agent, tag_of
-from topology import Topology
 
 from sallyport_lab import Endpoint, wait_until
 from sallyport_lab.kamailio import Kamailio, config
@@ -73,12 +72,11 @@ class Forked:
 
 @pytest.fixture
 def forked(box):
-    """A call that Kamailio has just forked; nothing of the core is seen in access meanwhile."""
+    """A call that Kamailio has just forked."""
     if shutil.which("kamailio") is None:
         pytest.skip("skipped: no kamailio here: apt-get install kamailio")
     lab = box.lab
     with contextlib.ExitStack() as stack:
-        stack.enter_context(Topology(lab))
         stack.enter_context(Kamailio(lab, lab.core, config([PROXY], MODULES, ROUTES), [PROXY]))
         caller = stack.enter_context(Agent(lab.access, ACCESS, ACCESS_BOX, 5080))
         phones = [stack.enter_context(Agent(lab.core, CORE, CORE, port)) for port in (5071, 5072)]

@@ -97,6 +97,7 @@ def test_keepalive_is_no_error(box, phone):
     wait_until(lambda: box.drops().get("sip_keepalive", 0) - before == 2, 3, "keep-alives counted")
 
 
+@pytest.mark.others_names("the corpus uses the same few words for hosts, tags and texts")
 @pytest.mark.waits
 def test_corpus_to_the_sip_port(box, phone):
     """Every message of the corpus as one datagram; afterwards a call works and nothing is left."""
@@ -132,6 +133,7 @@ def test_corpus_to_a_media_port(box, phone):
     a_call_works(box)
 
 
+@pytest.mark.unwatched("a flood: more than the capture keeps up with")
 def test_flood_of_one_source_leaves_others_alone(make_box):
     """One source sends far above its rate: policed and counted, a second one's calls all work."""
     box = make_box({"limits: {sip_rate: 5000, sip_burst: 10000}":

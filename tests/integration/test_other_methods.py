@@ -1,12 +1,11 @@
 """Requests other than INVITE through the box: SIPp on both sides, and by hand where a flow has
-several dialogs. Nothing of one side is seen on the other."""
+several dialogs."""
 
 from urllib.parse import quote, unquote
 
 import pytest
 from agent import Agent
 from sockets import Phone, sip_request, status_of
-from topology import Topology
 
 from sallyport_lab import LabError, Sipp, scenario, wait_until
 from sallyport_lab.net import (ACCESS, ACCESS_BOX, ACCESS_WRONG, CORE, CORE_BOX)
@@ -27,9 +26,8 @@ CALLS = 3
 @pytest.fixture(name="box")
 def box_that_takes_all(lend_box):
     box = lend_box(OPEN)
-    with Topology(box.lab):
-        yield box
-        wait_until(lambda: box.show("status")["calls"]["active"] == 0, 10, "the calls to be over")
+    yield box
+    wait_until(lambda: box.show("status")["calls"]["active"] == 0, 10, "the calls to be over")
 
 
 def run(box, caller, callee, calls=CALLS):
@@ -153,7 +151,7 @@ def test_attended_transfer(make_box):
                                         "  - {from: core, to: phones}"}})
     lab = box.lab
     for _ in range(4):
-        with Topology(lab), Agent(lab.access, ACCESS, ACCESS_BOX) as phone, \
+        with Agent(lab.access, ACCESS, ACCESS_BOX) as phone, \
                 Agent(lab.core, CORE, CORE_BOX) as switch:
             transfer(phone, switch)
         wait_until(lambda: box.show("status")["calls"]["active"] == 0, 10, "the calls to be over")

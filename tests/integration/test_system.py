@@ -9,7 +9,7 @@ import time
 import pytest
 from sockets import Phone, sip_request, status_of
 
-from sallyport_lab import Box, Lab, Sipp, scenario, wait_until
+from sallyport_lab import Box, Sipp, scenario, wait_until
 from sallyport_lab.box import DRIVERS
 from sallyport_lab.net import ACCESS_BOX, ACCESS_WRONG, CORE_BOX
 
@@ -29,9 +29,9 @@ def three_calls(box):
 
 
 @pytest.mark.parametrize("driver, pages", itertools.product(DRIVERS, ("auto", "never")))
-def test_devices_and_memory(hugepages, driver, pages):
+def test_devices_and_memory(hugepages, lab, driver, pages):
     """Calls on every lab device, with hugepages where they can be had, and without."""
-    with Lab() as lab, Box(lab, driver, changes={"hugepages: auto": f"hugepages: {pages}"}) as box:
+    with Box(lab, driver, changes={"hugepages: auto": f"hugepages: {pages}"}) as box:
         box.start()
         if pages == "never":
             assert not box.show("status")["dataplane"]["hugepages"]
