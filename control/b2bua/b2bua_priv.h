@@ -22,6 +22,8 @@ struct call;
 struct fork;
 struct trace;
 struct trace_store;
+struct replaces;
+struct transfer;
 
 /* --- leg: one side of a call, its dialog and how far the INVITE has come in it --- */
 
@@ -55,6 +57,7 @@ struct leg {
 	enum leg_state state;
 	struct dialog *dialog; /* of call.fork; NULL only before leg_init() */
 	bool ack_due;	       /* a 2xx came, its ACK has not been sent */
+	bool referred;	       /* it sent REFERs that were executed */
 	bool bye_wanted;       /* BYE as soon as the ACK for our 2xx is here (section 15) */
 	char *ack;	       /* last ACK sent, for repeated 2xx */
 	size_t ack_len;
@@ -75,6 +78,7 @@ struct exchange {
 	bool answered;	      /* 2xx sent to `from`; waiting for its ACK */
 	struct leg *from, *to;
 	struct server_txn *server; /* NULL when over */
+	struct sip_msg *request;   /* in place of one: an INVITE of the box's own making */
 	struct dialog_txn *client; /* NULL when over */
 	uint32_t server_cseq;
 	uint32_t client_cseq;
@@ -181,15 +185,17 @@ struct call {
 	bool recorded;	/* its CDR is written */
 	bool dead;	/* in b2bua.dead */
 	uint8_t redirects;
-	uint16_t asked[CALL_REDIRECTS_MAX];  /* peers that had the call before, one a redirect */
-	const struct config_route *route;    /* that it took last */
-	char *media_report;		     /* JSON, of a session that is closed; NULL: none */
-	struct trace *trace;		     /* NULL: none is kept */
-	struct timer timer;		     /* no answer; then streams being set; then counts */
-	struct timer goes_on;		     /* armed while `credited` is in this call */
-	struct net_endpoint credited;	     /* the caller as its ACK proved it */
-	char *replaces;			     /* header line of the INVITE, or NULL */
-	char *from, *to;		     /* caller's From URI and Request-URI, for people */
+	uint16_t asked[CALL_REDIRECTS_MAX]; /* peers that had the call before, one a redirect */
+	const struct config_route *route;   /* that it took last */
+	char *media_report;		    /* JSON, of a session that is closed; NULL: none */
+	struct trace *trace;		    /* NULL: none is kept */
+	struct timer timer;		    /* no answer; then streams being set; then counts */
+	struct timer goes_on;		    /* armed while `credited` is in this call */
+	struct net_endpoint credited;	    /* the caller as its ACK proved it */
+	char *replaces;			    /* header line of the INVITE, or NULL */
+	struct transfer *transfer; /* that it is the first or the second call of; NULL: none */
+	char *transfer_of;	   /* name of the first call of its transfer; NULL: it has none */
+	char *from, *to;	   /* caller's From URI and Request-URI, for people */
 	char reason[CALL_REASON_LEN];	     /* Reason value to pass on with BYE; "" none */
 	int64_t start_ms, answer_ms, end_ms; /* UTC; 0: did not happen */
 	uint64_t answer_at, end_at;	     /* the same by the shard's clock, which never jumps */
@@ -298,6 +304,18 @@ void call_dismiss(struct call *c);
 bool limits_subscribe(struct b2bua_limits *l, uint16_t realm);
 void limits_unsubscribe(struct b2bua_limits *l, uint16_t realm);
 
+/* transfer.c */
+/** The second call rings with this status, or is answered. */
+void transfer_on_ringing(struct call *c, unsigned int status);
+void transfer_on_answer(struct call *c);
+/** The first call's transferor hangs up: the other party waits in the second call; but if they are
+ * in the middle of an offer, the transfer ends with the first call. */
+void transfer_on_bye(struct leg *l);
+/** A call of it has just ended. */
+void transfer_on_end(struct call *c);
+/** It is being freed. */
+void transfer_forget(struct call *c);
+
 /* leg.c */
 /** With a dialog, see dialog_new(). @return 0 or -ENOMEM. */
 int leg_init(struct leg *l, struct call *c, enum leg_side side, uint16_t realm, int peer,
@@ -344,7 +362,7 @@ void offer_reject(struct fork *f);
 void offer_forget(struct fork *f);
 /**
  * May this side make an offer now (RFC 3311 section 5.2, RFC 3261 section 14.2)?
- * @return 0; 491: an offer to it is open; 500: one of its own is.
+ * @return 0; 491: an offer to it is open; 500: one of its own is; 481: nobody is there for it.
  */
 unsigned int offer_refusal(const struct fork *f, enum leg_side side);
 /** What an error of media/ means to the peer that sent the SDP. */
@@ -379,6 +397,13 @@ bool session_raise(struct leg *l, const struct sip_msg *resp);
 /** Allow of this message. */
 void session_note_methods(struct leg *l, const struct sip_msg *m);
 void session_stop(struct leg *l);
+/** What was agreed in a dialog goes on with the leg that has it now. */
+void session_move(struct leg *to, struct leg *from);
+/** An INVITE or UPDATE of the box's own, with what is to be refreshed. @return NULL on failure. */
+struct dialog_txn *session_request_send(struct leg *l, enum sip_method method, struct str_view sdp,
+	const struct dialog_txn_user *user);
+/** The description that the peer has of the call, once more by INVITE. */
+void session_offer_again(struct leg *l);
 
 /* carry.c */
 void update_on_request(struct dialog *d, struct server_txn *txn, struct sip_msg *req);
@@ -433,9 +458,11 @@ bool headers_body_passes(const struct config_realm *to, const struct sip_msg *m)
 enum body_kind headers_body(const struct sip_msg *m, struct str_view *sdp);
 
 /* exchange.c: what INVITE and re-INVITE have in common */
-/** Begin: `server` is the request from `from`. */
+/** Begin: `server` is the request from `from`; NULL: the box makes it for `from`. */
 void exchange_start(
-	struct call *c, struct leg *from, struct server_txn *server, const struct sip_msg *req);
+	struct call *c, struct leg *from, struct server_txn *server, struct sip_msg *req);
+/** The request that it began with, borrowed; NULL: nobody waits for its answer any more. */
+struct sip_msg *exchange_request(const struct exchange *ex);
 /** Offer or its absence to `to`. @return 0, or the status that we owe `from`. */
 unsigned int exchange_send(struct call *c, struct sip_msg *req);
 /** Response to `from`, with Contact, crossing headers of `in` (NULL: none) and SDP. */
@@ -458,6 +485,19 @@ int exchange_take_sdp(struct call *c, struct sip_msg *resp);
 
 /* invite.c */
 void invite_begin(struct b2bua *b, struct server_txn *txn, struct sip_msg *req);
+/**
+ * Place a call for a party of another one. Its INVITE has no offer; the answer to it is
+ * transfer_on_answer()'s, and until then the caller's dialog is a stand-in for `party` that sends
+ * nothing and that nobody knows.
+ * @param req        the INVITE as if it had come from whoever asks for it.
+ * @param from_peer  that is whose.
+ * @param q          the dialog that it names, or NULL.
+ * @return 0 and the call, or the status why there is none.
+ */
+unsigned int invite_place(struct b2bua *b, struct sip_msg *req, int from_peer,
+	const struct dialog *party, const struct replaces *q, struct call **out);
+/** Both sides have the answer: it is an answered call from now on. */
+void invite_answered(struct call *c);
 /** For INVITE and re-INVITE. */
 extern const struct dialog_txn_user invite_txn_user;
 /** A 2xx to an INVITE of this leg whose transaction is over. */
@@ -490,8 +530,10 @@ void bye_leg(struct leg *l);
 /** A message of some transaction (txn_user.on_message). */
 void trace_message(
 	const struct b2bua *b, bool sent, const struct sip_msg *about, struct str_view text);
-/** From its first message on. */
+/** From its first message on. @param invite  NULL: it came from nobody. */
 void call_trace_begin(struct call *c, const struct sip_msg *invite);
+/** The leg has a dialog that was another call's. @param local  the box sent the INVITE of it. */
+void leg_trace_take(const struct leg *l, bool local);
 /** The call goes; its trace stays for a while. */
 void call_trace_end(struct call *c);
 /** What a leg sends without a transaction. */

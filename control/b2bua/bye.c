@@ -21,6 +21,7 @@ void bye_on_request(struct leg *l, struct server_txn *txn, const struct sip_msg 
 		return;
 	}
 	headers_reason(req, c->reason);
+	transfer_on_bye(l);
 	call_end(c,
 		answered ? CAUSE_NORMAL
 		: caller ? CAUSE_CANCEL

@@ -31,6 +31,7 @@ void call_free(struct call *c)
 {
 	struct b2bua *b = c->b;
 
+	transfer_forget(c);
 	call_dismiss(c);
 	exchange_over(c);
 	timer_cancel(b->env.timers, &c->timer);
@@ -43,6 +44,7 @@ void call_free(struct call *c)
 		fork_free(c->forks);
 	free(c->media_report);
 	free(c->replaces);
+	free(c->transfer_of);
 	if (c->hh.tbl != NULL)
 		HASH_DEL(b->calls, c);
 	free(c);
@@ -159,6 +161,7 @@ void call_end(struct call *c, enum call_cause cause, unsigned int status, enum c
 	c->end_at = b->env.timers->now_ms;
 	timer_cancel(b->env.timers, &c->timer);
 	end_credit(c);
+	transfer_on_end(c);
 	LL_FOREACH(c->forks, f)
 	{
 		reliable_stop(f);
@@ -188,8 +191,9 @@ void call_check(struct call *c)
 	if (c->leg[SIDE_CALLER].state != LEG_GONE || c->leg[SIDE_CALLEE].state != LEG_GONE)
 		return;
 	call_dismiss(c);
-	/* A BYE that crosses ours finds its dialog and gets 200. */
-	if (dialog_has_txn(c->leg[SIDE_CALLER].dialog, SIP_BYE) ||
+	/* A BYE that crosses ours finds its dialog and gets 200; a transferor that has hung up
+	 * is told how its transfer fares. */
+	if (c->transfer != NULL || dialog_has_txn(c->leg[SIDE_CALLER].dialog, SIP_BYE) ||
 		dialog_has_txn(c->leg[SIDE_CALLEE].dialog, SIP_BYE) || c->dead)
 		return;
 	c->dead = true;

@@ -114,6 +114,8 @@ void cdr_write(struct call *c)
 	json_line_time(&out, "end", c->end_ms);
 	json_line_text(&out, "a_call_id", c->leg[SIDE_CALLER].dialog->call_id);
 	json_line_text(&out, "b_call_id", c->leg[SIDE_CALLEE].dialog->call_id);
+	if (c->transfer_of != NULL)
+		json_line_text(&out, "transfer_of", c->transfer_of);
 	json_line_text(&out, "cause", cause_names[c->cause]);
 	json_line_uint(&out, "sip_status", c->sip_status);
 	json_line_text(&out, "ended_by", ended_by_names[c->ended_by]);

@@ -9,7 +9,7 @@
 static const struct str_view nothing;
 
 void exchange_start(
-	struct call *c, struct leg *from, struct server_txn *server, const struct sip_msg *req)
+	struct call *c, struct leg *from, struct server_txn *server, struct sip_msg *req)
 {
 	struct exchange *ex = &c->ex;
 	struct str_view sdp;
@@ -24,7 +24,10 @@ void exchange_start(
 	ex->caller_requires = headers_option(req, SIP_HDR_REQUIRE, SV("100rel"));
 	ex->caller_100rel =
 		ex->caller_requires || headers_option(req, SIP_HDR_SUPPORTED, SV("100rel"));
-	server_txn_set_data(server, c);
+	if (server != NULL)
+		server_txn_set_data(server, c);
+	else
+		ex->request = sip_msg_get(req);
 }
 
 void exchange_over(struct call *c)
@@ -34,11 +37,13 @@ void exchange_over(struct call *c)
 	timer_cancel(c->b->env.timers, &ex->timer);
 	if (ex->server != NULL && c->b->txns != NULL)
 		server_txn_detach(ex->server);
+	sip_msg_put(ex->request);
 	sip_msg_put(ex->final);
 	free(ex->ok);
 	ex->active = ex->initial = ex->delayed_offer = ex->got_final = ex->answered = false;
 	ex->from = ex->to = NULL;
 	ex->server = NULL;
+	ex->request = NULL;
 	ex->client = NULL;
 	ex->final = NULL;
 	ex->ok = NULL;
@@ -47,6 +52,11 @@ void exchange_over(struct call *c)
 	offer_forget(c->fork);
 	free(c->fork->body);
 	c->fork->body = NULL;
+}
+
+struct sip_msg *exchange_request(const struct exchange *ex)
+{
+	return ex->server != NULL ? server_txn_request(ex->server) : ex->request;
 }
 
 /* --- towards `to` --- */
@@ -85,7 +95,8 @@ unsigned int exchange_send(struct call *c, struct sip_msg *req)
 	ex->client = dialog_request_send(ex->to->dialog, &w, SIP_INVITE, &invite_txn_user, NULL);
 	if (ex->client == NULL)
 		return 500;
-	server_txn_passed_on(ex->server);
+	if (ex->server != NULL)
+		server_txn_passed_on(ex->server);
 	return 0;
 }
 
@@ -286,8 +297,6 @@ void exchange_abort(struct call *c, unsigned int status)
 		server_txn_detach(ex->server);
 		ex->server = NULL;
 	}
-	if (ex->initial)
-		ex->from->state = LEG_GONE;
 	if (ex->got_final || ex->client == NULL) {
 		exchange_over(c);
 		return;

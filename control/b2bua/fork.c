@@ -91,11 +91,25 @@ struct fork *fork_of_response(struct call *c, const struct sip_msg *resp)
 	return NULL;
 }
 
+/* A caller that is in its dialog already, as one that was transferred, stays in that. */
+static void keep_caller(struct fork *f, struct fork *before)
+{
+	struct dialog *d = before->dialog[SIDE_CALLER];
+
+	if (f == before || d->leg->state != LEG_CONFIRMED)
+		return;
+	before->dialog[SIDE_CALLER] = f->dialog[SIDE_CALLER];
+	before->dialog[SIDE_CALLER]->fork = before;
+	f->dialog[SIDE_CALLER] = d;
+	d->fork = f;
+}
+
 void fork_win(struct fork *f)
 {
 	struct call *c = f->call;
 	struct fork *other, *tmp;
 
+	keep_caller(f, c->fork);
 	c->fork = f;
 	for (unsigned int side = 0; side < SIDE_COUNT; side++)
 		c->leg[side].dialog = f->dialog[side];

@@ -100,19 +100,25 @@ static bool is_loop(const struct b2bua *b, const struct sip_msg *req, struct str
 	       sv_eq(uri.user, user);
 }
 
-/* Everything that can be refused before the callee hears of it. @return 0 or the status. */
-static unsigned int call_setup(struct call *c, struct sip_msg *req)
+/* The caller of an INVITE. @return 0 or the status that we owe. */
+static unsigned int take_caller(struct call *c, const struct sip_msg *req)
 {
-	struct b2bua *b = c->b;
-	const struct config_route *route;
-	struct sip_uri uri;
 	unsigned int status = make_caller(c, req);
 
 	if (status != 0)
 		return status;
 	session_note_methods(&c->leg[SIDE_CALLER], req);
-	if (session_is_too_short(&c->leg[SIDE_CALLER], req))
-		return 422;
+	return session_is_too_short(&c->leg[SIDE_CALLER], req) ? 422 : 0;
+}
+
+/* Everything else that can be refused before the callee hears of it. @return likewise. */
+static unsigned int call_setup(struct call *c, struct sip_msg *req, int from_peer)
+{
+	struct b2bua *b = c->b;
+	const struct config_route *route;
+	struct sip_uri uri;
+	unsigned int status;
+
 	if (sip_uri_parse(sip_msg_view(req, req->idx.uri), &uri) != 0)
 		return 400;
 	if (req->idx.uri.len > DIALOG_TEXT_MAX)
@@ -126,7 +132,7 @@ static unsigned int call_setup(struct call *c, struct sip_msg *req)
 		return 440;
 	c->emergency = route_is_emergency(b->env.config, req->path.realm, &req->path.remote,
 		sip_msg_view(req, req->idx.uri), uri.user);
-	route = c->route = admit_route(b, req, c->leg[SIDE_CALLER].dialog->peer, uri.user, &status);
+	route = c->route = admit_route(b, req, from_peer, uri.user, &status);
 	if (route == NULL)
 		return status;
 	status = make_callee(c, route);
@@ -141,21 +147,26 @@ static unsigned int call_setup(struct call *c, struct sip_msg *req)
 	return make_media(c);
 }
 
-/* Refused: it never was a call. */
+/* It never was a call. */
+static void discard(struct call *c)
+{
+	c->b->stats.calls_refused++;
+	if (c->media != NULL)
+		(void)media_session_end(c->media); /* no streams yet: frees it */
+	call_free(c);
+}
+
 static void refuse(struct call *c, struct server_txn *txn, unsigned int status)
 {
 	struct b2bua *b = c->b;
 
-	b->stats.calls_refused++;
 	server_txn_set_data(txn, NULL);
 	if (status == 422)
 		session_refuse(&c->leg[SIDE_CALLER], txn);
 	else
 		b2bua_reply(b, txn, status);
-	if (c->media != NULL)
-		(void)media_session_end(c->media); /* no streams yet: frees it */
 	c->ex.server = NULL;
-	call_free(c);
+	discard(c);
 }
 
 /* The call that it replaces or joins is where it goes, or it is not this INVITE's. */
@@ -169,6 +180,27 @@ static unsigned int take_replaces(
 	if (c->leg[SIDE_CALLEE].dialog->realm != q->far_realm)
 		return 481;
 	return b2bua_str_set(&c->replaces, (struct str_view){line, (size_t)n}) == 0 ? 0 : 500;
+}
+
+/* With a caller: on to the callee. @param txn  NULL: see exchange_start(). @return 0 or the status.
+ */
+static unsigned int go(struct call *c, struct server_txn *txn, struct sip_msg *req, int from_peer,
+	const struct replaces *q)
+{
+	unsigned int status = call_setup(c, req, from_peer);
+
+	if (status == 0 && q != NULL)
+		status = take_replaces(c, req, q);
+	if (status != 0)
+		return status;
+	exchange_start(c, &c->leg[SIDE_CALLER], txn, req);
+	c->ex.initial = true;
+	status = exchange_send(c, req);
+	if (status != 0)
+		return status;
+	call_count(c);
+	invite_ring(c);
+	return 0;
 }
 
 /* @param q  the dialog that it names, or NULL. */
@@ -198,20 +230,46 @@ static void start(
 		return;
 	}
 	call_trace_begin(c, req);
-	status = call_setup(c, req);
-	if (status == 0 && q != NULL)
-		status = take_replaces(c, req, q);
-	if (status == 0) {
-		exchange_start(c, &c->leg[SIDE_CALLER], txn, req);
-		c->ex.initial = true;
-		status = exchange_send(c, req);
-	}
-	if (status != 0) {
+	status = take_caller(c, req);
+	if (status == 0)
+		status = go(c, txn, req, c->leg[SIDE_CALLER].dialog->peer, q);
+	if (status != 0)
 		refuse(c, txn, status);
-		return;
-	}
-	call_count(c);
-	invite_ring(c);
+}
+
+/* The other party's side of a call of the box's: who and where it is, by a tag that nobody knows.
+ */
+static unsigned int take_stand_in(struct call *c, const struct dialog *party)
+{
+	struct leg *l = &c->leg[SIDE_CALLER];
+	struct dialog *d = dialog_clone(party, true);
+
+	if (d == NULL)
+		return 500;
+	free(d->remote_tag);
+	d->remote_tag = NULL;
+	d->leg = l;
+	*l = (struct leg){.call = c, .side = SIDE_CALLER, .state = LEG_EARLY, .dialog = d};
+	return 0;
+}
+
+unsigned int invite_place(struct b2bua *b, struct sip_msg *req, int from_peer,
+	const struct dialog *party, const struct replaces *q, struct call **out)
+{
+	struct call *c = b->draining ? NULL : call_new(b);
+	unsigned int status;
+
+	if (c == NULL)
+		return 503;
+	call_trace_begin(c, NULL);
+	status = take_stand_in(c, party);
+	if (status == 0)
+		status = go(c, NULL, req, from_peer, q);
+	if (status != 0)
+		discard(c);
+	else
+		*out = c;
+	return status;
 }
 
 static void on_found(struct b2bua *b, struct server_txn *txn, const struct replaces *q)
@@ -266,25 +324,36 @@ static void on_provisional(struct call *c, struct sip_msg *resp)
 	if (f == NULL)
 		return;
 	c->state = CALL_RINGING;
-	reliable_on_provisional(f, resp);
+	if (c->transfer != NULL)
+		transfer_on_ringing(c, status);
+	else
+		reliable_on_provisional(f, resp);
 }
 
-void invite_answer(struct call *c)
+void invite_answered(struct call *c)
 {
 	struct b2bua *b = c->b;
 
-	timer_cancel(b->env.timers, &c->timer);
-	if (reliable_holds_answer(c->fork))
-		return; /* until its PRACK comes, or does not */
-	c->state = CALL_ANSWERED;
-	exchange_accept(c);
-	if (c->state != CALL_ANSWERED)
-		return;
 	c->answer_ms = b2bua_utc_ms();
 	c->answer_at = b->env.timers->now_ms;
 	b->stats.calls_answered++;
 	b->stats.calls_answered_active++;
 	media_session_watch(c->media);
+}
+
+void invite_answer(struct call *c)
+{
+	timer_cancel(c->b->env.timers, &c->timer);
+	if (c->transfer != NULL) {
+		transfer_on_answer(c);
+		return;
+	}
+	if (reliable_holds_answer(c->fork))
+		return; /* until its PRACK comes, or does not */
+	c->state = CALL_ANSWERED;
+	exchange_accept(c);
+	if (c->state == CALL_ANSWERED)
+		invite_answered(c);
 }
 
 static void on_media_late(void *ctx)
@@ -356,9 +425,9 @@ static bool ask_again(struct call *c, const struct sip_msg *resp)
 {
 	const struct leg *callee = c->ex.to;
 
-	return resp->idx.status == 422 && c->state != CALL_ENDED && c->ex.server != NULL &&
-	       callee->dialog->remote_tag == NULL && session_raise(c->ex.to, resp) &&
-	       exchange_send(c, server_txn_request(c->ex.server)) == 0;
+	return resp->idx.status == 422 && c->state != CALL_ENDED &&
+	       exchange_request(&c->ex) != NULL && callee->dialog->remote_tag == NULL &&
+	       session_raise(c->ex.to, resp) && exchange_send(c, exchange_request(&c->ex)) == 0;
 }
 
 static void on_failure(struct call *c, unsigned int status, const struct sip_msg *resp)
@@ -371,7 +440,6 @@ static void on_failure(struct call *c, unsigned int status, const struct sip_msg
 	c->ex.got_final = true;
 	callee->state = LEG_GONE;
 	if (c->state != CALL_ENDED) {
-		c->ex.from->state = LEG_GONE;
 		exchange_fail(c, status, resp);
 		call_end(c, failure_cause(status), status, ENDED_BY_CALLEE);
 	}
@@ -439,7 +507,6 @@ static void on_lost(struct leg *l, int error)
 		return;
 	l->state = LEG_GONE;
 	if (c->state != CALL_ENDED) {
-		ex->from->state = LEG_GONE;
 		exchange_fail(c, status, NULL);
 		call_end(c, CAUSE_UNREACHABLE, status, ENDED_BY_BOX);
 	}

@@ -138,6 +138,8 @@ unsigned int offer_refusal(const struct fork *f, enum leg_side side)
 {
 	const struct exchange *ex = &f->call->ex;
 
+	if (f->call->leg[!side].state == LEG_GONE)
+		return 481; /* it was transferred; the BYE is on its way */
 	if (f->offerer != SIDE_COUNT)
 		return f->offerer == side ? 500 : 491;
 	if (!ex->active || (ex->answered && !ex->delayed_offer))

@@ -91,7 +91,7 @@ static unsigned int redial(struct call *c, int peer, struct str_view target)
 	reliable_stop(c->fork);
 	if (b2bua_call_id(b, &d->call_id) != 0)
 		return 500;
-	return identity_redirect(c, server_txn_request(c->ex.server), target);
+	return identity_redirect(c, exchange_request(&c->ex), target);
 }
 
 /* @return true: it goes on, or was ended. */
@@ -105,7 +105,7 @@ static bool go_on(struct call *c, int peer, struct str_view target)
 	if (status == 0 && !call_admit(c))
 		status = 503;
 	if (status == 0)
-		status = exchange_send(c, server_txn_request(c->ex.server));
+		status = exchange_send(c, exchange_request(&c->ex));
 	if (status != 0) {
 		call_end(c, CAUSE_UNREACHABLE, status, ENDED_BY_BOX);
 		call_check(c);
@@ -117,7 +117,7 @@ static bool go_on(struct call *c, int peer, struct str_view target)
 
 static bool may_go_on(const struct call *c)
 {
-	return c->state != CALL_ENDED && c->ex.server != NULL && is_fresh(c) &&
+	return c->state != CALL_ENDED && exchange_request(&c->ex) != NULL && is_fresh(c) &&
 	       c->redirects < CALL_REDIRECTS_MAX;
 }
 
@@ -133,7 +133,7 @@ bool redirect_follow(struct call *c, const struct sip_msg *resp)
 	peer = choose(c, resp, &target);
 	if (peer == ROUTE_PEER_NONE)
 		return false;
-	if (admit_to_peer(c->b, (unsigned int)peer, server_txn_request(c->ex.server)))
+	if (admit_to_peer(c->b, (unsigned int)peer, exchange_request(&c->ex)))
 		return go_on(c, peer, target);
 	call_end(c, CAUSE_UNREACHABLE, 503, ENDED_BY_BOX);
 	call_check(c);
@@ -150,15 +150,16 @@ static bool was_asked(const struct call *c, unsigned int peer)
 
 bool redirect_elsewhere(struct call *c)
 {
-	int from = c->leg[SIDE_CALLER].dialog->peer;
 	const struct sip_msg *req;
 	struct sip_uri uri;
+	int from;
 
 	if (!may_go_on(c))
 		return false;
-	req = server_txn_request(c->ex.server);
+	req = exchange_request(&c->ex);
 	if (sip_uri_parse(sip_msg_view(req, req->idx.uri), &uri) != 0)
 		return false;
+	from = route_peer_find(c->b->env.config, req->path.realm, &req->path.remote);
 	/* What a peer wants is counted, so it comes last: of those that may have the call. */
 	do
 		c->route = admit_route_next(c->b, req, c->route, from, uri.user);

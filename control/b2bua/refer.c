@@ -9,6 +9,7 @@
 #include "replaces.h"
 #include "route.h"
 #include "subscription.h"
+#include "transfer.h"
 
 #define REFER_TO_MAX 2048
 
@@ -204,16 +205,37 @@ static int build(const struct b2bua *b, const struct sip_msg *req, const struct 
 	return n;
 }
 
+/* Is it the box that does what this dialog's REFERs ask for? */
+static bool is_executed(const struct b2bua *b, const struct dialog *d)
+{
+	return d != NULL && d->leg != NULL && b2bua_realm(b, d->realm)->refer_execute;
+}
+
+static void execute(
+	struct leg *l, struct server_txn *txn, const struct sip_msg *req, const struct target *t)
+{
+	struct transfer_target to = {.user = t->uri.user, .header = t->header};
+
+	if (t->header != NULL)
+		to.q = &t->q;
+	/* A Contact of ours has no user; the dialog knows who is meant. */
+	if (to.user.len == 0)
+		to.user = (struct str_view){t->q.user, strlen(t->q.user)};
+	transfer_begin(l, txn, req, &to);
+}
+
 static void go(struct b2bua *b, struct server_txn *txn, const struct sip_msg *req,
 	const struct target *t, uint16_t realm)
 {
 	struct dialog *d = req->idx.has_to_tag ? dialog_find(b, req) : NULL;
 	char line[REFER_TO_MAX];
 
-	if (build(b, req, t, realm, line) < 0)
-		b2bua_reply(b, txn, 400);
-	else if (d == NULL && req->idx.has_to_tag)
+	if (d == NULL && req->idx.has_to_tag)
 		b2bua_reply(b, txn, 481); /* it ended meanwhile */
+	else if (is_executed(b, d))
+		execute(d->leg, txn, req, t);
+	else if (build(b, req, t, realm, line) < 0)
+		b2bua_reply(b, txn, 400);
 	else if (d == NULL)
 		subscription_on_request(b, txn, req, line);
 	else if (d->subscription != NULL)
@@ -225,9 +247,11 @@ static void go(struct b2bua *b, struct server_txn *txn, const struct sip_msg *re
 static void on_found(struct b2bua *b, struct server_txn *txn, const struct replaces *q)
 {
 	const struct sip_msg *req = server_txn_request(txn);
+	/* Of an executed one its NOTIFY says that there is no such dialog. */
+	bool told = q->status == 0 || q->to_realm == REPLACES_ANY_REALM;
 	struct target t;
 
-	if (q->status == 0 && target_parse(req, &t) == 0) {
+	if (told && target_parse(req, &t) == 0) {
 		t.q = *q;
 		go(b, txn, req, &t, q->to_realm);
 	} else {
@@ -242,7 +266,9 @@ void refer_on_request(
 	uint16_t realm = 0;
 	unsigned int status = target_parse(req, &t);
 
-	if (status == 0)
+	if (status == 0 && is_executed(b, d))
+		realm = REPLACES_ANY_REALM;
+	else if (status == 0)
 		status = realm_ahead(b, d, req, &realm);
 	if (status != 0) {
 		b2bua_reply(b, txn, status);

@@ -7,7 +7,7 @@ static unsigned int check(const struct leg *l, const struct sip_msg *req)
 	const struct call *c = l->call;
 	struct str_view sdp;
 
-	if (c->state == CALL_ENDED || l->state != LEG_CONFIRMED)
+	if (c->state == CALL_ENDED || l->state != LEG_CONFIRMED || leg_other(l)->state == LEG_GONE)
 		return 481;
 	if (headers_body(req, &sdp) == BODY_OTHER)
 		return 415;

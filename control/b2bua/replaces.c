@@ -77,6 +77,7 @@ static void resolve_invite(struct replaces *q, const struct dialog *d, bool ours
 {
 	const struct dialog *target = ours_is_to ? dialog_far(d) : d;
 
+	user_set(q, target);
 	q->far_realm = target->realm;
 	value_set(q, target, true);
 }

@@ -90,6 +90,23 @@ void session_stop(struct leg *l)
 	l->session.interval_s = 0;
 }
 
+void session_move(struct leg *to, struct leg *from)
+{
+	struct timers *timers = to->call->b->env.timers;
+	struct session_timer *s = &to->session;
+	uint64_t left_ms;
+
+	timer_cancel(timers, &from->session.timer);
+	timer_cancel(timers, &s->timer);
+	*s = from->session;
+	s->timer = (struct timer){0};
+	from->session = (struct session_timer){0};
+	if (s->interval_s == 0)
+		return;
+	left_ms = s->end_ms > timers->now_ms ? s->end_ms - timers->now_ms : 0;
+	timer_arm(timers, &s->timer, s->refresher ? left_ms / 2 : left_ms, on_timer, to);
+}
+
 /* --- we are the UAS --- */
 
 bool session_is_too_short(struct leg *l, const struct sip_msg *req)
@@ -272,16 +289,28 @@ static void on_end(struct dialog_txn *t, int error)
 	call_check(l->call);
 }
 
-/* Section 7.4: UPDATE, if it is known there; else the same offer again. */
-static bool refresh(struct leg *l)
+struct dialog_txn *session_request_send(struct leg *l, enum sip_method method, struct str_view sdp,
+	const struct dialog_txn_user *user)
+{
+	struct b2bua *b = l->call->b;
+	struct sip_writer w;
+
+	sip_writer_init(&w, b->msg, sizeof(b->msg));
+	dialog_request_start(l->dialog, &w, method, ++l->dialog->local_cseq);
+	sip_write_raw(&w, SV("Max-Forwards: 70\r\n"));
+	headers_abilities(&w, l->dialog);
+	session_write(l, &w);
+	sip_write_body(&w, SV("application/sdp"), sdp);
+	return dialog_request_send(l->dialog, &w, method, user, NULL);
+}
+
+/* Section 7.4. */
+static bool refresh(struct leg *l, enum sip_method method)
 {
 	static const struct dialog_txn_user user = {.on_response = on_response, .on_end = on_end};
 	struct call *c = l->call;
-	struct b2bua *b = c->b;
-	enum sip_method method = l->session.update ? SIP_UPDATE : SIP_INVITE;
 	const char *sdp = media_session_sent(c->media, l->side);
 	struct str_view body = {NULL, 0};
-	struct sip_writer w;
 
 	if (method == SIP_INVITE) {
 		/* Section 14.1: not while another one, or an offer, is under way. */
@@ -289,13 +318,7 @@ static bool refresh(struct leg *l)
 			return false;
 		body = (struct str_view){sdp, strlen(sdp)};
 	}
-	sip_writer_init(&w, b->msg, sizeof(b->msg));
-	dialog_request_start(l->dialog, &w, method, ++l->dialog->local_cseq);
-	sip_write_raw(&w, SV("Max-Forwards: 70\r\n"));
-	headers_abilities(&w, l->dialog);
-	session_write(l, &w);
-	sip_write_body(&w, SV("application/sdp"), body);
-	if (dialog_request_send(l->dialog, &w, method, &user, NULL) == NULL)
+	if (session_request_send(l, method, body, &user) == NULL)
 		return false;
 	l->session.refreshing = method;
 	if (method == SIP_INVITE)
@@ -303,16 +326,24 @@ static bool refresh(struct leg *l)
 	return true;
 }
 
+void session_offer_again(struct leg *l)
+{
+	if (l->session.refreshing == SIP_METHOD_NONE)
+		(void)refresh(l, SIP_INVITE);
+}
+
 static void on_timer(void *ctx)
 {
 	struct leg *l = ctx;
 	struct session_timer *s = &l->session;
 	struct timers *timers = l->call->b->env.timers;
+	/* UPDATE, if it is known there; else the same offer again. */
+	enum sip_method method = s->update ? SIP_UPDATE : SIP_INVITE;
 
 	if (timers->now_ms >= s->end_ms) {
 		call_end(l->call, CAUSE_SESSION_EXPIRED, 408, ENDED_BY_BOX);
 		call_check(l->call);
-	} else if (s->refreshing != SIP_METHOD_NONE || !refresh(l)) {
+	} else if (s->refreshing != SIP_METHOD_NONE || !refresh(l, method)) {
 		again(l);
 	} else {
 		timer_arm(timers, &s->timer, s->end_ms - timers->now_ms, on_timer, l);

@@ -158,6 +158,8 @@ void call_trace_begin(struct call *c, const struct sip_msg *invite)
 	if (b->traces == NULL)
 		return;
 	c->trace = trace_begin(b->traces, c->name, b->env.timers->now_ms);
+	if (invite == NULL)
+		return;
 	trace_index(c->trace, TRACE_CALLER, invite->path.realm,
 		sip_msg_view(invite, invite->idx.call_id),
 		sip_msg_view(invite, invite->idx.from_tag));
@@ -169,6 +171,16 @@ void leg_trace_sent(
 {
 	note_sent(l->call->trace, (enum trace_side)l->side, method, cseq, body_of(text), text,
 		l->call->b->env.timers->now_ms);
+}
+
+void leg_trace_take(const struct leg *l, bool local)
+{
+	const struct dialog *d = l->dialog;
+	const char *tag = local ? d->local_tag : d->remote_tag;
+
+	trace_index(l->call->trace, (enum trace_side)l->side, d->path.realm,
+		(struct str_view){d->call_id, strlen(d->call_id)},
+		(struct str_view){tag, strlen(tag)});
 }
 
 static void info_side(const struct leg *l, struct trace_info *info)

@@ -117,9 +117,10 @@ struct config_realm {
 	uint32_t max_subscriptions;	   /* 0: no limit */
 	uint32_t max_source_subscriptions; /* of one address and port; 0: no limit */
 	uint8_t dscp_sip, dscp_media;
-	const struct config_policy *policy;		 /* NULL: none */
-	struct config_methods methods;			 /* taken outside of dialogs */
-	struct config_methods dialog_methods;		 /* taken within them */
+	const struct config_policy *policy;   /* NULL: none */
+	struct config_methods methods;	      /* taken outside of dialogs */
+	struct config_methods dialog_methods; /* taken within them */
+	bool refer_execute; /* of its REFERs within calls: by the box; else passed on */
 	char bodies[CONFIG_BODIES_MAX][CONFIG_BODY_LEN]; /* content types sent into it */
 	unsigned int n_bodies;
 };

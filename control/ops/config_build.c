@@ -356,6 +356,7 @@ static int realm_build(const struct config_doc *d, uint16_t id, const struct raw
 	r->id = id;
 	r->trust = raw->trust;
 	r->nat = raw->nat;
+	r->refer_execute = raw->refer;
 	snprintf(at, sizeof(at), "realms[%u]", id);
 	PATH(path, "%s.name", at);
 	if ((err = config_name_build(d, path, raw->name, r->name)) < 0)

@@ -59,6 +59,7 @@ struct raw_realm {
 	char *port;
 	uint32_t *vlan;
 	enum config_trust trust;
+	bool refer;
 	enum config_nat nat;
 	char **addresses;
 	unsigned int addresses_count;

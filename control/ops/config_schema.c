@@ -27,6 +27,11 @@ static const cyaml_strval_t srtp_names[] = {
 	{"pass", SRTP_PASS},
 };
 
+static const cyaml_strval_t refer_names[] = {
+	{"pass", false},
+	{"execute", true},
+};
+
 static const cyaml_strval_t redirect_names[] = {
 	{"pass", false},
 	{"follow", true},
@@ -133,6 +138,8 @@ static const cyaml_schema_field_t realm_fields[] = {
 		&string_entry, 0, CONFIG_METHODS_MAX),
 	CYAML_FIELD_SEQUENCE("dialog_methods", CYAML_FLAG_POINTER | OPTIONAL, struct raw_realm,
 		dialog_methods, &string_entry, 0, CONFIG_METHODS_MAX),
+	CYAML_FIELD_ENUM(
+		"refer", STRICT, struct raw_realm, refer, refer_names, ARRAY_LEN(refer_names)),
 	CYAML_FIELD_SEQUENCE("bodies", CYAML_FLAG_POINTER | OPTIONAL, struct raw_realm, bodies,
 		&string_entry, 0, CONFIG_BODIES_MAX),
 	CYAML_FIELD_END,

@@ -1,6 +1,6 @@
 /*
- * A call with a re-INVITE, again and again, failing the 1st, 2nd, 3rd ... allocation
- * until it goes through: no crash, and nothing left behind. Linked with --wrap.
+ * A call with a re-INVITE, and one that is transferred, again and again, failing the 1st, 2nd, 3rd
+ * ... allocation until it goes through: no crash, and nothing left behind. Linked with --wrap.
  */
 #include "lab.h"
 
@@ -150,6 +150,69 @@ static bool play_next_route(void)
 	return last(OUTSIDE, "SIP/2.0 202") != NULL;
 }
 
+/* BYE, answered if it got so far. */
+static bool hang_up(struct ua *from, struct ua *to)
+{
+	const char *bye;
+
+	lab_forget(&lab);
+	ua_request(from, "BYE", ++from->cseq, NULL, NULL);
+	if (last(from->side, "SIP/2.0 200") == NULL)
+		ua_request(from, "BYE", ++from->cseq, NULL, NULL);
+	bye = last(to->side, "BYE ");
+	if (bye != NULL)
+		ua_respond(to, bye, 200, NULL, NULL);
+	return bye != NULL;
+}
+
+/* A transfer that the box executes, up to the BYE of the call that it makes. */
+static bool play_transfer(void)
+{
+	struct ua caller = ua_caller(&lab, "bob"), callee, target;
+	const char *invite, *offer, *req;
+	bool told;
+
+	lab.realms[OUTSIDE].refer_execute = true;
+	ua_request(&caller, "INVITE", 1, OUTSIDE_SDP, NULL);
+	invite = last(INSIDE, "INVITE ");
+	if (invite == NULL)
+		return false;
+	callee = ua_callee(&lab, invite);
+	ua_respond(&callee, invite, 200, INSIDE_SDP, NULL);
+	lab_run(&lab, 200);
+	req = last(OUTSIDE, "SIP/2.0 200");
+	if (req == NULL)
+		return false;
+	ua_learn(&caller, req);
+	ua_request(&caller, "ACK", 1, NULL, NULL);
+	lab_forget(&lab);
+	ua_request(&caller, "REFER", ++caller.cseq, NULL,
+		"Refer-To: <sip:bonny@192.0.2.1>\r\nReferred-By: <sip:alice@192.0.2.66>\r\n");
+	invite = last(INSIDE, "INVITE sip:bonny");
+	if (invite == NULL) {
+		(void)hang_up(&caller, &callee);
+		return false;
+	}
+	target = ua_callee(&lab, invite);
+	ua_respond(&target, invite, 180, NULL, NULL);
+	ua_respond(&target, invite, 200, INSIDE_SDP, NULL);
+	offer = last(INSIDE, "INVITE sip:inside");
+	if (offer != NULL)
+		ua_respond(&callee, offer, 200, INSIDE_SDP, NULL);
+	lab_run(&lab, 200);
+	req = last(OUTSIDE, "NOTIFY ");
+	told = req != NULL && strstr(req, "\r\n\r\nSIP/2.0 200 OK\r\n") != NULL;
+	if (req != NULL)
+		ua_respond(&caller, req, 200, NULL, NULL);
+	req = last(OUTSIDE, "BYE ");
+	if (req != NULL)
+		ua_respond(&caller, req, 200, NULL, NULL);
+	else /* it failed, or was not told */
+		(void)hang_up(&caller, &callee);
+	callee.cseq = 500;
+	return hang_up(&callee, &target) && told && lab.n_cdrs == 2;
+}
+
 static void fail_each(bool (*scenario)(void), unsigned long at_least)
 {
 	unsigned long n = 0;
@@ -181,11 +244,17 @@ static void test_next_route(void **state)
 	fail_each(play_next_route, 20);
 }
 
+static void test_transfer(void **state)
+{
+	fail_each(play_transfer, 50);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_call),
 		cmocka_unit_test(test_next_route),
+		cmocka_unit_test(test_transfer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

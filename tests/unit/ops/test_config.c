@@ -96,6 +96,21 @@ static struct config *realm_load(const char *lines)
 	return c;
 }
 
+static void test_refer(void **state)
+{
+	static const struct {
+		const char *lines;
+		bool execute;
+	} cases[] = {{"trust: trusted", false}, {"refer: pass", false}, {"refer: execute", true}};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct config *c = realm_load(cases[i].lines);
+
+		assert_int_equal(c->realms[0].refer_execute, cases[i].execute);
+		config_free(c);
+	}
+}
+
 /* Names, clocks and who has which policy. */
 static void test_policies(void **state)
 {
@@ -355,6 +370,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good_configuration),
 		cmocka_unit_test(test_policies),
+		cmocka_unit_test(test_refer),
 		cmocka_unit_test(test_derived_limits),
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_methods),

@@ -81,6 +81,8 @@ static const struct wrong wrongs[] = {
 		"realms[1].session_expires_s", "session_expires_s is 80 and min_se_s 90"},
 	{"session longer than asked for", "latch_prefix: 24", "min_se_s: 1801", 27,
 		"realms[1].min_se_s", "sessions may not be shorter"},
+	{"no such way with REFER", "latch_prefix: 24", "refer: refuse", 27, "realms[1].refer",
+		"one of pass, execute"},
 	{"no such policy of redirection", "latch_prefix: 24", "redirect: follow", 27,
 		"realms[1].redirect", "unknown key"},
 	{"least session out of range", "latch_prefix: 24", "min_se_s: 89", 27, "realms[1].min_se_s",
