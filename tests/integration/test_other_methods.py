@@ -157,6 +157,34 @@ def test_attended_transfer(make_box):
         wait_until(lambda: box.show("status")["calls"]["active"] == 0, 10, "the calls to be over")
 
 
+def test_join(make_box):
+    """Another phone joins a phone's call at its far end (RFC 3911), which knows it by another name;
+    the two calls end one after the other. Four shards: they are not always in the same one."""
+    box = make_box({**OPEN, "shards: 1": "shards: 4"})
+    lab = box.lab
+    for _ in range(4):
+        with Topology(lab), Agent(lab.access, ACCESS, ACCESS_BOX) as phone, \
+                Agent(lab.access, ACCESS, ACCESS_BOX, 5061) as other, \
+                Agent(lab.core, CORE, CORE_BOX) as switch:
+            first, first_there, _ = phone.call("1001", switch)
+            _, second_there, invite = other.call(
+                "1001", switch, Join=first.name(), Require="join", Supported="join")
+            assert header(invite, "Join") == (f"{first_there.call_id};to-tag={first_there.tag};"
+                                              f"from-tag={first_there.remote_tag}")
+            assert header(invite, "Require") == "join"
+            assert header(invite, "From").startswith(f"<sip:agent@{CORE_BOX}>")
+            wait_until(lambda: box.show("status")["calls"]["active"] == 2, 5, "two calls")
+            switch.hang_up(second_there, other)
+            phone.hang_up(first, switch)
+            # Now there is none of that name.
+            second = other.dialog("1001")
+            number = second.request("INVITE", other.sdp(), Join=first.name())
+            refused = second.learn(other.wait("SIP/2.0 481"))
+            second.request("ACK", cseq=number, branch=second.branch)
+            assert not header(refused, "Contact")
+        wait_until(lambda: box.show("status")["calls"]["active"] == 0, 10, "the calls to be over")
+
+
 def transfer(phone, switch):
     first, first_there, _ = phone.call("1001", switch)
     second, second_there, _ = phone.call("2002", switch)

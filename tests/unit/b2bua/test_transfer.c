@@ -210,6 +210,47 @@ static void test_invite_replaces(void **state)
 	}
 }
 
+/* RFC 3911: somebody else outside joins the phone's call at its far end. The name of that call, and
+ * of who joins it, are those that the far end knows; all are calls of their own. */
+static void test_join(void **state)
+{
+	struct ua u = ua_caller(&lab, "bob"), callee;
+	const char *req, *ok;
+	char line[600], want[600];
+
+	snprintf(u.from, sizeof(u.from), "\"Dora\" <sip:dora@192.0.2.67>");
+	snprintf(u.addr, sizeof(u.addr), "192.0.2.67:5060");
+	snprintf(line, sizeof(line), "Join: %s\r\nRequire: join\r\nSupported: join\r\n",
+		name_at(&phone[1]));
+	ua_request(&u, "INVITE", 1, OUTSIDE_SDP, line);
+	req = lab_expect(&lab, INSIDE, "INVITE sip:bob@10.0.0.10:5060");
+	snprintf(want, sizeof(want), "%s;to-tag=%s;from-tag=%s", party[1].call_id, party[1].tag,
+		party[1].remote_tag);
+	assert_string_equal(lab_header(req, "Join"), want);
+	assert_string_equal(lab_header(req, "Require"), "join");
+	assert_string_equal(lab_header(req, "Replaces"), "");
+	assert_int_equal(strncmp(lab_header(req, "From"), "\"Dora\" <sip:dora@10.0.0.1>", 26), 0);
+	callee = ua_callee(&lab, req);
+	ua_respond(&callee, req, 200, INSIDE_SDP, "Supported: join\r\n");
+	lab_expect(&lab, INSIDE, "ACK ");
+	ok = lab_expect(&lab, OUTSIDE, "SIP/2.0 200");
+	assert_non_null(strstr(ok, "\r\nSupported: join\r\n"));
+	ua_learn(&u, ok);
+	ua_request(&u, "ACK", 1, NULL, NULL);
+	lab_run(&lab, 10);
+	assert_int_equal(lab.n_streams, 6);
+	/* The call that was joined goes on when the other one ends. */
+	lab_hang_up(&lab, &u, &callee);
+	lab_run(&lab, 10);
+	assert_int_equal(lab.n_streams, 4);
+	ua_request(&phone[1], "INFO", ++phone[1].cseq, NULL, NULL);
+	req = lab_expect(&lab, INSIDE, "INFO ");
+	ua_respond(&party[1], req, 200, NULL, NULL);
+	lab_expect(&lab, OUTSIDE, "SIP/2.0 200");
+	lab_expect_none(&lab, OUTSIDE);
+	lab_expect_none(&lab, INSIDE);
+}
+
 static void test_invite_refused(void **state)
 {
 	static const struct {
@@ -344,6 +385,7 @@ int main(void)
 		CALLS_CASE(test_refused),
 		CALLS_CASE(test_attended),
 		CALLS_CASE(test_invite_replaces),
+		CALLS_CASE(test_join),
 		CASE(test_invite_refused),
 		CALLS_CASE(test_wrong_way),
 		CALLS_CASE(test_other_shard),
