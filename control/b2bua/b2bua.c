@@ -80,7 +80,7 @@ int b2bua_str_set(char **dst, struct str_view text)
 static void write_accept(struct sip_writer *w, const struct config_realm *to)
 {
 	if (to == NULL) {
-		sip_write_raw(w, SV("Accept: application/sdp\r\n"));
+		sip_write_raw(w, SV("Accept: application/sdp, multipart/mixed\r\n"));
 		return;
 	}
 	sip_write_raw(w, SV("Accept:")); /* with nothing behind it: no body at all */

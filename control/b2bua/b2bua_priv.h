@@ -223,8 +223,9 @@ struct b2bua {
 	struct timer reaper;
 	uint64_t last_id;
 	bool draining;
-	char sdp[SDP_LEN_MAX + 4096]; /* scratch: one SDP, one message */
+	char sdp[SDP_LEN_MAX + 4096]; /* scratch: one SDP, one message, one multipart */
 	char msg[SIP_MSG_LEN_MAX];
+	char parts[SIP_MSG_LEN_MAX];
 };
 
 /* b2bua.c */
@@ -455,7 +456,21 @@ bool headers_accept_sdp(const struct sip_msg *m);
  * may not: it names addresses, and these methods have no offers to make. None at all may.
  */
 bool headers_body_passes(const struct config_realm *to, const struct sip_msg *m);
+/** The session's description, which may be a part of a multipart. @param sdp  borrowed from m. */
 enum body_kind headers_body(const struct sip_msg *m, struct str_view *sdp);
+
+/* parts.c */
+/** The same of a multipart/mixed. @return BODY_OTHER: it is none, or one that cannot be read. */
+enum body_kind parts_find_sdp(const struct sip_msg *m, struct str_view *sdp);
+/**
+ * May it go without the parts that this realm does not take? @param to  NULL: it takes none.
+ * @return false: one of them must be understood (415).
+ */
+bool parts_pass(const struct config_realm *to, const struct sip_msg *m);
+/** End a message with this description (empty: none) and the other parts of `in` that this realm
+ * takes. @param in  NULL: none. */
+void parts_write(struct b2bua *b, struct sip_writer *w, const struct sip_msg *in,
+	const struct config_realm *to, struct str_view sdp);
 
 /* exchange.c: what INVITE and re-INVITE have in common */
 /** Begin: `server` is the request from `from`; NULL: the box makes it for `from`. */

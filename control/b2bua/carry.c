@@ -183,7 +183,7 @@ void update_on_request(struct dialog *d, struct server_txn *txn, struct sip_msg 
 		session_refuse(d->leg, txn);
 		return;
 	}
-	switch (headers_body(req, &sdp)) {
+	switch (parts_pass(NULL, req) ? headers_body(req, &sdp) : BODY_OTHER) {
 	case BODY_OTHER:
 		status = 415;
 		break;

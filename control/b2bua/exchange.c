@@ -91,7 +91,7 @@ unsigned int exchange_send(struct call *c, struct sip_msg *req)
 	headers_cross(&w, req, ex->from->dialog, ex->to->dialog);
 	if (ex->initial && c->replaces != NULL)
 		sip_write_raw(&w, (struct str_view){c->replaces, strlen(c->replaces)});
-	sip_write_body(&w, SV("application/sdp"), sdp);
+	parts_write(b, &w, req, b2bua_realm(b, ex->to->dialog->realm), sdp);
 	ex->client = dialog_request_send(ex->to->dialog, &w, SIP_INVITE, &invite_txn_user, NULL);
 	if (ex->client == NULL)
 		return 500;
@@ -158,7 +158,7 @@ struct str_view exchange_build(struct fork *f, unsigned int status, const struct
 		headers_cross(&w, in, dialog_far(d), d);
 	else if (status == 503)
 		sip_write_fmt(&w, "Retry-After: %d\r\n", RETRY_AFTER_S);
-	sip_write_body(&w, SV("application/sdp"), sdp);
+	parts_write(c->b, &w, in, b2bua_realm(c->b, d->realm), sdp);
 	len = sip_writer_finish(&w);
 	return (struct str_view){len < 0 ? NULL : w.buf, len < 0 ? 0 : (size_t)len};
 }

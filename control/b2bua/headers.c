@@ -217,5 +217,7 @@ enum body_kind headers_body(const struct sip_msg *m, struct str_view *sdp)
 		return BODY_OTHER;
 	if (sv_eq(type, SV("application/sdp"))) /* as nearly all write it */
 		return BODY_SDP;
-	return headers_is_type(type, SV("application"), SV("sdp")) ? BODY_SDP : BODY_OTHER;
+	if (headers_is_type(type, SV("application"), SV("sdp")))
+		return BODY_SDP;
+	return parts_find_sdp(m, sdp);
 }

@@ -189,6 +189,8 @@ static unsigned int go(struct call *c, struct server_txn *txn, struct sip_msg *r
 {
 	unsigned int status = call_setup(c, req, from_peer);
 
+	if (status == 0 && !parts_pass(b2bua_realm(c->b, c->leg[SIDE_CALLEE].dialog->realm), req))
+		status = 415;
 	if (status == 0 && q != NULL)
 		status = take_replaces(c, req, q);
 	if (status != 0)

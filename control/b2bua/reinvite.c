@@ -9,7 +9,8 @@ static unsigned int check(const struct leg *l, const struct sip_msg *req)
 
 	if (c->state == CALL_ENDED || l->state != LEG_CONFIRMED || leg_other(l)->state == LEG_GONE)
 		return 481;
-	if (headers_body(req, &sdp) == BODY_OTHER)
+	if (headers_body(req, &sdp) == BODY_OTHER ||
+		!parts_pass(b2bua_realm(c->b, leg_other(l)->dialog->realm), req))
 		return 415;
 	/* One before it, in either direction, is not over. */
 	if (c->ex.active)

@@ -248,7 +248,7 @@ void prack_on_request(struct dialog *d, struct server_txn *txn, struct sip_msg *
 		b2bua_reply(d->b, txn, 481);
 		return;
 	}
-	if (kind == BODY_OTHER) {
+	if (kind == BODY_OTHER || !parts_pass(NULL, req)) {
 		b2bua_reply(d->b, txn, 415);
 		return;
 	}

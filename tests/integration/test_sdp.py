@@ -6,6 +6,7 @@ import re
 from sallyport_lab import Endpoint, Sipp, scenario, wait_until
 from sallyport_lab.net import ACCESS, ACCESS_BOX, CORE
 from sallyport_lab.rtp import packet
+from sallyport_lab.sipp import header
 from test_calls import TO_BOX, no_calls_left
 from test_media import CALLER_SSRC, PORT, hold_and_resume, talking
 from test_media_quality import answered_with
@@ -219,4 +220,64 @@ def test_srtp_is_refused(box):
         assert there[1] == here[1] == ("audio", 0, "RTP/SAVP")
         assert "crypto" not in talk.server.received("INVITE")[0]
         talk.both_ways()
+
+
+def in_parts(message, *parts):
+    """Its SDP, beside other parts (headers, text), in a multipart/mixed."""
+    others = "".join(f"\n--b1\n{headers}\n{text}" for headers, text in parts)
+    head, sdp = message.split("\nv=0", 1)
+    sdp, tail = sdp.rsplit("]]>", 1)
+    head = head.replace("Content-Type: application/sdp",
+                        "Content-Type: multipart/mixed;boundary=b1\nMIME-Version: 1.0")
+    return (f"{head}\n--b1\nContent-Type: application/sdp\n\nv=0{sdp}{others}\n--b1--\n"
+            f"]]>{tail}")
+
+
+TEA = ("Content-Type: text/plain\n", "tea")
+ISUP = "Content-Type: application/isup\nContent-Disposition: signal;handling={}\n"
+
+
+def test_multipart(box):
+    """A gateway's INVITE and 200 of several parts: SDP is the call's, text goes on, what is optional
+    and unknown stays behind."""
+    more = (ISUP.format("optional"), "none of yours")
+    caller = scenario.build(
+        "caller", in_parts(scenario.invite(), TEA, more), scenario.progress(),
+        scenario.receive(200), scenario.ack(), scenario.stream(), scenario.pause(500),
+        scenario.stream_stop(), scenario.pause(300), scenario.bye(), scenario.receive(200))
+    callee = scenario.build(
+        "callee", scenario.request("INVITE"),
+        in_parts(scenario.answer(200, "OK", scenario.sdp(), final_invite=True), TEA, more),
+        scenario.request("ACK"), scenario.stream(), scenario.request("BYE"),
+        scenario.answer(200, "OK", tag=False))
+    lab, cdrs = box.lab, len(box.cdrs())
+    with Sipp(lab, lab.core, callee, trace=True) as server, \
+            Sipp(lab, lab.access, caller, to=TO_BOX, calls=3, trace=True) as phones:
+        placed = phones.wait(15)
+        assert (placed.succeeded, placed.failed) == (3, 0), phones.errors()
+        told = server.received("INVITE") + phones.received("SIP/2.0 200")
+        told = [message for message in told if header(message, "CSeq").endswith("INVITE")]
+        assert len(told) == 6
+        for message in told:
+            kind, _, boundary = header(message, "Content-Type").partition(";boundary=")
+            parts = message.replace("\r", "").split(f"--{boundary}")
+            assert kind == "multipart/mixed" and len(parts) == 4 and "b1" not in boundary, message
+            assert parts[1].startswith("\nContent-Type: application/sdp\n\nv=0\n")
+            assert parts[2] == "\nContent-Type: text/plain\n\ntea\n"
+            assert ACCESS not in parts[1] and CORE not in parts[1]
+        wait_until(lambda: len(box.cdrs()) == cdrs + 3, 5, "the call records")
+    no_calls_left(box)
+
+
+def test_multipart_refused(box):
+    """A part that must be understood and is not of the realm's `bodies`."""
+    caller = scenario.build(
+        "caller", in_parts(scenario.invite(), (ISUP.format("required"), "01 02")),
+        scenario.receive(100, optional=True), scenario.receive(415), scenario.ack_failure())
+    lab = box.lab
+    with Sipp(lab, lab.access, caller, to=TO_BOX, calls=3, trace=True) as phones:
+        placed = phones.wait(15)
+        assert (placed.succeeded, placed.failed) == (3, 0), phones.errors()
+        assert all(header(message, "Accept") == "application/sdp, multipart/mixed"
+                   for message in phones.received("SIP/2.0 415"))
     no_calls_left(box)

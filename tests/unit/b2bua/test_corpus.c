@@ -16,8 +16,8 @@ static const char *const written[] = {"Accept", "Accept-Language", "Allow", "All
 	"Authorization", "CSeq", "Call-ID", "Contact", "Content-Disposition", "Content-Encoding",
 	"Content-Language", "Content-Length", "Content-Type", "Date", "Event", "Expires", "From",
 	"MIME-Version", "Max-Forwards", "Priority", "Privacy", "Proxy-Authorization", "Reason",
-	"Refer-To", "Retry-After", "SIP-If-Match", "Server", "Subject", "Subscription-State",
-	"Supported", "Timestamp", "To", "Unsupported", "User-Agent", "Via"};
+	"Recv-Info", "Refer-To", "Retry-After", "SIP-If-Match", "Server", "Subject",
+	"Subscription-State", "Supported", "Timestamp", "To", "Unsupported", "User-Agent", "Via"};
 
 static bool is_written(const char *name, size_t len)
 {

@@ -69,8 +69,8 @@ static void test_other_body(void **state)
 		"boundary=x\r\nContent-Length: 5\r\n\r\n--x--");
 
 	lab_feed(&lab, OUTSIDE, caller.addr, text, (size_t)n);
-	assert_string_equal(
-		lab_header(lab_expect(&lab, OUTSIDE, "SIP/2.0 415"), "Accept"), "application/sdp");
+	assert_string_equal(lab_header(lab_expect(&lab, OUTSIDE, "SIP/2.0 415"), "Accept"),
+		"application/sdp, multipart/mixed");
 }
 
 /* Who takes no SDP gets no call (RFC 3261 section 21.4.7). */
