@@ -1,11 +1,11 @@
 /*
  * Numbers to text without printf, which reads its format anew each time: for messages and records
- * that are written by the thousand.
+ * that are written by the thousand. And text to numbers, for all of our parsers.
  */
 #ifndef SALLYPORT_NAT_DECIMAL_H
 #define SALLYPORT_NAT_DECIMAL_H
 
-#include "base.h"
+#include "load.h"
 
 #define DECIMAL_MAX 20 /* digits of UINT64_MAX */
 
@@ -37,6 +37,41 @@ static inline size_t decimal_write_wide(char *out, uint64_t n, size_t width)
 	for (size_t at = width; at > 0; n /= 10)
 		out[--at] = (char)('0' + n % 10);
 	return width;
+}
+
+/** decimal_span() digit by digit. */
+size_t decimal_span_rest(struct str_view v, uint64_t *out);
+
+/**
+ * 1*DIGIT at the start of v: what every number is read by.
+ * @param out  its value; above UINT32_MAX stays above. @return how many digits; 0: none.
+ */
+static inline size_t decimal_span(struct str_view v, uint64_t *out)
+{
+	uint64_t x, others;
+	size_t n;
+
+	if (v.len == 0)
+		return 0; /* p may be NULL */
+	if (!load_fits(v.p, v.p + v.len, sizeof(x)))
+		return decimal_span_rest(v, out);
+	memcpy(&x, v.p, sizeof(x));
+	x ^= 0x3030303030303030;
+	/* The top bit of each byte that is above 9; behind the first it may be wrong. */
+	others = (x | (x + 0x7676767676767676)) & 0x8080808080808080;
+	if (v.len < sizeof(x))
+		others |= 0x80ULL << (8 * v.len);
+	if (others == 0)
+		return decimal_span_rest(v, out);
+	n = (size_t)__builtin_ctzll(others) / 8;
+	if (n == 0)
+		return 0;
+	/* As 8 digits with zeros in front: pairs, then fours, then all. */
+	x <<= 64 - 8 * n;
+	x = x * 10 + (x >> 8);
+	x = (x & 0x00ff00ff00ff00ff) * (1 + (100ULL << 16)) >> 16;
+	*out = (x & 0x0000ffff0000ffff) * (1 + (10000ULL << 32)) >> 32;
+	return n;
 }
 
 #endif

@@ -105,29 +105,15 @@ bool sip_is_token(struct str_view text)
 	return text.len > 0 && sip_chars_all(text, CHAR_TOKEN);
 }
 
-size_t sip_digits_span_rest(struct str_view v, uint64_t *out)
-{
-	uint64_t value = 0;
-	size_t n = 0;
-
-	for (; n < v.len && sip_char_is(v.p[n], CHAR_DIGIT); n++) {
-		/* Far from where it would wrap. */
-		if (value <= UINT32_MAX)
-			value = value * 10 + (unsigned int)(v.p[n] - '0');
-	}
-	*out = value;
-	return n;
-}
-
 int sip_uint_parse(struct str_view text, uint32_t max, uint32_t *out)
 {
 	uint64_t value;
 	size_t n;
 
-	n = sip_digits_span(text, &value);
+	n = decimal_span(text, &value);
 	if (n != text.len) {
 		text = sip_trim(text);
-		n = sip_digits_span(text, &value);
+		n = decimal_span(text, &value);
 	}
 	if (n == 0 || n != text.len)
 		return -EBADMSG;

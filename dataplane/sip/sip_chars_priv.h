@@ -7,6 +7,7 @@
 
 #include <errno.h>
 
+#include "decimal.h"
 #include "sip_simd_priv.h"
 
 enum {
@@ -157,41 +158,6 @@ static inline int sip_quoted_take(struct str_view *v, struct str_view *out)
  * @return 0 or -EBADMSG.
  */
 int sip_host_take(struct str_view *v, struct str_view *host, bool *v6);
-
-/** sip_digits_span() digit by digit. */
-size_t sip_digits_span_rest(struct str_view v, uint64_t *out);
-
-/**
- * 1*DIGIT at the start of v: what every number is read by.
- * @param out  its value; above UINT32_MAX stays above. @return how many digits; 0: none.
- */
-static inline size_t sip_digits_span(struct str_view v, uint64_t *out)
-{
-	uint64_t x, others;
-	size_t n;
-
-	if (v.len == 0)
-		return 0; /* p may be NULL */
-	if (!sip_can_load(v.p, v.p + v.len, sizeof(x)))
-		return sip_digits_span_rest(v, out);
-	memcpy(&x, v.p, sizeof(x));
-	x ^= 0x3030303030303030;
-	/* The top bit of each byte that is above 9; behind the first it may be wrong. */
-	others = (x | (x + 0x7676767676767676)) & 0x8080808080808080;
-	if (v.len < sizeof(x))
-		others |= 0x80ULL << (8 * v.len);
-	if (others == 0)
-		return sip_digits_span_rest(v, out);
-	n = (size_t)__builtin_ctzll(others) / 8;
-	if (n == 0)
-		return 0;
-	/* As 8 digits with zeros in front: pairs, then fours, then all. */
-	x <<= 64 - 8 * n;
-	x = x * 10 + (x >> 8);
-	x = (x & 0x00ff00ff00ff00ff) * (1 + (100ULL << 16)) >> 16;
-	*out = (x & 0x0000ffff0000ffff) * (1 + (10000ULL << 32)) >> 32;
-	return n;
-}
 
 /** Take 1*DIGIT off v, 1..65535. @return 0 or -EBADMSG. */
 int sip_port_take(struct str_view *v, uint16_t *port);

@@ -66,7 +66,7 @@ static void read_cseq(struct fields *f, struct str_view value)
 	struct sip_index *idx = f->idx;
 	struct sip_cseq cseq;
 	uint64_t number;
-	size_t n = sip_digits_span(value, &number);
+	size_t n = decimal_span(value, &number);
 
 	if (n > 0 && number <= INT32_MAX && same_method(f, value, n)) {
 		idx->cseq = (uint32_t)number;

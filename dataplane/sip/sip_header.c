@@ -233,7 +233,7 @@ int sip_cseq_parse(struct str_view text, struct sip_cseq *out)
 {
 	struct str_view v = sip_trim(text);
 	uint64_t number;
-	size_t n = sip_digits_span(v, &number);
+	size_t n = decimal_span(v, &number);
 
 	/* RFC 3261 section 8.1.1.5: below 2^31. */
 	if (n == 0 || number > INT32_MAX || n == v.len || !sip_char_is(v.p[n], CHAR_WS))

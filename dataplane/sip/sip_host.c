@@ -92,7 +92,7 @@ static inline bool host16_is_v4(const char *p, size_t len, const char *end)
 	unsigned int range = (1U << len) - 1, digits, dots, starts, three, above5, over;
 	__m128i x;
 
-	if (!sip_can_load(p, end, 16))
+	if (!load_fits(p, end, 16))
 		return is_v4((struct str_view){p, len});
 	x = _mm_loadu_si128((const __m128i *)(const void *)p);
 	dots = bits16(_mm_cmpeq_epi8(x, _mm_set1_epi8('.'))) & range;
@@ -182,7 +182,7 @@ int sip_host_take(struct str_view *v, struct str_view *host, bool *v6)
 int sip_port_take(struct str_view *v, uint16_t *port)
 {
 	uint64_t value;
-	size_t n = sip_digits_span(*v, &value);
+	size_t n = decimal_span(*v, &value);
 
 	/* 0 would read as "no port". */
 	if (n == 0 || value == 0 || value > UINT16_MAX)

@@ -112,7 +112,7 @@ bool sip_plain_via(struct str_view text, struct sip_via *out)
 	out->branch = out->received = (struct str_view){NULL, 0};
 	if (to < v.len && v.p[to] == ':') {
 		uint64_t port;
-		size_t n = sip_digits_span((struct str_view){v.p + to + 1, v.len - to - 1}, &port);
+		size_t n = decimal_span((struct str_view){v.p + to + 1, v.len - to - 1}, &port);
 
 		if (n == 0 || port == 0 || port > UINT16_MAX)
 			return false;

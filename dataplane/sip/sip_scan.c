@@ -182,7 +182,7 @@ static inline bool start_line_plain(struct scan *s, struct str_view line)
 	enum sip_method method;
 
 	if (line.len < 13 || line.len > START_LINE_MAX ||
-		!sip_can_load(line.p, s->end, line.len > 64 ? 128 : 64))
+		!load_fits(line.p, s->end, line.len > 64 ? 128 : 64))
 		return false;
 	if (load8(line.p) == VERSION_SP) {
 		unsigned int a = (unsigned char)line.p[8] - '0', b = (unsigned char)line.p[9] - '0',

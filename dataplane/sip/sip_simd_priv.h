@@ -4,31 +4,7 @@
 #ifndef SALLYPORT_SIP_SIMD_PRIV_H
 #define SALLYPORT_SIP_SIMD_PRIV_H
 
-#include "base.h"
-
-#if defined(__SANITIZE_ADDRESS__)
-#define SIP_READ_IN_PAGE false
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SIP_READ_IN_PAGE false
-#endif
-#endif
-#ifndef SIP_READ_IN_PAGE
-#define SIP_READ_IN_PAGE true
-#endif
-
-/** No page is smaller. */
-#define SIP_PAGE 4096u
-
-/**
- * May n bytes be read at p? Bytes at or behind end are read where they lie in the page of p,
- * since that cannot fault, but must never make a difference.
- */
-static inline bool sip_can_load(const char *p, const char *end, unsigned int n)
-{
-	return end - p >= (ptrdiff_t)n ||
-	       (SIP_READ_IN_PAGE && end > p && ((uintptr_t)p & (SIP_PAGE - 1)) <= SIP_PAGE - n);
-}
+#include "load.h"
 
 #if defined(__AVX2__)
 #include <immintrin.h>
@@ -36,7 +12,7 @@ static inline bool sip_can_load(const char *p, const char *end, unsigned int n)
 /** May sip_load32() read at p? */
 static inline bool sip_can_load32(const char *p, const char *end)
 {
-	return sip_can_load(p, end, 32);
+	return load_fits(p, end, 32);
 }
 
 static inline __m256i sip_load32(const char *p)
@@ -47,7 +23,7 @@ static inline __m256i sip_load32(const char *p)
 /** sip_can_load32() for the 64 bytes at p. */
 static inline bool sip_can_load64(const char *p, const char *end)
 {
-	return sip_can_load(p, end, 64);
+	return load_fits(p, end, 64);
 }
 
 /** Which of 32 bytes are c. */

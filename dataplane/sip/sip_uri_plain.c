@@ -72,8 +72,8 @@ bool sip_uri_plain(struct str_view text, struct sip_uri *out)
 	out->headers.len = 0;
 	if (to < text.len && text.p[to] == ':') {
 		uint64_t port;
-		size_t n = sip_digits_span(
-			(struct str_view){text.p + to + 1, text.len - to - 1}, &port);
+		size_t n =
+			decimal_span((struct str_view){text.p + to + 1, text.len - to - 1}, &port);
 
 		if (n == 0 || port == 0 || port > UINT16_MAX)
 			return false;

@@ -52,9 +52,46 @@ static void test_wide(void **state)
 	}
 }
 
+static void test_span(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t digits;
+		uint64_t value;
+	} cases[] = {
+		{"", 0, 0},
+		{"x1", 0, 0},
+		{"/", 0, 0},
+		{":", 0, 0},
+		{"0", 1, 0},
+		{"007/", 3, 7},
+		{"1234567", 7, 1234567},
+		{"1234567:8", 7, 1234567},
+		{"12345678", 8, 12345678},
+		{"4294967295 1", 10, UINT32_MAX},
+	};
+	uint64_t value;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct str_view v = {cases[i].text, strlen(cases[i].text)};
+
+		value = 0;
+		assert_int_equal(decimal_span(v, &value), cases[i].digits);
+		assert_int_equal(value, cases[i].value);
+	}
+	/* What stands behind the view is no part of it. */
+	assert_int_equal(decimal_span((struct str_view){"12345678", 3}, &value), 3);
+	assert_int_equal(value, 123);
+	assert_int_equal(decimal_span((struct str_view){NULL, 0}, &value), 0);
+	assert_int_equal(decimal_span(SV("99999999999999999999999999"), &value), 26);
+	assert_true(value > UINT32_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_span),
 		cmocka_unit_test(test_every_length),
 		cmocka_unit_test(test_wide),
 	};
