@@ -6,21 +6,21 @@
 
 #define WELL_KNOWN_PORTS 1024
 
+/* "IN IP4 192.0.2.1" */
 struct net_addr sdp_connection_read(struct str_view value)
 {
 	static const struct net_addr none;
-	struct str_view net = sdp_cut(&value, ' ');
-	struct str_view type = sdp_cut(&value, ' ');
 	struct net_addr a;
 
-	if (!sv_eq(net, SV("IN")) || value.p == NULL || net_addr_parse(value, &a) != 0)
-		return none;
-	if (a.family == NET_FAMILY_V4 ? !sv_eq(type, SV("IP4")) : !sv_eq(type, SV("IP6")))
+	if (value.len < 7 || memcmp(value.p, "IN IP", 5) != 0 || value.p[6] != ' ' ||
+		net_addr_parse((struct str_view){value.p + 7, value.len - 7}, &a) != 0 ||
+		value.p[5] != (a.family == NET_FAMILY_V4 ? '4' : '6'))
 		return none;
 	return net_addr_normalise(&a);
 }
 
-static void kind_read(struct sdp_media *m)
+/* @return false: what it is stands for no protocol at all. */
+static bool kind_read(struct sdp_media *m)
 {
 	static const struct {
 		struct str_view proto;
@@ -41,8 +41,9 @@ static void kind_read(struct sdp_media *m)
 		if (sv_eq_nocase(m->proto, known[i].proto)) {
 			m->kind = known[i].kind;
 			m->security = known[i].security;
-			return;
+			return true;
 		}
+	return sdp_is_path(m->proto);
 }
 
 /* Words parted by one space; of RTP they are payload types, of which the first of each counts. */
@@ -56,14 +57,24 @@ static int formats_read(struct sdp_reader *r, struct str_view formats)
 	while (formats.p != NULL) {
 		struct sdp_format f = {.payload_type = SDP_FORMAT_NONE};
 		uint32_t pt = 0;
+		size_t len = 0;
 
-		f.word = sdp_cut(&formats, ' ');
-		if (!sdp_is_token(f.word, true))
-			return -EBADMSG;
+		if (m->kind == SDP_KIND_RTP)
+			len = sdp_payload_type_span(formats, &pt);
+		if (len < formats.len && formats.p[len] != ' ')
+			len = 0;
+		if (len == 0) {
+			len = sv_find(formats, ' ');
+			if (!sdp_is_path((struct str_view){formats.p, len}))
+				return -EBADMSG;
+			if (m->kind == SDP_KIND_RTP)
+				m->kind = SDP_KIND_REFUSED;
+		}
+		f.word = (struct str_view){formats.p, len};
+		formats.p = len < formats.len ? formats.p + len + 1 : NULL;
+		formats.len -= len < formats.len ? len + 1 : len;
 		if (n++ == SDP_FORMATS_MAX || out->n_formats == SDP_FORMATS_ALL_MAX)
 			return -E2BIG;
-		if (m->kind == SDP_KIND_RTP && !sdp_number(f.word, SDP_PAYLOAD_TYPES - 1, &pt))
-			m->kind = SDP_KIND_REFUSED;
 		if (m->kind == SDP_KIND_RTP) {
 			if (r->place[pt] != 0)
 				continue;
@@ -92,7 +103,7 @@ static int media_read(struct sdp_reader *r, struct str_view value)
 	m->type = sdp_cut(&value, ' ');
 	count = sdp_cut(&value, ' ');
 	m->proto = sdp_cut(&value, ' ');
-	if (value.p == NULL || !sdp_is_token(m->type, false) || !sdp_is_token(m->proto, true))
+	if (value.p == NULL || !sdp_is_token(m->type) || !kind_read(m))
 		return -EBADMSG;
 	port = sdp_cut(&count, '/');
 	if (!sdp_number(port, UINT16_MAX, &number) ||
@@ -104,7 +115,6 @@ static int media_read(struct sdp_reader *r, struct str_view value)
 	m->first_attribute = (uint16_t)out->n_attributes;
 	r->media = m;
 	r->media_has_addr = false;
-	kind_read(m);
 	rc = formats_read(r, value);
 	if (rc != 0)
 		return rc;
@@ -151,6 +161,9 @@ static int line_read(struct sdp_reader *r, struct str_view line)
 {
 	struct str_view value = {line.p + 2, line.len - 2};
 
+	/* Most lines are. */
+	if (line.p[0] == 'a')
+		return sdp_attribute_read(r, value);
 	switch (line.p[0]) {
 	case 'v': /* a second one would begin a second description */
 		return -EBADMSG;
@@ -168,8 +181,6 @@ static int line_read(struct sdp_reader *r, struct str_view line)
 		bandwidth_read(
 			r->media != NULL ? &r->media->bandwidths : &r->out->bandwidths, value);
 		return 0;
-	case 'a':
-		return sdp_attribute_read(r, line);
 	default:
 		return 0;
 	}
@@ -178,28 +189,26 @@ static int line_read(struct sdp_reader *r, struct str_view line)
 /* "x=" with a letter. */
 static bool line_has_type(struct str_view line)
 {
-	unsigned char letter = line.len >= 2 ? (unsigned char)line.p[0] | 0x20 : 0;
-
-	return letter >= 'a' && letter <= 'z' && line.p[1] == '=';
+	return line.len >= 2 && line.p[1] == '=' &&
+	       ((unsigned char)line.p[0] | 0x20u) - 'a' <= 'z' - 'a';
 }
 
 int sdp_parse(struct str_view text, struct sdp *out)
 {
 	struct sdp_reader r = {.out = out, .session_direction = SDP_SENDRECV};
 	struct sdp_line_ends ends;
-	struct str_view line;
 	bool ended = false;
-	size_t from = 0;
 
 	memset(&out->bandwidths, 0, sizeof(out->bandwidths));
 	out->n_media = out->n_formats = 0;
 	out->n_attributes = out->n_session_attributes = 0;
 	if (text.len > SDP_LEN_MAX)
 		return -E2BIG;
-	if (!sdp_line_ends_find(text, &ends) || !sdp_line_next(text, &ends, 0, &from, &line) ||
-		!sv_eq(line, SV("v=0")))
+	if (text.len < 3 || memcmp(text.p, "v=0", 3) != 0 || !sdp_line_ends_find(text, &ends) ||
+		!sv_eq(sdp_line(text, 0, ends.at[0]), SV("v=0")))
 		return -EBADMSG;
-	for (unsigned int i = 1; sdp_line_next(text, &ends, i, &from, &line); i++) {
+	for (unsigned int i = 1; i < ends.n; i++) {
+		struct str_view line = sdp_line(text, ends.at[i - 1] + (size_t)1, ends.at[i]);
 		int rc;
 
 		if (i == SDP_LINES_MAX)

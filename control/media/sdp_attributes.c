@@ -54,22 +54,71 @@ static const struct str_view direction_names[SDP_DIRECTION_COUNT] = {DIRECTION_L
 #define SLOTS 64
 #define SLOT(len, first, last) (((first) + (last) + 44 * (len)) % SLOTS)
 #define KNOWN(number, text, first, last) \
-	[SLOT(sizeof(text) - 1, first, last)] = {{text, sizeof(text) - 1}, number},
+	[SLOT(sizeof(text) - 1, first, last)] = {text, sizeof(text) - 1, number},
 #define KNOWN_DIRECTION(d, text, first, last) KNOWN(FIELD_DIRECTION + (d), text, first, last)
 static const struct {
-	struct str_view name;
-	unsigned int number; /* enum sdp_attribute_id or enum field */
+	char name[32];
+	uint8_t len;
+	uint8_t number; /* enum sdp_attribute_id or enum field */
 } known[SLOTS] = {KEPT_LIST(KNOWN) DIRECTION_LIST(KNOWN_DIRECTION) KNOWN(FIELD_RTPMAP, "rtpmap",
 	'r', 'p') KNOWN(FIELD_PTIME, "ptime", 'p', 'e') KNOWN(FIELD_MAXPTIME, "maxptime", 'm', 'e')
 		KNOWN(FIELD_RTCP, "rtcp", 'r', 'p') KNOWN(FIELD_RTCP_MUX, "rtcp-mux", 'r', 'x')};
 
+static inline size_t slot_of(const char *name, size_t len)
+{
+	return SLOT(len, (unsigned char)name[0] | 0x20u, (unsigned char)name[len - 1] | 0x20u);
+}
+
 static unsigned int name_find(struct str_view name)
 {
-	unsigned char first = (unsigned char)name.p[0] | 0x20;
-	unsigned char last = (unsigned char)name.p[name.len - 1] | 0x20;
-	size_t slot = SLOT(name.len, first, last);
+	size_t slot = slot_of(name.p, name.len);
 
-	return sv_eq_nocase(name, known[slot].name) ? known[slot].number : NAME_NONE;
+	return sv_eq_nocase(name, (struct str_view){known[slot].name, known[slot].len})
+		       ? known[slot].number
+		       : NAME_NONE;
+}
+
+#if defined(__AVX2__)
+/* The same of a text whose first len characters are a name; 32 can be read. */
+static inline unsigned int name_find32(__m256i x, const char *name, size_t len)
+{
+	const __m256i small = _mm256_set1_epi8(0x20);
+	size_t slot = slot_of(name, len);
+	__m256i row = _mm256_loadu_si256((const __m256i *)(const void *)known[slot].name);
+	uint32_t same;
+
+	/* The bit is set in digits and "-" too, and only control characters become these by it. */
+	same = (uint32_t)_mm256_movemask_epi8(
+		_mm256_cmpeq_epi8(_mm256_or_si256(x, small), _mm256_or_si256(row, small)));
+	return known[slot].len == len && _bzhi_u32(~same, (uint32_t)len) == 0 ? known[slot].number
+									      : NAME_NONE;
+}
+#endif
+
+/* The name that text starts with, up to a colon. @param value  what follows it; p NULL: there is
+ * none. @return enum sdp_attribute_id, enum field, or NAME_NONE. */
+static inline unsigned int name_take(struct str_view text, struct str_view *value)
+{
+	struct str_view name;
+
+#if defined(__AVX2__)
+	if (load_fits(text.p, text.p + text.len, 32)) {
+		__m256i x = _mm256_loadu_si256((const __m256i *)(const void *)text.p);
+		size_t len = __builtin_ia32_tzcnt_u32((uint32_t)_mm256_movemask_epi8(
+			_mm256_cmpeq_epi8(x, _mm256_set1_epi8(':'))));
+
+		*value = (struct str_view){text.p + len + 1, text.len - len - 1};
+		if (len >= text.len) {
+			len = text.len;
+			*value = (struct str_view){NULL, 0};
+		}
+		/* None of ours has as many. */
+		return len - 1 < 31 ? name_find32(x, text.p, len) : NAME_NONE;
+	}
+#endif
+	*value = text;
+	name = sdp_cut(value, ':');
+	return name.len > 0 ? name_find(name) : NAME_NONE;
 }
 
 struct str_view sdp_attribute_name(unsigned int id)
@@ -106,21 +155,45 @@ static bool is_printable(struct str_view text)
 	return true;
 }
 
+/* The payload type before the first space of value, one of the line's own; both are taken off. */
+static inline bool own_type_take(
+	const struct sdp_reader *r, struct str_view *value, uint8_t *payload_type)
+{
+	uint32_t pt;
+	size_t n = sdp_payload_type_span(*value, &pt);
+
+	if (n == 0 || n == value->len || value->p[n] != ' ' || r->place[pt] == 0)
+		return false;
+	*value = (struct str_view){value->p + n + 1, value->len - n - 1};
+	*payload_type = (uint8_t)pt;
+	return true;
+}
+
 /* "96 opus/48000/2" (RFC 8866 section 6.6). Some leave the clock out. */
 static void rtpmap_read(struct sdp_reader *r, struct str_view value)
 {
-	struct str_view type = sdp_cut(&value, ' '), name = sdp_cut(&value, '/');
-	struct str_view clock = sdp_cut(&value, '/');
-	uint32_t pt, hz = 0, channels = 0;
+	struct str_view name, clock;
+	uint32_t hz = 0, channels = 0;
 	struct sdp_format *f;
+	uint8_t pt;
 
-	if (!sdp_number(type, SDP_PAYLOAD_TYPES - 1, &pt) || r->place[pt] == 0 ||
-		!sdp_is_token(name, false))
+	if (!own_type_take(r, &value, &pt))
 		return;
-	if (clock.p != NULL && !sdp_number(clock, API_CLOCK_HZ_MAX, &hz))
-		hz = 0;
-	if (value.p != NULL && !sdp_number(value, SDP_CHANNELS_MAX, &channels))
-		channels = 0;
+	name = (struct str_view){value.p, sdp_token_span(value)};
+	if (name.len == 0 || name.len > SDP_TOKEN_MAX ||
+		(name.len < value.len && value.p[name.len] != '/'))
+		return;
+	if (name.len < value.len) {
+		value = (struct str_view){value.p + name.len + 1, value.len - name.len - 1};
+		/* Most end here. */
+		if (!sdp_number(value, API_CLOCK_HZ_MAX, &hz)) {
+			clock = sdp_cut(&value, '/');
+			if (!sdp_number(clock, API_CLOCK_HZ_MAX, &hz))
+				hz = 0;
+			if (value.p != NULL && !sdp_number(value, SDP_CHANNELS_MAX, &channels))
+				channels = 0;
+		}
+	}
 	f = &r->out->format[r->media->first_format + r->place[pt] - 1];
 	f->name = name;
 	f->clock_hz = hz;
@@ -130,9 +203,11 @@ static void rtpmap_read(struct sdp_reader *r, struct str_view value)
 /* Some write ptime with a fraction. */
 static void time_read(struct str_view value, uint16_t *out)
 {
-	uint32_t ms;
+	uint64_t ms;
+	size_t n = decimal_span(value, &ms);
 
-	if (sdp_number(sdp_cut(&value, '.'), SDP_PTIME_MAX_MS, &ms) && ms > 0)
+	if (n > 0 && n <= SDP_DIGITS_MAX && (n == value.len || value.p[n] == '.') && ms > 0 &&
+		ms <= SDP_PTIME_MAX_MS)
 		*out = (uint16_t)ms;
 }
 
@@ -186,21 +261,16 @@ static bool of_format(unsigned int id)
 	return id == SDP_ATTR_FMTP || id == SDP_ATTR_RTCP_FB;
 }
 
-/* The payload type before the value: one of the line's own; "*" is every one (RFC 4585). */
+/* The payload type before the value; "*" is every one (RFC 4585). */
 static bool payload_type_read(
 	const struct sdp_reader *r, struct str_view *value, struct sdp_attribute *a)
 {
-	struct str_view type = sdp_cut(value, ' ');
-	uint32_t pt;
-
-	if (value->p == NULL)
-		return false;
-	if (a->id == SDP_ATTR_RTCP_FB && sv_eq(type, SV("*")))
+	if (a->id == SDP_ATTR_RTCP_FB && value->len >= 2 && value->p[0] == '*' &&
+		value->p[1] == ' ') {
+		*value = (struct str_view){value->p + 2, value->len - 2};
 		return true;
-	if (!sdp_number(type, SDP_PAYLOAD_TYPES - 1, &pt) || r->place[pt] == 0)
-		return false;
-	a->payload_type = (uint8_t)pt;
-	return true;
+	}
+	return own_type_take(r, value, &a->payload_type);
 }
 
 static int attribute_keep(struct sdp_reader *r, unsigned int id, struct str_view value)
@@ -225,18 +295,16 @@ static int attribute_keep(struct sdp_reader *r, unsigned int id, struct str_view
 	return 0;
 }
 
-int sdp_attribute_read(struct sdp_reader *r, struct str_view line)
+int sdp_attribute_read(struct sdp_reader *r, struct str_view text)
 {
-	struct str_view value = {line.p + 2, line.len - 2};
-	struct str_view name = sdp_cut(&value, ':');
-
+	struct str_view value;
 	unsigned int number;
 
-	if (name.len == 0)
+	if (text.len == 0)
 		return 0;
+	number = name_take(text, &value);
 	while (value.len > 0 && value.p[0] == ' ')
 		value.p++, value.len--;
-	number = name_find(name);
 	if (number < SDP_ATTR_COUNT)
 		return attribute_keep(r, number, value);
 	if (number != NAME_NONE)

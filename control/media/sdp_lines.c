@@ -54,49 +54,60 @@ static struct word word_read(const char *p)
 }
 #endif
 
+/* The last characters of a text, less than 64 of them. */
+static struct word last_read(struct str_view text, size_t at)
+{
+	char rest[64];
+	struct word w;
+
+	if (text.len >= sizeof(rest)) {
+		size_t before = sizeof(rest) - (text.len - at);
+
+		w = word_read(text.p + text.len - sizeof(rest));
+		return (struct word){w.lf >> before, w.cr >> before, w.bad >> before};
+	}
+	memset(rest, ' ', sizeof(rest));
+	memcpy(rest, text.p + at, text.len - at);
+	return word_read(rest);
+}
+
+/* Few lines are so short that there are more than four in a word. @param to  room for 64. */
+static inline unsigned int ends_write(uint16_t *to, size_t at, uint64_t lf)
+{
+	unsigned int n = (unsigned int)__builtin_popcountll(lf);
+
+	for (unsigned int i = 0; i < 4; i++, lf &= lf - 1)
+		to[i] = (uint16_t)(at + (lf != 0 ? (size_t)__builtin_ctzll(lf) : 0));
+	for (unsigned int i = 4; i < n; i++, lf &= lf - 1)
+		to[i] = (uint16_t)(at + (size_t)__builtin_ctzll(lf));
+	return n;
+}
+
 bool sdp_line_ends_find(struct str_view text, struct sdp_line_ends *e)
 {
 	uint64_t bad = 0, after = 0; /* after: behind a CR */
 	unsigned int n = 0;
+	size_t at = 0;
 
-	for (size_t at = 0; at < text.len; at += 64) {
-		size_t left = text.len - at;
-		char rest[64];
-		struct word w;
+	for (; text.len - at >= 64; at += 64) {
+		struct word w = word_read(text.p + at);
 
-		if (left >= sizeof(rest)) {
-			w = word_read(text.p + at);
-			bad |= (w.cr << 1 | after) & ~w.lf;
-		} else {
-			memset(rest, ' ', sizeof(rest));
-			memcpy(rest, text.p + at, left);
-			w = word_read(rest);
-			bad |= (w.cr << 1 | after) & ~w.lf & ((1ULL << left) - 1);
-		}
-		bad |= w.bad;
+		bad |= w.bad | ((w.cr << 1 | after) & ~w.lf);
 		after = w.cr >> 63;
-		for (; w.lf != 0 && n < ARRAY_LEN(e->at); w.lf &= w.lf - 1)
-			e->at[n++] = (uint16_t)(at + (size_t)__builtin_ctzll(w.lf));
+		if (n <= SDP_LINES_MAX)
+			n += ends_write(e->at + n, at, w.lf);
 	}
+	if (at < text.len) {
+		struct word w = last_read(text, at);
+
+		bad |= w.bad | ((w.cr << 1 | after) & ~w.lf & ((1ULL << (text.len - at)) - 1));
+		if (n <= SDP_LINES_MAX)
+			n += ends_write(e->at + n, at, w.lf);
+	}
+	if (text.len > 0 && text.p[text.len - 1] != '\n')
+		e->at[n++] = (uint16_t)text.len;
 	e->n = n;
 	return bad == 0;
-}
-
-bool sdp_number(struct str_view text, uint32_t max, uint32_t *out)
-{
-	uint64_t n = 0;
-
-	if (text.len == 0 || text.len > 10)
-		return false;
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.p[i] < '0' || text.p[i] > '9')
-			return false;
-		n = n * 10 + (uint64_t)(text.p[i] - '0');
-	}
-	if (n > max)
-		return false;
-	*out = (uint32_t)n;
-	return true;
 }
 
 /* Visible ASCII but for the separators of RFC 8866 section 9. */
@@ -123,13 +134,34 @@ static const bool token_char[256] = {
 	['~'] = true,
 };
 
-bool sdp_is_token(struct str_view t, bool slash)
+#if defined(__AVX2__)
+uint8_t sdp_token_low[16];
+
+/* Before main(), and threads only read. */
+static void __attribute__((constructor)) token_table_make(void)
 {
-	bool all = true;
+	for (unsigned int c = 0; c < 128; c++)
+		sdp_token_low[c & 15] |= (uint8_t)(token_char[c] << (c >> 4));
+}
+#endif
+
+size_t sdp_token_span_rest(struct str_view v, size_t n)
+{
+	while (n < v.len && token_char[(unsigned char)v.p[n]])
+		n++;
+	return n;
+}
+
+bool sdp_is_path(struct str_view t)
+{
+	size_t n = 0;
 
 	if (t.len == 0 || t.len > SDP_TOKEN_MAX)
 		return false;
-	for (size_t i = 0; i < t.len; i++)
-		all &= token_char[(unsigned char)t.p[i]] || (slash && t.p[i] == '/');
-	return all;
+	while (n < t.len) {
+		n += sdp_token_span((struct str_view){t.p + n, t.len - n});
+		if (n < t.len && t.p[n++] != '/')
+			return false;
+	}
+	return true;
 }

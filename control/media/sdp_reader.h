@@ -5,7 +5,7 @@
 #ifndef SALLYPORT_CONTROL_SDP_READER_H
 #define SALLYPORT_CONTROL_SDP_READER_H
 
-#include "sdp.h"
+#include "sdp_lines.h"
 
 #define SDP_PAYLOAD_TYPES 128
 
@@ -20,8 +20,27 @@ struct sdp_reader {
 	uint8_t place[SDP_PAYLOAD_TYPES]; /* in the formats of `media`, from 1; 0: not listed */
 };
 
-/** One line "a=..."; what is not known or not readable is left out. @return 0 or -E2BIG. */
-int sdp_attribute_read(struct sdp_reader *r, struct str_view line);
+/**
+ * A payload type at the start of text.
+ * @return its digits, SDP_DIGITS_MAX at most; 0: there is none, or it is too large.
+ */
+static inline size_t sdp_payload_type_span(struct str_view text, uint32_t *pt)
+{
+	uint64_t value;
+	size_t n;
+
+	n = decimal_span(text, &value);
+	if (n == 0 || n > SDP_DIGITS_MAX || value >= SDP_PAYLOAD_TYPES)
+		return 0;
+	*pt = (uint32_t)value;
+	return n;
+}
+
+/**
+ * One attribute; what is not known or not readable is left out.
+ * @param text  what stands behind "a=". @return 0 or -E2BIG.
+ */
+int sdp_attribute_read(struct sdp_reader *r, struct str_view text);
 
 /** "IN IP4 192.0.2.1": family 0 when it is no address literal of that family. */
 struct net_addr sdp_connection_read(struct str_view value);
