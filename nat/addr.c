@@ -13,8 +13,8 @@
 
 static const uint8_t v4_mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
-/* Four numbers up to 255 without leading zeros, and nothing else. */
-static bool v4_parse(struct str_view text, uint8_t *bytes)
+/* v4_parse() character by character. */
+static bool v4_parse_steps(struct str_view text, uint8_t *bytes)
 {
 	unsigned int n = 0, digits = 0, value = 0;
 
@@ -35,6 +35,30 @@ static bool v4_parse(struct str_view text, uint8_t *bytes)
 	}
 	bytes[3] = (uint8_t)value;
 	return n == 3 && digits > 0;
+}
+
+/* Four numbers up to 255 without leading zeros, and nothing else. */
+static bool v4_parse(struct str_view text, uint8_t *bytes)
+{
+	if (text.len == 0 || !load_fits(text.p + text.len - 1, text.p + text.len, 5))
+		return v4_parse_steps(text, bytes);
+	for (unsigned int i = 0; i < 4; i++) {
+		uint32_t value;
+		size_t n = decimal_span4(text, &value);
+
+		if (n - 1 > 2 || value > UINT8_MAX || (n > 1 && text.p[0] == '0'))
+			return false;
+		bytes[i] = (uint8_t)value;
+		text.p += n;
+		text.len -= n;
+		if (i == 3)
+			break;
+		if (text.len == 0 || text.p[0] != '.')
+			return false;
+		text.p++;
+		text.len--;
+	}
+	return text.len == 0;
 }
 
 int net_addr_parse(struct str_view text, struct net_addr *out)

@@ -1,15 +1,13 @@
 #include "decimal.h"
 
-size_t decimal_span_rest(struct str_view v, uint64_t *out)
+struct decimal decimal_span_rest(struct str_view v)
 {
-	uint64_t value = 0;
-	size_t n = 0;
+	struct decimal d = {0, 0};
 
-	for (; n < v.len && v.p[n] >= '0' && v.p[n] <= '9'; n++) {
+	for (; d.len < v.len && v.p[d.len] >= '0' && v.p[d.len] <= '9'; d.len++) {
 		/* Far from where it would wrap. */
-		if (value <= UINT32_MAX)
-			value = value * 10 + (unsigned int)(v.p[n] - '0');
+		if (d.value <= UINT32_MAX)
+			d.value = d.value * 10 + (unsigned int)(v.p[d.len] - '0');
 	}
-	*out = value;
-	return n;
+	return d;
 }

@@ -60,7 +60,7 @@ static int formats_read(struct sdp_reader *r, struct str_view formats)
 		size_t len = 0;
 
 		if (m->kind == SDP_KIND_RTP)
-			len = sdp_payload_type_span(formats, &pt);
+			len = sdp_payload_type_span(r, formats, &pt);
 		if (len < formats.len && formats.p[len] != ' ')
 			len = 0;
 		if (len == 0) {
@@ -195,10 +195,14 @@ static bool line_has_type(struct str_view line)
 
 int sdp_parse(struct str_view text, struct sdp *out)
 {
-	struct sdp_reader r = {.out = out, .session_direction = SDP_SENDRECV};
+	struct sdp_reader r;
 	struct sdp_line_ends ends;
 	bool ended = false;
+	unsigned int n;
 
+	memset(&r, 0, offsetof(struct sdp_reader, place));
+	r.out = out;
+	r.session_direction = SDP_SENDRECV;
 	memset(&out->bandwidths, 0, sizeof(out->bandwidths));
 	out->n_media = out->n_formats = 0;
 	out->n_attributes = out->n_session_attributes = 0;
@@ -207,12 +211,13 @@ int sdp_parse(struct str_view text, struct sdp *out)
 	if (text.len < 3 || memcmp(text.p, "v=0", 3) != 0 || !sdp_line_ends_find(text, &ends) ||
 		!sv_eq(sdp_line(text, 0, ends.at[0]), SV("v=0")))
 		return -EBADMSG;
-	for (unsigned int i = 1; i < ends.n; i++) {
+	/* Nearly always. */
+	r.wide = load_fits(text.p + text.len - 1, text.p + text.len, 33);
+	n = ends.n < SDP_LINES_MAX ? ends.n : SDP_LINES_MAX;
+	for (unsigned int i = 1; i < n; i++) {
 		struct str_view line = sdp_line(text, ends.at[i - 1] + (size_t)1, ends.at[i]);
 		int rc;
 
-		if (i == SDP_LINES_MAX)
-			return -E2BIG;
 		if (line.len == 0) { /* empty lines at the very end do no harm */
 			ended = true;
 			continue;
@@ -223,6 +228,8 @@ int sdp_parse(struct str_view text, struct sdp *out)
 		if (rc != 0)
 			return rc;
 	}
+	if (ends.n > n)
+		return -E2BIG;
 	return r.have_origin ? 0 : -EBADMSG;
 }
 

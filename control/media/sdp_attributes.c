@@ -78,6 +78,19 @@ static unsigned int name_find(struct str_view name)
 		       : NAME_NONE;
 }
 
+struct name {
+	uint32_t number; /* enum sdp_attribute_id, enum field, or NAME_NONE */
+	uint32_t len;	 /* up to the colon, or to the end */
+};
+
+/* Not inlined, like what follows: what few need would be set up for all. */
+static __attribute__((noinline)) struct name name_take_steps(struct str_view text)
+{
+	struct str_view name = {text.p, sv_find(text, ':')};
+
+	return (struct name){name.len > 0 ? name_find(name) : NAME_NONE, (uint32_t)name.len};
+}
+
 #if defined(__AVX2__)
 /* The same of a text whose first len characters are a name; 32 can be read. */
 static inline unsigned int name_find32(__m256i x, const char *name, size_t len)
@@ -95,30 +108,23 @@ static inline unsigned int name_find32(__m256i x, const char *name, size_t len)
 }
 #endif
 
-/* The name that text starts with, up to a colon. @param value  what follows it; p NULL: there is
- * none. @return enum sdp_attribute_id, enum field, or NAME_NONE. */
-static inline unsigned int name_take(struct str_view text, struct str_view *value)
+/* The name that text starts with. */
+static inline struct name name_take(const struct sdp_reader *r, struct str_view text)
 {
-	struct str_view name;
-
 #if defined(__AVX2__)
-	if (load_fits(text.p, text.p + text.len, 32)) {
+	if (r->wide) {
 		__m256i x = _mm256_loadu_si256((const __m256i *)(const void *)text.p);
 		size_t len = __builtin_ia32_tzcnt_u32((uint32_t)_mm256_movemask_epi8(
 			_mm256_cmpeq_epi8(x, _mm256_set1_epi8(':'))));
 
-		*value = (struct str_view){text.p + len + 1, text.len - len - 1};
-		if (len >= text.len) {
+		if (len > text.len)
 			len = text.len;
-			*value = (struct str_view){NULL, 0};
-		}
 		/* None of ours has as many. */
-		return len - 1 < 31 ? name_find32(x, text.p, len) : NAME_NONE;
+		return (struct name){
+			len - 1 < 31 ? name_find32(x, text.p, len) : NAME_NONE, (uint32_t)len};
 	}
 #endif
-	*value = text;
-	name = sdp_cut(value, ':');
-	return name.len > 0 ? name_find(name) : NAME_NONE;
+	return name_take_steps(text);
 }
 
 struct str_view sdp_attribute_name(unsigned int id)
@@ -160,7 +166,7 @@ static inline bool own_type_take(
 	const struct sdp_reader *r, struct str_view *value, uint8_t *payload_type)
 {
 	uint32_t pt;
-	size_t n = sdp_payload_type_span(*value, &pt);
+	size_t n = sdp_payload_type_span(r, *value, &pt);
 
 	if (n == 0 || n == value->len || value->p[n] != ' ' || r->place[pt] == 0)
 		return false;
@@ -169,30 +175,40 @@ static inline bool own_type_take(
 	return true;
 }
 
-/* "96 opus/48000/2" (RFC 8866 section 6.6). Some leave the clock out. */
-static void rtpmap_read(struct sdp_reader *r, struct str_view value)
+/* "48000/2" */
+static uint32_t channels_read(struct str_view value)
 {
-	struct str_view name, clock;
+	uint32_t n;
+
+	(void)sdp_cut(&value, '/');
+	return value.p != NULL && sdp_number(value, SDP_CHANNELS_MAX, &n) ? n : 0;
+}
+
+/* "96 opus/48000/2" (RFC 8866 section 6.6). Some leave the clock out. */
+static __attribute__((noinline)) void rtpmap_read(struct sdp_reader *r, struct str_view value)
+{
 	uint32_t hz = 0, channels = 0;
 	struct sdp_format *f;
+	struct str_view name;
+	uint64_t clock;
 	uint8_t pt;
+	size_t n;
 
 	if (!own_type_take(r, &value, &pt))
 		return;
-	name = (struct str_view){value.p, sdp_token_span(value)};
+	name = (struct str_view){value.p, sdp_token_span(value, r->wide)};
 	if (name.len == 0 || name.len > SDP_TOKEN_MAX ||
 		(name.len < value.len && value.p[name.len] != '/'))
 		return;
 	if (name.len < value.len) {
 		value = (struct str_view){value.p + name.len + 1, value.len - name.len - 1};
+		n = sdp_digits_span(r, value, &clock);
+		if (n > 0 && n <= SDP_DIGITS_MAX && clock <= API_CLOCK_HZ_MAX &&
+			(n == value.len || value.p[n] == '/'))
+			hz = (uint32_t)clock;
 		/* Most end here. */
-		if (!sdp_number(value, API_CLOCK_HZ_MAX, &hz)) {
-			clock = sdp_cut(&value, '/');
-			if (!sdp_number(clock, API_CLOCK_HZ_MAX, &hz))
-				hz = 0;
-			if (value.p != NULL && !sdp_number(value, SDP_CHANNELS_MAX, &channels))
-				channels = 0;
-		}
+		if (n < value.len)
+			channels = channels_read(value);
 	}
 	f = &r->out->format[r->media->first_format + r->place[pt] - 1];
 	f->name = name;
@@ -273,7 +289,8 @@ static bool payload_type_read(
 	return own_type_take(r, value, &a->payload_type);
 }
 
-static int attribute_keep(struct sdp_reader *r, unsigned int id, struct str_view value)
+static __attribute__((noinline)) int attribute_keep(
+	struct sdp_reader *r, unsigned int id, struct str_view value)
 {
 	struct sdp_attribute a = {.id = (uint8_t)id, .payload_type = SDP_FORMAT_NONE};
 	struct sdp *out = r->out;
@@ -297,17 +314,21 @@ static int attribute_keep(struct sdp_reader *r, unsigned int id, struct str_view
 
 int sdp_attribute_read(struct sdp_reader *r, struct str_view text)
 {
-	struct str_view value;
-	unsigned int number;
+	struct str_view value = {NULL, 0};
+	struct name name;
 
 	if (text.len == 0)
 		return 0;
-	number = name_take(text, &value);
-	while (value.len > 0 && value.p[0] == ' ')
-		value.p++, value.len--;
-	if (number < SDP_ATTR_COUNT)
-		return attribute_keep(r, number, value);
-	if (number != NAME_NONE)
-		field_read(r, number, value);
+	name = name_take(r, text);
+	if (name.number == NAME_NONE)
+		return 0;
+	if (name.len < text.len) {
+		value = (struct str_view){text.p + name.len + 1, text.len - name.len - 1};
+		while (value.len > 0 && value.p[0] == ' ')
+			value.p++, value.len--;
+	}
+	if (name.number < SDP_ATTR_COUNT)
+		return attribute_keep(r, name.number, value);
+	field_read(r, name.number, value);
 	return 0;
 }

@@ -159,7 +159,7 @@ bool sdp_is_path(struct str_view t)
 	if (t.len == 0 || t.len > SDP_TOKEN_MAX)
 		return false;
 	while (n < t.len) {
-		n += sdp_token_span((struct str_view){t.p + n, t.len - n});
+		n = sdp_token_span_rest(t, n);
 		if (n < t.len && t.p[n++] != '/')
 			return false;
 	}

@@ -90,11 +90,12 @@ static inline uint32_t sdp_no_token_bits(const char *p)
 }
 #endif
 
-/** Characters at the start of v that RFC 8866 section 9 takes for a token. */
-static inline size_t sdp_token_span(struct str_view v)
+/** Characters at the start of v that RFC 8866 section 9 takes for a token. @param wide  32 can be
+ * read at v.p. */
+static inline size_t sdp_token_span(struct str_view v, bool wide)
 {
 #if defined(__AVX2__)
-	if (load_fits(v.p, v.p + v.len, 32)) {
+	if (wide) {
 		uint32_t others = sdp_no_token_bits(v.p);
 
 		if (others != 0) {
@@ -111,7 +112,8 @@ static inline size_t sdp_token_span(struct str_view v)
 /** RFC 8866 section 9 "token", of at most SDP_TOKEN_MAX bytes. */
 static inline bool sdp_is_token(struct str_view t)
 {
-	return t.len > 0 && t.len <= SDP_TOKEN_MAX && sdp_token_span(t) == t.len;
+	return t.len > 0 && t.len <= SDP_TOKEN_MAX &&
+	       sdp_token_span(t, load_fits(t.p, t.p + t.len, 32)) == t.len;
 }
 
 /** Tokens with slashes between, before and behind them: a protocol, a format. */

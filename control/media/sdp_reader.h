@@ -17,18 +17,33 @@ struct sdp_reader {
 	bool session_has_addr;
 	bool media_has_addr;
 	bool have_origin;
-	uint8_t place[SDP_PAYLOAD_TYPES]; /* in the formats of `media`, from 1; 0: not listed */
+	bool wide; /* 32 characters can be read at each of the text */
+	/* In the formats of `media`, from 1; 0: not listed. Cleared with each `media`. */
+	uint8_t place[SDP_PAYLOAD_TYPES];
 };
 
+/** decimal_span() of a part of the text. */
+static inline size_t sdp_digits_span(
+	const struct sdp_reader *r, struct str_view text, uint64_t *out)
+{
+	return r->wide ? decimal_span8(text, out) : decimal_span(text, out);
+}
+
 /**
- * A payload type at the start of text.
+ * A payload type at the start of a part of the text.
  * @return its digits, SDP_DIGITS_MAX at most; 0: there is none, or it is too large.
  */
-static inline size_t sdp_payload_type_span(struct str_view text, uint32_t *pt)
+static inline size_t sdp_payload_type_span(
+	const struct sdp_reader *r, struct str_view text, uint32_t *pt)
 {
 	uint64_t value;
 	size_t n;
 
+	if (r->wide && text.p != NULL) {
+		n = decimal_span4(text, pt);
+		if (n < 4)
+			return *pt < SDP_PAYLOAD_TYPES ? n : 0;
+	}
 	n = decimal_span(text, &value);
 	if (n == 0 || n > SDP_DIGITS_MAX || value >= SDP_PAYLOAD_TYPES)
 		return 0;

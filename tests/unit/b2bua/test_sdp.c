@@ -494,6 +494,79 @@ static void test_cut_anywhere(void **state)
 	guard_free(&g);
 }
 
+static void assert_same(const struct sdp *a, const struct sdp *b)
+{
+	static char one[2 * SDP_LEN_MAX], two[sizeof(one)];
+	struct sdp_rewrite rw = {.session_id = 1, .version = 1, .n_media = a->n_media};
+	int len;
+
+	assert_int_equal(a->n_media, b->n_media);
+	assert_int_equal(a->n_formats, b->n_formats);
+	for (unsigned int i = 0; i < a->n_media; i++) {
+		const struct sdp_media *m = &a->media[i], *n = &b->media[i];
+
+		assert_int_equal(m->kind, n->kind);
+		assert_int_equal(m->security, n->security);
+		assert_int_equal(m->direction, n->direction);
+		assert_int_equal(m->port, n->port);
+		assert_int_equal(m->rtcp_port, n->rtcp_port);
+		assert_int_equal(m->rtcp_mux, n->rtcp_mux);
+		assert_int_equal(m->ptime_ms, n->ptime_ms);
+		assert_int_equal(m->maxptime_ms, n->maxptime_ms);
+		assert_memory_equal(&m->addr, &n->addr, sizeof(m->addr));
+		rw.line[i].addr.family = NET_FAMILY_V4;
+		rw.line[i].port = (uint16_t)(30000 + 2 * i);
+	}
+	/* Types, names, clocks and what is passed on as it is. */
+	rw.origin.family = NET_FAMILY_V4;
+	len = sdp_build(a, &rw, one, sizeof(one));
+	assert_true(len > 0);
+	assert_int_equal(sdp_build(b, &rw, two, sizeof(two)), len);
+	assert_memory_equal(one, two, (size_t)len);
+}
+
+/* In front of a page that nobody may read all goes by steps, with room behind it by registers: both
+ * find the same. */
+static void ways_agree(const struct guard *g, const char *text, size_t len)
+{
+	static char room[1024];
+	static struct sdp by_steps, wide;
+	int rc = sdp_parse((struct str_view){guard_put(g, text, len), len}, &by_steps);
+
+	memset(room, '7', sizeof(room));
+	memcpy(room, text, len);
+	assert_int_equal(sdp_parse((struct str_view){room, len}, &wide), rc);
+	if (rc == 0)
+		assert_same(&by_steps, &wide);
+}
+
+static void test_ways_agree(void **state)
+{
+	static const char changes[] = {'0', '1', '9', ' ', '/', ':', '*', 'a', 'P', '.', '-', '=',
+		'\t', '\r', '\n', (char)0x80};
+	char text[] = EVERYTHING
+		"m=audio 4004 RTP/AVP 101 8 18\r\na=rtpmap:101 telephone-event/8000\r\n"
+		"a=RTPMAP: 8 PCMA/8000/2\r\na=fmtp:18 annexb=no\r\na=rtcp-fb:* nack\r\n"
+		"a=maxptime:40.5\r\na=silenceSupp:off - - - -\r\na=inactive\r\n"
+		"a=x-an-attribute-with-a-name-of-more-than-32:1\r\na=:0\r\na=rtpmap\r\n"
+		"a=rtpmap:18 G729/0000008000\r\na=rtpmap:101 a-name-of-more-than-thirty-two/8000";
+	struct guard g = guard_new(sizeof(text));
+
+	(void)state;
+	for (size_t len = 0; len < sizeof(text); len++)
+		ways_agree(&g, text, len);
+	for (size_t i = 0; i < sizeof(text) - 1; i++) {
+		char was = text[i];
+
+		for (size_t k = 0; k < ARRAY_LEN(changes); k++) {
+			text[i] = changes[k];
+			ways_agree(&g, text, sizeof(text) - 1);
+		}
+		text[i] = was;
+	}
+	guard_free(&g);
+}
+
 /* nftw() has no context. */
 static struct {
 	const char *suffix;
@@ -623,6 +696,7 @@ int main(void)
 		cmocka_unit_test(test_caps),
 		cmocka_unit_test(test_long_words),
 		cmocka_unit_test(test_cut_anywhere),
+		cmocka_unit_test(test_ways_agree),
 		cmocka_unit_test(test_directions),
 		cmocka_unit_test(test_characters),
 		cmocka_unit_test(test_corpus),
