@@ -157,13 +157,24 @@ static void connection_line_read(struct sdp_reader *r, struct str_view value)
 	*has = true;
 }
 
+/* "x=" with a letter. */
+static bool line_has_type(struct str_view line)
+{
+	return line.len >= 2 && line.p[1] == '=' &&
+	       ((unsigned char)line.p[0] | 0x20u) - 'a' <= 'z' - 'a';
+}
+
 static int line_read(struct sdp_reader *r, struct str_view line)
 {
-	struct str_view value = {line.p + 2, line.len - 2};
+	struct str_view value;
 
-	/* Most lines are. */
-	if (line.p[0] == 'a')
-		return sdp_attribute_read(r, value);
+	if (line.len == 0) { /* empty lines at the very end do no harm */
+		r->ended = true;
+		return 0;
+	}
+	if (r->ended || !line_has_type(line))
+		return -EBADMSG;
+	value = (struct str_view){line.p + 2, line.len - 2};
 	switch (line.p[0]) {
 	case 'v': /* a second one would begin a second description */
 		return -EBADMSG;
@@ -186,18 +197,10 @@ static int line_read(struct sdp_reader *r, struct str_view line)
 	}
 }
 
-/* "x=" with a letter. */
-static bool line_has_type(struct str_view line)
-{
-	return line.len >= 2 && line.p[1] == '=' &&
-	       ((unsigned char)line.p[0] | 0x20u) - 'a' <= 'z' - 'a';
-}
-
 int sdp_parse(struct str_view text, struct sdp *out)
 {
 	struct sdp_reader r;
 	struct sdp_line_ends ends;
-	bool ended = false;
 	unsigned int n;
 
 	memset(&r, 0, offsetof(struct sdp_reader, place));
@@ -218,13 +221,11 @@ int sdp_parse(struct str_view text, struct sdp *out)
 		struct str_view line = sdp_line(text, ends.at[i - 1] + (size_t)1, ends.at[i]);
 		int rc;
 
-		if (line.len == 0) { /* empty lines at the very end do no harm */
-			ended = true;
-			continue;
-		}
-		if (ended || !line_has_type(line))
-			return -EBADMSG;
-		rc = line_read(&r, line);
+		/* Most lines are attributes. */
+		if (line.len >= 2 && line.p[0] == 'a' && line.p[1] == '=' && !r.ended)
+			rc = sdp_attribute_read(&r, (struct str_view){line.p + 2, line.len - 2});
+		else
+			rc = line_read(&r, line);
 		if (rc != 0)
 			return rc;
 	}

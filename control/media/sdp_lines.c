@@ -71,13 +71,23 @@ static struct word last_read(struct str_view text, size_t at)
 	return word_read(rest);
 }
 
+/* Of 0 any. */
+static inline size_t first_bit(uint64_t bits)
+{
+#if defined(__AVX2__)
+	return __builtin_ia32_tzcnt_u64(bits);
+#else
+	return bits != 0 ? (size_t)__builtin_ctzll(bits) : 0;
+#endif
+}
+
 /* Few lines are so short that there are more than four in a word. @param to  room for 64. */
 static inline unsigned int ends_write(uint16_t *to, size_t at, uint64_t lf)
 {
 	unsigned int n = (unsigned int)__builtin_popcountll(lf);
 
 	for (unsigned int i = 0; i < 4; i++, lf &= lf - 1)
-		to[i] = (uint16_t)(at + (lf != 0 ? (size_t)__builtin_ctzll(lf) : 0));
+		to[i] = (uint16_t)(at + first_bit(lf));
 	for (unsigned int i = 4; i < n; i++, lf &= lf - 1)
 		to[i] = (uint16_t)(at + (size_t)__builtin_ctzll(lf));
 	return n;

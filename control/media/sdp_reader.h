@@ -17,7 +17,8 @@ struct sdp_reader {
 	bool session_has_addr;
 	bool media_has_addr;
 	bool have_origin;
-	bool wide; /* 32 characters can be read at each of the text */
+	bool ended; /* an empty line was seen */
+	bool wide;  /* 32 characters can be read at each of the text */
 	/* In the formats of `media`, from 1; 0: not listed. Cleared with each `media`. */
 	uint8_t place[SDP_PAYLOAD_TYPES];
 };
