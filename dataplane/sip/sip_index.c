@@ -114,7 +114,7 @@ void sip_headers_read(const struct sip_index *idx, struct sip_headers *out)
 	static_assert(SIP_HEADERS_MAX <= UINT8_MAX, "sip_headers.line");
 	memset(out, 0, sizeof(*out));
 	/* The earlier line stays. */
-	for (unsigned int i = idx->n_headers; i > 0; i--)
+	for (size_t i = idx->n_headers; i > 0; i--)
 		out->line[idx->headers[i - 1].id] = (uint8_t)i;
 }
 
