@@ -139,15 +139,7 @@ static inline bool is_crlf(const char *p)
 }
 
 #if defined(__AVX2__)
-static inline uint64_t load8(const char *p)
-{
-	uint64_t x;
-
-	memcpy(&x, p, sizeof(x));
-	return x;
-}
-
-#define VERSION_SP 0x20302e322f504953 /* "SIP/2.0 ", as load8() has it */
+#define VERSION_SP 0x20302e322f504953 /* "SIP/2.0 ", as sip_load8() has it */
 #define SP_VERSION 0x302e322f50495320 /* " SIP/2.0" */
 
 #define START_LINE_MAX 128
@@ -184,7 +176,7 @@ static inline bool start_line_plain(struct scan *s, struct str_view line)
 	if (line.len < 13 || line.len > START_LINE_MAX ||
 		!load_fits(line.p, s->end, line.len > 64 ? 128 : 64))
 		return false;
-	if (load8(line.p) == VERSION_SP) {
+	if (sip_load8(line.p) == VERSION_SP) {
 		unsigned int a = (unsigned char)line.p[8] - '0', b = (unsigned char)line.p[9] - '0',
 			     c = (unsigned char)line.p[10] - '0';
 
@@ -194,7 +186,8 @@ static inline bool start_line_plain(struct scan *s, struct str_view line)
 		idx->reason = span_of(s, (struct str_view){line.p + 12, line.len - 12});
 		return true;
 	}
-	if (spaces_count(line.p, line.len, &at) != 2 || load8(line.p + line.len - 8) != SP_VERSION)
+	if (spaces_count(line.p, line.len, &at) != 2 ||
+		sip_load8(line.p + line.len - 8) != SP_VERSION)
 		return false;
 	to = (unsigned int)line.len - 8;
 	if (at + 1 >= to)

@@ -6,6 +6,23 @@
 
 #include "load.h"
 
+/** Characters as a number, in this byte order. */
+static inline uint32_t sip_load4(const char *p)
+{
+	uint32_t x;
+
+	memcpy(&x, p, sizeof(x));
+	return x;
+}
+
+static inline uint64_t sip_load8(const char *p)
+{
+	uint64_t x;
+
+	memcpy(&x, p, sizeof(x));
+	return x;
+}
+
 #if defined(__AVX2__)
 #include <immintrin.h>
 
