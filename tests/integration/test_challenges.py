@@ -6,7 +6,6 @@ import re
 
 import pytest
 from agent import Agent
-from topology import Topology
 
 from sallyport_lab import Sipp, scenario, wait_until
 from sallyport_lab.net import ACCESS, ACCESS_BOX, CORE, CORE_BOX
@@ -27,9 +26,8 @@ CALLS = 3
 @pytest.fixture(name="box")
 def box_that_takes_messages(lend_box):
     box = lend_box(MESSAGES)
-    with Topology(box.lab):
-        yield box
-        wait_until(lambda: box.calls().active == 0, 5, "the calls to be over")
+    yield box
+    wait_until(lambda: box.calls().active == 0, 5, "the calls to be over")
 
 
 def challenged(status):

@@ -2,6 +2,7 @@
 Every call completes and is one call; and of the sound the box loses nothing by itself."""
 
 import pytest
+from topology import Topology
 
 from sallyport_lab import Sipp, hop, scenario, wait_until
 from sallyport_lab.net import ACCESS_BOX
@@ -10,6 +11,7 @@ from sallyport_lab.sipp import header
 from test_media import CALLER_SSRC, silent_call, talking
 from test_media_quality import UNKNOWN, answered_with, cdr_after
 
+pytestmark = pytest.mark.unwatched("before the wires are joined; then they are")
 TO_BOX = f"{ACCESS_BOX}:5060"
 SHARE = 0.05  # lost, and doubled, and late: each of them
 SIP, MEDIA = (5060, 5060), (10000, 65535)
@@ -19,7 +21,9 @@ CALLS, RATE, PACKETS = 150, 50, 800
 @pytest.fixture(name="wires")
 def hops_on_both_sides(lab):
     """The wires of the access and of the core side; the box comes after them."""
-    return hop.between(lab, "access"), hop.between(lab, "core")
+    wires = hop.between(lab, "access"), hop.between(lab, "core")
+    with Topology(lab):
+        yield wires
 
 
 @pytest.mark.waits

@@ -10,6 +10,7 @@ from sallyport_lab.box import start_box
 from sallyport_lab.net import ACCESS, ACCESS_BOX, CORE, CORE_BOX
 from sallyport_lab.sipp import header
 
+pytestmark = pytest.mark.unwatched("what is inside of one box is outside of the other")
 HOPS = 70  # RFC 3261 section 8.1.1.6: with which a caller begins
 TURNS = 3
 METHODS = "methods: [INVITE, OPTIONS, MESSAGE]"
