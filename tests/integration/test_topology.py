@@ -43,7 +43,7 @@ def telling(agent):
         "WWW_Authenticate": f'Digest realm="r", nonce="n", domain="sip:{here}", Bearer a="{here}"',
         "Proxy_Authenticate": f'Digest realm="r", nonce="n", domain="sip:{here}"',
         "Diversion": f"<sip:1@{here}>;reason=unknown", "History_Info": f"<sip:1@{here}>;index=1",
-        "Accept": f"text/plain;at={agent.address}", "Date": f"Mon, {here}",
+        "Accept": f"application/sdp, text/plain;at={agent.address}", "Date": f"Mon, {here}",
         "Subject": f"from {here}", "Unsupported": "join", "Min_SE": "90",
     }
 
@@ -78,10 +78,10 @@ def test_refusals_name_nobody(peers, method):
 
 def telling_sdp(agent):
     """SDP with more than the place of media."""
-    here, rest = agent.address, agent.sdp().split("\r\n")
+    here, rest = agent.address, agent.sdp().splitlines()
     rest[2:3] = [f"s=Call from {here}", f"i=at {here}", f"u=http://{here}/", f"e=me@{here}"]
     return "\r\n".join(rest + [
-        f"a=fmtp:8 x={here}", f"a=rtcp:40001 IN IP4 {here}", f"a=ssrc:1 cname:me@{here}",
+        f"a=rtcp:40001 IN IP4 {here}", f"a=ssrc:1 cname:me@{here}",
         f"a=candidate:1 1 UDP 1 {here} 40000 typ host", f"a=tool:of {here}", f"a=x-at:{here}", ""])
 
 
