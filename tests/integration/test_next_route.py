@@ -5,7 +5,6 @@ import time
 
 import pytest
 from agent import Agent
-from topology import Topology
 
 from sallyport_lab.net import ACCESS, ACCESS_BOX, CORE, CORE_BOX
 from sallyport_lab.sipp import header
@@ -25,7 +24,7 @@ CHANGES = {
 def three_agents(lend_box):
     """(phone, softswitch, spare)"""
     lab = lend_box(CHANGES).lab
-    with Topology(lab), Agent(lab.access, ACCESS, ACCESS_BOX) as phone, \
+    with Agent(lab.access, ACCESS, ACCESS_BOX) as phone, \
             Agent(lab.core, CORE, CORE_BOX) as softswitch, \
             Agent(lab.core, CORE, CORE_BOX, 5070) as spare:
         yield phone, softswitch, spare
