@@ -41,8 +41,10 @@ struct shard {
 	struct reputation *reputation;
 	struct overload *overload;
 	struct peer_overload *peer_overload;
-	struct attach_group *group; /* NULL: no dataplane */
-	unsigned int workers;	    /* of the attached dataplane */
+	struct attach_group *group;  /* NULL: no dataplane */
+	unsigned int workers;	     /* of the attached dataplane */
+	struct timer commands_timer; /* armed: commands wait that have time */
+	bool commands_due;	     /* what was put must be seen at the end of this turn */
 	struct shard_counts counts;
 	struct cdr_batch records;	/* of calls that ended in this turn */
 	_Atomic uint64_t calls_active;	/* shard: wo, others: ro */
@@ -65,7 +67,7 @@ bool shard_turn(struct shard *s, uint64_t now_ms);
 
 /** Read up and event rings, at most a burst each. @return true when there may be more. */
 bool shard_rings_poll(struct shard *s);
-/** Show the dataplane what was put since the last call. */
+/** Show the dataplane what was put since the last call; commands that have time wait for others. */
 void shard_rings_publish(struct shard *s);
 /** About to wait. @return true when all rings are empty and will wake us. */
 bool shard_rings_sleep(struct shard *s);

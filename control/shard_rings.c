@@ -10,6 +10,10 @@
 #include "shard_priv.h"
 #include "stats.h"
 
+/* How long a command waits that nobody waits for: less than people and peers notice, and several
+ * calls' time on a busy box. Its ports stay taken meanwhile, its call record is written later. */
+#define COMMANDS_WAIT_MS 20
+
 static bool is_listener(const struct config_realm *r, const struct net_endpoint *local)
 {
 	for (unsigned int i = 0; i < r->n_listeners; i++)
@@ -160,13 +164,32 @@ bool shard_rings_poll(struct shard *s)
 	return more;
 }
 
+static void on_commands_due(void *ctx)
+{
+	((struct shard *)ctx)->commands_due = true;
+}
+
+/* Whoever removes a stream waits for nothing, while a wake-up of the dataplane and one back cost as
+ * much as all else of it: the removals of several calls go together. */
+static void command_note(struct shard *s, uint16_t type, int rc)
+{
+	if (type != REC_STREAM_DEL || rc < 0)
+		s->commands_due = true;
+	else if (s->commands_timer.slot == 0)
+		timer_arm(&s->timers, &s->commands_timer, COMMANDS_WAIT_MS, on_commands_due, s);
+}
+
 void shard_rings_publish(struct shard *s)
 {
 	if (s->group == NULL)
 		return;
 	if (s->workers > 0)
 		ring_publish(&s->group->down);
-	ring_publish(&s->group->cmd);
+	if (s->commands_due || s->stop) {
+		ring_publish(&s->group->cmd);
+		s->commands_due = false;
+		timer_cancel(&s->timers, &s->commands_timer);
+	}
 }
 
 bool shard_rings_sleep(struct shard *s)
@@ -245,5 +268,6 @@ int shard_command(void *ctx, struct cmd_hdr *cmd, size_t len)
 	rc = ring_put(&s->group->cmd, &piece, 1);
 	if (rc == 0)
 		s->counts.commands_out++;
+	command_note(s, cmd->hdr.type, rc);
 	return rc;
 }

@@ -48,9 +48,10 @@ struct bed {
 	struct ring ours[RINGS]; /* the dataplane's ends */
 	struct attach_session session;
 	int shard_fd, dataplane_fd;
+	bool own_thread; /* else the test turns it */
 };
 
-static int setup(void **state)
+static int bed_make(void **state, bool own_thread)
 {
 	struct bed *b = calloc(1, sizeof(*b));
 	struct shard_env env = {0};
@@ -68,8 +69,12 @@ static int setup(void **state)
 	assert_non_null(b->limits);
 	env.reputation = b->reputation = reputation_table_new(env.keys.hash);
 	assert_non_null(b->reputation);
-	b->shard = shard_new(&env);
+	if (own_thread)
+		b->shard = shard_new(&env);
+	else
+		assert_int_equal(shard_make(&env, &b->shard), 0);
 	assert_non_null(b->shard);
+	b->own_thread = own_thread;
 	assert_int_equal(mailbox_init(&b->main, b), 0);
 	b->shard_fd = eventfd(0, EFD_NONBLOCK);
 	b->dataplane_fd = eventfd(0, EFD_NONBLOCK);
@@ -97,6 +102,16 @@ static int setup(void **state)
 	return 0;
 }
 
+static int setup(void **state)
+{
+	return bed_make(state, true);
+}
+
+static int setup_turned(void **state)
+{
+	return bed_make(state, false);
+}
+
 static void on_detached(void *owner, void *arg)
 {
 	*(bool *)arg = true;
@@ -117,7 +132,10 @@ static int teardown(void **state)
 {
 	struct bed *b = *state;
 
-	shard_free(b->shard);
+	if (b->own_thread)
+		shard_free(b->shard);
+	else
+		shard_discard(b->shard);
 	mailbox_fini(&b->main);
 	for (int i = 0; i < RINGS; i++)
 		free(b->memory[i]);
@@ -426,7 +444,80 @@ static void test_free_while_attached(void **state)
 	assert_int_equal(shard_calls_active(b->shard), 0);
 }
 
+static void say(struct bed *b, uint16_t type, uint64_t cookie)
+{
+	union {
+		struct cmd_hdr cmd;
+		struct rec_stream_set set;
+		struct rec_stream_del del;
+	} r = {.cmd = {.hdr.type = type, .cookie = cookie}};
+	size_t len = type == REC_STREAM_SET ? sizeof(r.set) : sizeof(r.del);
+
+	assert_int_equal(shard_command(b->shard, &r.cmd, len), 0);
+}
+
+/* The command that the dataplane sees next. @return its cookie; 0: none. */
+static uint64_t heard(struct bed *b)
+{
+	_Alignas(8) uint8_t record[API_RECORD_MAX];
+	int len = ring_get(&b->ours[CMD], record, sizeof(record));
+
+	if (len == 0)
+		return 0;
+	assert_true(len >= (int)sizeof(struct cmd_hdr));
+	return ((const struct cmd_hdr *)record)->cookie;
+}
+
+/* Nobody waits for a stream to go: it does not wake the dataplane by itself at once. */
+static void test_removals_wait_for_each_other(void **state)
+{
+	struct bed *b = *state;
+	uint64_t now = b->shard->timers.now_ms;
+
+	mailbox_run(&b->shard->mailbox);
+	say(b, REC_STREAM_DEL, 1);
+	shard_turn(b->shard, now);
+	assert_int_equal(heard(b), 0);
+	say(b, REC_STREAM_DEL, 2);
+	shard_turn(b->shard, now + 19);
+	assert_int_equal(heard(b), 0);
+	shard_turn(b->shard, now + 20);
+	assert_int_equal(heard(b), 1);
+	assert_int_equal(heard(b), 2);
+}
+
+static void test_removals_go_with_what_is_waited_for(void **state)
+{
+	struct bed *b = *state;
+	uint64_t now = b->shard->timers.now_ms;
+
+	mailbox_run(&b->shard->mailbox);
+	say(b, REC_STREAM_DEL, 1);
+	say(b, REC_STREAM_SET, 2);
+	shard_turn(b->shard, now);
+	assert_int_equal(heard(b), 1);
+	assert_int_equal(heard(b), 2);
+	assert_int_equal(b->shard->commands_timer.slot, 0);
+	say(b, REC_STREAM_DEL, 3);
+	shard_turn(b->shard, now + 19);
+	assert_int_equal(heard(b), 0);
+}
+
+/* A ring that is full of removals is emptied before anything else fits. */
+static void test_removals_of_a_full_ring_do_not_wait(void **state)
+{
+	struct bed *b = *state;
+	struct rec_stream_del del = {.cmd.hdr.type = REC_STREAM_DEL, .cmd.cookie = 1};
+
+	mailbox_run(&b->shard->mailbox);
+	while (shard_command(b->shard, &del.cmd, sizeof(del)) == 0)
+		;
+	shard_turn(b->shard, b->shard->timers.now_ms);
+	assert_int_equal(heard(b), 1);
+}
+
 #define BED(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define TURNED(test) cmocka_unit_test_setup_teardown(test, setup_turned, teardown)
 
 int main(void)
 {
@@ -439,6 +530,9 @@ int main(void)
 		BED(test_detached_rings_are_left_alone),
 		BED(test_longest_message),
 		BED(test_free_while_attached),
+		TURNED(test_removals_wait_for_each_other),
+		TURNED(test_removals_go_with_what_is_waited_for),
+		TURNED(test_removals_of_a_full_ring_do_not_wait),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
