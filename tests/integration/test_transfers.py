@@ -2,7 +2,6 @@
 server of the core. SIPp plays all three; none of them knows the others but by the box."""
 
 import pytest
-from topology import Topology
 
 from sallyport_lab import LabError, Sipp, scenario, wait_until
 from sallyport_lab.net import ACCESS, ACCESS_BOX, CORE, CORE_BOX
@@ -24,9 +23,8 @@ NOTIFY = scenario.request("NOTIFY") + OK
 @pytest.fixture(name="box")
 def box_that_transfers(lend_box):
     box = lend_box(EXECUTE)
-    with Topology(box.lab):
-        yield box
-        wait_until(lambda: box.show("status")["calls"]["active"] == 0, 10, "the calls to be over")
+    yield box
+    wait_until(lambda: box.show("status")["calls"]["active"] == 0, 10, "the calls to be over")
 
 
 def caller(*steps):
