@@ -121,9 +121,9 @@ def test_legal_is_not_called_bad(phone, server, name):
                                      b"REGISTER ")), passed_on
 
 
-def test_unknown_media_type_is_told_the_known_one(phone):
+def test_unknown_media_type_is_told_the_known_ones(phone):
     """Section 3.3.6, and RFC 3261 section 8.2.3."""
-    assert "\r\nAccept: application/sdp\r\n" in phone.ask(message("invut"), SIP)
+    assert "\r\nAccept: application/sdp, multipart/mixed\r\n" in phone.ask(message("invut"), SIP)
 
 
 def test_unknown_credentials_are_none(phone, server):
