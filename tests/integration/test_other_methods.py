@@ -163,7 +163,7 @@ def test_join(make_box):
     box = make_box({**OPEN, "shards: 1": "shards: 4"})
     lab = box.lab
     for _ in range(4):
-        with Topology(lab), Agent(lab.access, ACCESS, ACCESS_BOX) as phone, \
+        with Agent(lab.access, ACCESS, ACCESS_BOX) as phone, \
                 Agent(lab.access, ACCESS, ACCESS_BOX, 5061) as other, \
                 Agent(lab.core, CORE, CORE_BOX) as switch:
             first, first_there, _ = phone.call("1001", switch)
