@@ -4,6 +4,10 @@
 #ifndef SALLYPORT_NODES_CHECKSUM_H
 #define SALLYPORT_NODES_CHECKSUM_H
 
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
 #include "base.h"
 
 /*
@@ -34,14 +38,6 @@ static inline uint32_t load32(const void *p)
 	return v;
 }
 
-static inline uint64_t sum64(const void *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return (v & UINT32_MAX) + (v >> 32);
-}
-
 /* Sixteen 32-bit words at a time, the halves of each lane in sums of their own: none overflows. */
 static inline uint64_t checksum_sum_blocks(const uint8_t *p, size_t blocks)
 {
@@ -58,6 +54,29 @@ static inline uint64_t checksum_sum_blocks(const uint8_t *p, size_t blocks)
 	return low[0] + low[1] + low[2] + low[3];
 }
 
+#if defined(__AVX2__)
+/* What is left of less than 64 bytes, 4 at least before their end: lengths differ from packet to
+ * packet, and a branch for each power of two would be guessed wrong each other time. */
+static inline uint64_t checksum_sum_rest(const uint8_t *p, size_t len)
+{
+	static const int32_t window[32] = {
+		-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+	const int32_t *mask = window + 16 - len / 4;
+	const __m256i low = _mm256_set1_epi64x(UINT32_MAX);
+	__m256i x = _mm256_maskload_epi32((const int *)(const void *)p,
+		_mm256_loadu_si256((const __m256i *)(const void *)mask));
+	__m256i y = _mm256_maskload_epi32((const int *)(const void *)(p + 32),
+		_mm256_loadu_si256((const __m256i *)(const void *)(mask + 8)));
+	__m256i sum = _mm256_add_epi64(
+		_mm256_add_epi64(_mm256_and_si256(x, low), _mm256_srli_epi64(x, 32)),
+		_mm256_add_epi64(_mm256_and_si256(y, low), _mm256_srli_epi64(y, 32)));
+	__m128i half = _mm_add_epi64(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
+
+	return (uint64_t)_mm_cvtsi128_si64(half) + (uint64_t)_mm_extract_epi64(half, 1) +
+	       ((uint64_t)load32(p + len - 4) >> (32 - 8 * (len & 3)));
+}
+#endif
+
 /**
  * Sum of a text's 32-bit words, in its byte order, for checksum_fold().
  * @param len  of the last word what is not there is zero.
@@ -68,28 +87,15 @@ static inline uint64_t checksum_sum(const void *text, size_t len)
 	uint64_t sum = 0;
 	uint32_t last = 0;
 
-	if (len >= 64) {
-		sum = checksum_sum_blocks(p, len / 64);
-		p += len / 64 * 64;
-	}
-	if ((len & 32) != 0) {
-		sum += sum64(p) + sum64(p + 8) + sum64(p + 16) + sum64(p + 24);
-		p += 32;
-	}
-	if ((len & 16) != 0) {
-		sum += sum64(p) + sum64(p + 8);
-		p += 16;
-	}
-	if ((len & 8) != 0) {
-		sum += sum64(p);
-		p += 8;
-	}
-	if ((len & 4) != 0) {
+#if defined(__AVX2__)
+	if (len >= 64)
+		return checksum_sum_blocks(p, len / 64) +
+		       checksum_sum_rest(p + len / 64 * 64, len % 64);
+#endif
+	for (; len >= sizeof(last); len -= sizeof(last), p += sizeof(last))
 		sum += load32(p);
-		p += 4;
-	}
 	/* Bytes in memory's order, whichever that of the machine is. */
-	memcpy(&last, p, len & 3);
+	memcpy(&last, p, len);
 	return sum + last;
 }
 
