@@ -44,12 +44,15 @@ struct session_timer {
 	bool refresher;	     /* we are */
 	bool update;	     /* the peer takes UPDATE */
 	bool no_update;	     /* it said that it does not */
+	bool reoffer;	     /* it is owed its description of the call, by INVITE */
+	uint8_t reoffers;    /* how often that had to wait */
 	enum sip_method refreshing;
-	uint64_t end_ms; /* BYE then */
+	uint64_t end_ms; /* BYE then, if it is in force */
 	struct timer timer;
 };
 
 #define SESSION_RAISES_MAX 3
+#define SESSION_REOFFERS_MAX 16
 
 struct leg {
 	struct call *call;
@@ -403,7 +406,8 @@ void session_move(struct leg *to, struct leg *from);
 /** An INVITE or UPDATE of the box's own, with what is to be refreshed. @return NULL on failure. */
 struct dialog_txn *session_request_send(struct leg *l, enum sip_method method, struct str_view sdp,
 	const struct dialog_txn_user *user);
-/** The description that the peer has of the call, once more by INVITE. */
+/** The description that the peer has of the call, once more by INVITE: as soon as that may be, and
+ * again if it meets another one. A call whose peer refuses it goes on. */
 void session_offer_again(struct leg *l);
 
 /* carry.c */

@@ -65,6 +65,24 @@ static uint32_t at_most(uint32_t value, uint32_t most)
 
 static void on_timer(void *ctx);
 
+/* Once more, but not after the end; or only the end is waited for, if there is one. */
+static void again(struct leg *l)
+{
+	struct session_timer *s = &l->session;
+	struct timers *timers = l->call->b->env.timers;
+	uint64_t left_ms = s->end_ms > timers->now_ms ? s->end_ms - timers->now_ms : 0,
+		 wait_ms = AGAIN_MS + b2bua_random(AGAIN_MS);
+	bool timed = s->interval_s != 0, wanted;
+
+	if (s->reoffer && ++s->reoffers > SESSION_REOFFERS_MAX)
+		s->reoffer = false;
+	wanted = s->reoffer || (timed && s->refresher);
+	if (timed && (!wanted || left_ms < wait_ms))
+		wait_ms = left_ms;
+	if (timed || wanted)
+		timer_arm(timers, &s->timer, wait_ms, on_timer, l);
+}
+
 /* Section 10: BYE min(32 s, a third of the interval) before the end. */
 static void start(struct leg *l, uint32_t interval_s, bool refresher)
 {
@@ -75,19 +93,23 @@ static void start(struct leg *l, uint32_t interval_s, bool refresher)
 	timer_cancel(timers, &s->timer);
 	s->interval_s = interval_s;
 	s->refresher = refresher;
-	if (interval_s == 0 || l->call->state == CALL_ENDED)
+	if (l->call->state == CALL_ENDED)
 		return;
 	interval_ms = (uint64_t)interval_s * 1000;
 	s->end_ms =
 		timers->now_ms + interval_ms - (interval_ms / 3 < 32000 ? interval_ms / 3 : 32000);
-	timer_arm(timers, &s->timer, refresher ? interval_ms / 2 : s->end_ms - timers->now_ms,
-		on_timer, l);
+	if (s->reoffer && s->refreshing == SIP_METHOD_NONE)
+		again(l);
+	else if (interval_s != 0)
+		timer_arm(timers, &s->timer,
+			refresher ? interval_ms / 2 : s->end_ms - timers->now_ms, on_timer, l);
 }
 
 void session_stop(struct leg *l)
 {
 	timer_cancel(l->call->b->env.timers, &l->session.timer);
 	l->session.interval_s = 0;
+	l->session.reoffer = false;
 }
 
 void session_move(struct leg *to, struct leg *from)
@@ -100,6 +122,7 @@ void session_move(struct leg *to, struct leg *from)
 	timer_cancel(timers, &s->timer);
 	*s = from->session;
 	s->timer = (struct timer){0};
+	s->reoffer = false; /* it is offered another one there */
 	from->session = (struct session_timer){0};
 	if (s->interval_s == 0)
 		return;
@@ -221,16 +244,6 @@ void session_note_methods(struct leg *l, const struct sip_msg *m)
 
 /* --- refreshes of our own --- */
 
-static void again(struct leg *l)
-{
-	uint64_t now_ms = l->call->b->env.timers->now_ms,
-		 wait_ms = AGAIN_MS + b2bua_random(AGAIN_MS);
-
-	if (l->session.end_ms < now_ms + wait_ms)
-		wait_ms = l->session.end_ms > now_ms ? l->session.end_ms - now_ms : 0;
-	timer_arm(l->call->b->env.timers, &l->session.timer, wait_ms, on_timer, l);
-}
-
 static void close_offer(struct leg *l)
 {
 	if (l->session.refreshing == SIP_INVITE && l->call->fork->offerer == leg_other(l)->side)
@@ -238,9 +251,10 @@ static void close_offer(struct leg *l)
 	l->session.refreshing = SIP_METHOD_NONE;
 }
 
-static void on_refused(struct leg *l, const struct sip_msg *resp)
+static void on_refused(struct leg *l, enum sip_method method, const struct sip_msg *resp)
 {
 	unsigned int status = resp->idx.status;
+	bool met = status == 491 || status == 500; /* section 14.2: another one is under way */
 
 	if (status == 481 || status == 408) { /* section 10, RFC 3261 section 12.2.1.2 */
 		call_end(l->call, CAUSE_DIALOG_LOST, status, ENDED_BY_BOX);
@@ -248,8 +262,10 @@ static void on_refused(struct leg *l, const struct sip_msg *resp)
 	}
 	if (status == 405 || status == 501)
 		l->session.update = false;
-	if (status == 422)
-		(void)session_raise(l, resp);
+	if (status == 422 && session_raise(l, resp))
+		met = true;
+	if (method == SIP_INVITE && !met)
+		l->session.reoffer = false;
 	again(l);
 }
 
@@ -270,11 +286,13 @@ static void on_response(struct dialog_txn *t, struct sip_msg *resp)
 	close_offer(l);
 	if (resp->idx.status < 300) {
 		dialog_refresh(l->dialog, resp);
-		if (t->method == SIP_INVITE)
+		if (t->method == SIP_INVITE) {
+			l->session.reoffer = false;
 			leg_send_ack(l, resp->idx.cseq, (struct str_view){NULL, 0});
+		}
 		session_accepted(l, resp);
 	} else if (l->call->state != CALL_ENDED) {
-		on_refused(l, resp);
+		on_refused(l, t->method, resp);
 	}
 }
 
@@ -328,8 +346,12 @@ static bool refresh(struct leg *l, enum sip_method method)
 
 void session_offer_again(struct leg *l)
 {
-	if (l->session.refreshing == SIP_METHOD_NONE)
-		(void)refresh(l, SIP_INVITE);
+	struct session_timer *s = &l->session;
+
+	s->reoffer = true;
+	s->reoffers = 0;
+	if (s->refreshing != SIP_METHOD_NONE || !refresh(l, SIP_INVITE))
+		again(l);
 }
 
 static void on_timer(void *ctx)
@@ -338,14 +360,15 @@ static void on_timer(void *ctx)
 	struct session_timer *s = &l->session;
 	struct timers *timers = l->call->b->env.timers;
 	/* UPDATE, if it is known there; else the same offer again. */
-	enum sip_method method = s->update ? SIP_UPDATE : SIP_INVITE;
+	enum sip_method method = s->update && !s->reoffer ? SIP_UPDATE : SIP_INVITE;
+	bool timed = s->interval_s != 0;
 
-	if (timers->now_ms >= s->end_ms) {
+	if (timed && timers->now_ms >= s->end_ms) {
 		call_end(l->call, CAUSE_SESSION_EXPIRED, 408, ENDED_BY_BOX);
 		call_check(l->call);
 	} else if (s->refreshing != SIP_METHOD_NONE || !refresh(l, method)) {
 		again(l);
-	} else {
+	} else if (timed) {
 		timer_arm(timers, &s->timer, s->end_ms - timers->now_ms, on_timer, l);
 	}
 }

@@ -547,20 +547,31 @@ static void test_glare(void **state)
 	bye_from(&party, &target);
 }
 
+/* @return what the party is offered next, before it is said again; NULL: nothing in 4 s. */
+static const char *offered_later(void)
+{
+	unsigned int before = lab_count(&lab, INSIDE, "INVITE sip:inside");
+
+	for (unsigned int i = 0; i < 41; i++) {
+		lab_run(&lab, 100);
+		if (lab_count(&lab, INSIDE, "INVITE sip:inside") > before)
+			return lab_expect(&lab, INSIDE, "INVITE sip:inside");
+	}
+	return NULL;
+}
+
 /* It is busy for longer than who answered waits. */
 static void test_too_busy(void **state)
 {
 	const char *offer;
+	unsigned int n = 0;
 
 	refer("bonny");
-	offer = answer();
-	for (unsigned int i = 0; i < 20; i++) {
+	for (offer = answer(); offer != NULL && n < 20; n++) {
 		ua_respond(&party, offer, 491, NULL, NULL);
-		lab_run(&lab, 4100);
-		if (lab_count(&lab, INSIDE, "BYE ") > 0)
-			break;
-		offer = lab_expect(&lab, INSIDE, "INVITE sip:inside");
+		offer = offered_later();
 	}
+	assert_in_range(n, 8, 16); /* in 32 s */
 	byed(&target);
 	notified_ok("SIP/2.0 408", true);
 	lab_forget(&lab);
@@ -783,6 +794,94 @@ static void test_chain(void **state)
 	assert_string_equal(lab_cdr_text(&lab, 2, "transfer_of"), lab_cdr_text(&lab, 1, "id"));
 }
 
+/* The party has taken the offer of a target that is gone. @return what it is offered again. */
+static const char *offered_again(const char *extra)
+{
+	const char *offer;
+
+	refer("bonny");
+	offer = answer();
+	bye_from(&target, NULL);
+	notified_ok("SIP/2.0 480", true);
+	ua_respond(&party, offer, 200, INSIDE_SDP, extra);
+	lab_expect(&lab, INSIDE, "ACK ");
+	return lab_expect(&lab, INSIDE, "INVITE sip:inside");
+}
+
+/* That meets another offer, or is not wanted: the call goes on, and the first of these is no reason
+ * to leave the party with what it has. */
+static void test_offer_again_refused(void **state)
+{
+	static const struct {
+		unsigned int status;
+		bool again;
+	} cases[] = {{491, true}, {500, true}, {488, false}};
+	const char *offer;
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		if (i > 0)
+			(void)setup(NULL);
+		offer = offered_again(NULL);
+		ua_respond(&party, offer, cases[i].status, NULL, NULL);
+		lab_expect(&lab, INSIDE, "ACK ");
+		if (cases[i].again) {
+			offer = offered_later();
+			assert_non_null(offer);
+			assert_true(port_of(lab_body(offer)) ==
+				    lab_stream(&lab, STREAM_RTP)->set.end[SIDE_CALLEE].local.port);
+			ua_respond(&party, offer, 200, INSIDE_SDP, NULL);
+			lab_expect(&lab, INSIDE, "ACK ");
+		}
+		lab_run(&lab, 40000);
+		first_goes_on();
+		if (i + 1 < ARRAY_LEN(cases))
+			lab_fini(&lab);
+	}
+}
+
+/* It is busy for ever: it is left alone some time. */
+static void test_offer_again_busy(void **state)
+{
+	const char *offer = offered_again(NULL);
+
+	for (unsigned int i = 0; i < SESSION_REOFFERS_MAX; i++) {
+		ua_respond(&party, offer, 491, NULL, NULL);
+		lab_expect(&lab, INSIDE, "ACK ");
+		offer = offered_later();
+		assert_non_null(offer);
+	}
+	ua_respond(&party, offer, 491, NULL, NULL);
+	lab_expect(&lab, INSIDE, "ACK ");
+	lab_run(&lab, 40000);
+	first_goes_on();
+}
+
+/* A refresh by UPDATE has no offer in it. */
+static void test_offer_again_timer(void **state)
+{
+	struct leg *l = &lab.b2bua->calls->leg[SIDE_CALLEE];
+	const char *offer;
+
+	lab.peers[0].session = (struct config_session){.expires_s = 1800, .min_s = 90};
+	l->session.update = true;
+	offer = offered_again("Session-Expires: 1800;refresher=uac\r\nRequire: timer\r\n");
+	ua_respond(&party, offer, 491, NULL, NULL);
+	lab_expect(&lab, INSIDE, "ACK ");
+	ua_request(&party, "UPDATE", ++party.cseq, NULL, NULL);
+	lab_expect(&lab, INSIDE, "SIP/2.0 200");
+	offer = offered_later();
+	assert_non_null(offer);
+	ua_respond(&party, offer, 200, INSIDE_SDP,
+		"Session-Expires: 1800;refresher=uac\r\nRequire: timer\r\n");
+	lab_expect(&lab, INSIDE, "ACK ");
+	lab_run(&lab, 890000);
+	lab_expect_none(&lab, INSIDE);
+	lab_run(&lab, 11000);
+	ua_respond(&party, lab_expect(&lab, INSIDE, "UPDATE "), 200, NULL, NULL);
+	lab_forget(&lab);
+	first_goes_on();
+}
+
 /* The program ends in the middle of it. */
 static void test_stop(void **state)
 {
@@ -868,6 +967,9 @@ int main(void)
 		CASE(test_next_route),
 		CASE(test_attended),
 		CASE(test_chain),
+		CASE(test_offer_again_refused),
+		CASE(test_offer_again_busy),
+		CASE(test_offer_again_timer),
 		CASE(test_stop),
 		CASE(test_abandoned),
 		CASE(test_session_timer),
