@@ -345,7 +345,7 @@ void relay_on_dialog_request(
 
 	if (l->call->state == CALL_ENDED || l->state == LEG_GONE)
 		status = 481;
-	else if (way.to->remote_tag == NULL)
+	else if (way.to->remote_tag == NULL || (l->state == LEG_EARLY && l->call->transfer != NULL))
 		status = 500; /* no dialog there yet: Retry-After */
 	else
 		status = relay_start(d->b, txn, req, &way);

@@ -18,9 +18,11 @@ struct transfer {
 	uint32_t id;		     /* of its subscription in that dialog; 0: it is the only one */
 	bool silent;		     /* nobody wants NOTIFYs */
 	bool moved;		     /* the other party is in `second` */
-	bool over;		     /* the last NOTIFY is out */
-	bool connected;		     /* and says that it went well */
-	unsigned int told;	     /* status in the last NOTIFY */
+	bool over;		     /* `told` is how it ended */
+	bool connected;		     /* and that was well */
+	unsigned int told;	     /* status for the last NOTIFY */
+	bool owed;		     /* which waits for the answer to the one before */
+	bool heard;		     /* the other party has said 100 to the INVITE */
 	struct dialog_txn *notify;   /* the last one, without its answer; NULL: none */
 	struct dialog_txn *invite;   /* to the other party, without its answer; NULL: none */
 	struct timer timer;
@@ -29,6 +31,7 @@ struct transfer {
 
 /* --- NOTIFY (RFC 3515 section 2.4) --- */
 
+static void notify(struct transfer *t, unsigned int status);
 static void settle(struct transfer *t);
 
 static struct transfer *of_notify(const struct dialog_txn *txn)
@@ -38,27 +41,29 @@ static struct transfer *of_notify(const struct dialog_txn *txn)
 	return t != NULL && t->notify == txn ? t : NULL;
 }
 
-/* Refused: the transferor has no such subscription, or wants none. */
-static void on_notify_response(struct dialog_txn *txn, struct sip_msg *resp)
-{
-	struct transfer *t = of_notify(txn);
-
-	if (t == NULL || resp->idx.status < 200)
-		return;
-	t->notify = NULL;
-	t->silent |= resp->idx.status >= 300;
-	settle(t);
-}
-
-static void on_notify_end(struct dialog_txn *txn, int error)
+/* @param lost  the transferor has no such subscription, or wants none. */
+static void on_notified(struct dialog_txn *txn, bool lost)
 {
 	struct transfer *t = of_notify(txn);
 
 	if (t == NULL)
 		return;
 	t->notify = NULL;
-	t->silent = true;
+	t->silent |= lost;
+	if (t->owed)
+		notify(t, t->told);
 	settle(t);
+}
+
+static void on_notify_response(struct dialog_txn *txn, struct sip_msg *resp)
+{
+	if (resp->idx.status >= 200)
+		on_notified(txn, resp->idx.status >= 300);
+}
+
+static void on_notify_end(struct dialog_txn *txn, int error)
+{
+	on_notified(txn, true);
 }
 
 static void write_state(const struct transfer *t, struct sip_writer *w, uint64_t now_ms)
@@ -76,6 +81,7 @@ static void write_state(const struct transfer *t, struct sip_writer *w, uint64_t
 			(unsigned int)(left_ms / 1000));
 }
 
+/* One at a time, however often the target says something new: the newest is told next. */
 static void notify(struct transfer *t, unsigned int status)
 {
 	static const struct dialog_txn_user user = {
@@ -87,7 +93,8 @@ static void notify(struct transfer *t, unsigned int status)
 	int n;
 
 	t->told = status;
-	if (t->silent)
+	t->owed = t->notify != NULL;
+	if (t->silent || t->owed)
 		return;
 	sip_writer_init(&w, b->msg, sizeof(b->msg));
 	dialog_request_start(d, &w, SIP_NOTIFY, ++d->local_cseq);
@@ -111,14 +118,15 @@ static void transfer_free(struct transfer *t)
 	free(t);
 }
 
-/* Once nothing is awaited any more: a transferor that has not hung up is told before its BYE. */
+/* Once nothing is awaited any more: a transferor that has not hung up is told before its BYE, and
+ * before it may refer again. */
 static void settle(struct transfer *t)
 {
 	struct call *first = t->first;
 	bool connected = t->connected;
 	enum call_end_by by = t->side == SIDE_CALLER ? ENDED_BY_CALLER : ENDED_BY_CALLEE;
 
-	if (!t->over || t->invite != NULL || (connected && t->notify != NULL))
+	if (!t->over || t->invite != NULL || t->notify != NULL)
 		return;
 	transfer_free(t);
 	if (connected)
@@ -132,6 +140,8 @@ static void conclude(struct transfer *t, unsigned int status)
 	timer_cancel(t->first->b->env.timers, &t->timer);
 	if (t->moved)
 		t->invite = NULL;
+	else if (t->invite != NULL)
+		(void)client_txn_cancel(t->invite->client);
 	if (t->second != NULL)
 		t->second->transfer = NULL;
 	t->second = NULL;
@@ -289,10 +299,13 @@ static void on_response(struct dialog_txn *txn, struct sip_msg *resp)
 {
 	struct leg *l = txn->dialog->leg;
 	bool accepted = resp->idx.status < 300;
-	struct transfer *t;
+	struct transfer *t = l->call->transfer;
 
-	if (resp->idx.status < 200)
+	if (resp->idx.status < 200) {
+		if (t != NULL && t->invite == txn)
+			t->heard = true;
 		return;
+	}
 	t = take_invite(txn);
 	if (t == NULL) {
 		if (accepted)
@@ -321,7 +334,8 @@ static void on_end(struct dialog_txn *txn, int error)
 	struct transfer *t = take_invite(txn);
 
 	if (t != NULL) {
-		call_end(c, CAUSE_DIALOG_LOST, 408, ENDED_BY_BOX);
+		if (!t->over || !t->heard) /* else it has not answered to the CANCEL */
+			call_end(c, CAUSE_DIALOG_LOST, 408, ENDED_BY_BOX);
 		if (c->transfer == t)
 			settle(t);
 	}
@@ -342,9 +356,13 @@ static void join(struct transfer *t)
 	}
 	t->invite =
 		session_request_send(l, SIP_INVITE, (struct str_view){offer, strlen(offer)}, &user);
-	if (t->invite == NULL)
+	if (t->invite == NULL) {
 		call_end(t->second, CAUSE_INTERNAL, 500, ENDED_BY_BOX);
-	else if (!t->moved)
+		return;
+	}
+	t->heard = false;
+	join_in(t, t->until_ms - t->first->b->env.timers->now_ms);
+	if (!t->moved)
 		f->offerer = t->side; /* as if it were the transferor's: nobody else may */
 }
 

@@ -165,6 +165,16 @@ static bool hang_up(struct ua *from, struct ua *to)
 	return bye != NULL;
 }
 
+/* @return the last NOTIFY, answered; NULL: none. */
+static const char *hear(struct ua *transferor)
+{
+	const char *req = last(OUTSIDE, "NOTIFY ");
+
+	if (req != NULL)
+		ua_respond(transferor, req, 200, NULL, NULL);
+	return req;
+}
+
 /* A transfer that the box executes, up to the BYE of the call that it makes. */
 static bool play_transfer(void)
 {
@@ -194,16 +204,16 @@ static bool play_transfer(void)
 		return false;
 	}
 	target = ua_callee(&lab, invite);
+	(void)hear(&caller);
 	ua_respond(&target, invite, 180, NULL, NULL);
+	(void)hear(&caller);
 	ua_respond(&target, invite, 200, INSIDE_SDP, NULL);
 	offer = last(INSIDE, "INVITE sip:inside");
 	if (offer != NULL)
 		ua_respond(&callee, offer, 200, INSIDE_SDP, NULL);
 	lab_run(&lab, 200);
-	req = last(OUTSIDE, "NOTIFY ");
+	req = hear(&caller);
 	told = req != NULL && strstr(req, "\r\n\r\nSIP/2.0 200 OK\r\n") != NULL;
-	if (req != NULL)
-		ua_respond(&caller, req, 200, NULL, NULL);
 	req = last(OUTSIDE, "BYE ");
 	if (req != NULL)
 		ua_respond(&caller, req, 200, NULL, NULL);

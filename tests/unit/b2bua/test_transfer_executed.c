@@ -687,6 +687,10 @@ static void test_forks(void **state)
 	target = ua_callee(&lab, invite);
 	ua_respond(&target, invite, 180, NULL, NULL);
 	lab_expect_none(&lab, INSIDE);
+	/* The party knows nothing of it. */
+	ua_request(&target, "INFO", ++target.cseq, NULL, NULL);
+	lab_expect(&lab, INSIDE, "SIP/2.0 500");
+	lab_expect_none(&lab, INSIDE);
 	join(answer());
 	assert_string_not_equal(other.tag, target.tag);
 	notified_ok("SIP/2.0 200", true);
@@ -882,6 +886,97 @@ static void test_offer_again_timer(void **state)
 	first_goes_on();
 }
 
+/* The party says 100 and no more: the target waits for 32 s, the party's INVITE is cancelled. */
+static void test_party_thinks(void **state)
+{
+	const char *offer, *cancel;
+
+	for (unsigned int i = 0; i < 2; i++) {
+		if (i > 0)
+			(void)setup(NULL);
+		refer("bonny");
+		offer = answer();
+		ua_respond(&party, offer, 100, NULL, NULL);
+		lab_run(&lab, 31000);
+		assert_int_equal(lab_count(&lab, INSIDE, "BYE "), 0);
+		lab_run(&lab, 1100);
+		cancel = lab_expect(&lab, INSIDE, "CANCEL ");
+		lab_expect(&lab, INSIDE, "ACK ");
+		byed(&target);
+		notified_ok("SIP/2.0 408", true);
+		ua_respond(&party, cancel, 200, NULL, NULL);
+		if (i == 0) {
+			ua_respond(&party, offer, 487, NULL, NULL);
+			lab_expect(&lab, INSIDE, "ACK ");
+		} else {
+			lab_run(&lab, 33000);
+		}
+		first_goes_on();
+		if (i == 0)
+			lab_fini(&lab);
+	}
+}
+
+/* The same while others leave: nothing is kept for its answer. */
+static void test_all_leave(void **state)
+{
+	for (unsigned int i = 0; i < 3; i++) {
+		if (i > 0)
+			(void)setup(NULL);
+		refer("bonny");
+		ua_respond(&party, answer(), 100, NULL, NULL);
+		if (i == 0) {
+			bye_from(&party, &transferor);
+			byed(&target);
+			notified_ok("SIP/2.0 487", true);
+		} else if (i == 1) {
+			bye_from(&target, NULL);
+			notified_ok("SIP/2.0 480", true);
+			bye_from(&transferor, &party);
+		} else {
+			bye_from(&transferor, NULL);
+			lab_run(&lab, 33000);
+			lab_expect(&lab, INSIDE, "BYE ");
+			lab_expect(&lab, INSIDE, "BYE ");
+			notified_ok("SIP/2.0 408", true);
+		}
+		lab_run(&lab, 70000);
+		assert_int_equal(HASH_COUNT(lab.b2bua->calls), 0);
+		if (i < 2)
+			lab_fini(&lab);
+	}
+}
+
+/* However many REFERs and provisional answers: one NOTIFY at a time. */
+static void test_many_notifies(void **state)
+{
+	const char *first;
+
+	for (unsigned int i = 0; i < 100; i++)
+		ask("<sip:nobody@192.0.2.1>", "");
+	assert_int_equal(lab_count(&lab, OUTSIDE, "SIP/2.0 202"), 1);
+	assert_int_equal(lab_count(&lab, OUTSIDE, "SIP/2.0 491"), 99);
+	assert_int_equal(lab_count(&lab, OUTSIDE, "NOTIFY "), 1);
+	notified_ok("SIP/2.0 100", false);
+	notified_ok("SIP/2.0 404", true);
+	lab_forget(&lab);
+
+	ask("<sip:bonny@192.0.2.1>", "");
+	lab_expect(&lab, OUTSIDE, "SIP/2.0 202");
+	first = notified("SIP/2.0 100", false);
+	invite = lab_expect(&lab, INSIDE, "INVITE ");
+	target = ua_callee(&lab, invite);
+	for (unsigned int i = 0; i < 100; i++)
+		ua_respond(&target, invite, i % 2 != 0 ? 180 : 183, NULL, NULL);
+	lab_expect_none(&lab, OUTSIDE);
+	ua_respond(&transferor, first, 200, NULL, NULL);
+	notified_ok("SIP/2.0 180", false);
+	ua_respond(&target, invite, 486, NULL, NULL);
+	lab_expect(&lab, INSIDE, "ACK ");
+	notified_ok("SIP/2.0 486", true);
+	first_goes_on();
+}
+
 /* The program ends in the middle of it. */
 static void test_stop(void **state)
 {
@@ -970,6 +1065,9 @@ int main(void)
 		CASE(test_offer_again_refused),
 		CASE(test_offer_again_busy),
 		CASE(test_offer_again_timer),
+		CASE(test_party_thinks),
+		CASE(test_all_leave),
+		CASE(test_many_notifies),
 		CASE(test_stop),
 		CASE(test_abandoned),
 		CASE(test_session_timer),
