@@ -98,12 +98,15 @@ void b2bua_reply_across(
 	struct b2bua *b, struct server_txn *txn, unsigned int status, const struct config_realm *to)
 {
 	const struct sip_msg *req = server_txn_request(txn);
-	bool options = req->idx.method == SIP_OPTIONS;
+	bool options;
 	char tag[TXN_TAG_LEN + 1];
 	char extra[B2BUA_ALLOW_LEN + CONFIG_BODIES_MAX * (CONFIG_BODY_LEN + 2) + 128];
 	struct str_view to_tag = {tag, 0};
 	struct sip_writer w;
 
+	if (req == NULL)
+		return;
+	options = req->idx.method == SIP_OPTIONS;
 	if (!req->idx.has_to_tag)
 		to_tag = txn_answer_tag(b->txns, req, tag);
 	sip_writer_init(&w, extra, sizeof(extra));
