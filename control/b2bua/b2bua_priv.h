@@ -187,6 +187,8 @@ struct call {
 	bool counted;	/* it was a call: has a CDR */
 	bool recorded;	/* its CDR is written */
 	bool dead;	/* in b2bua.dead */
+	int by_peer;	/* of who asked for it, its caller or who referred it; or ROUTE_PEER_NONE */
+	uint16_t by_realm; /* likewise */
 	uint8_t redirects;
 	uint16_t asked[CALL_REDIRECTS_MAX]; /* peers that had the call before, one a redirect */
 	const struct config_route *route;   /* that it took last */
@@ -299,7 +301,8 @@ void call_media_closed(struct call *c, const struct media_session *s);
 void call_reap(void *b);
 
 /* limits.c */
-/** Count it in if it fits under the limits of both realms and peers; an emergency call always does.
+/** Count it in if it fits under the limits of the realms and peers that are in it or asked for it;
+ * an emergency call always does.
  * @return false: it does not. */
 bool call_admit(struct call *c);
 /** It has left: once only, further calls do nothing. */

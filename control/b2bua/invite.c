@@ -187,8 +187,11 @@ static unsigned int take_replaces(
 static unsigned int go(struct call *c, struct server_txn *txn, struct sip_msg *req, int from_peer,
 	const struct replaces *q)
 {
-	unsigned int status = call_setup(c, req, from_peer);
+	unsigned int status;
 
+	c->by_realm = req->path.realm;
+	c->by_peer = from_peer;
+	status = call_setup(c, req, from_peer);
 	if (status == 0 && !parts_pass(b2bua_realm(c->b, c->leg[SIDE_CALLEE].dialog->realm), req))
 		status = 415;
 	if (status == 0 && q != NULL)

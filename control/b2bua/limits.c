@@ -49,19 +49,29 @@ static bool count(_Atomic uint32_t *n, uint32_t max, bool in)
 }
 
 /* A call within one realm, or back to its own peer, counts once there. */
+static bool is_first(const int ids[], size_t i)
+{
+	for (size_t j = 0; j < i; j++)
+		if (ids[j] == ids[i])
+			return false;
+	return ids[i] >= 0;
+}
+
+/* Also for who had the box make it: else a REFER would be a way around the limits. */
 static bool count_call(struct b2bua_limits *l, const struct call *c, bool in)
 {
 	const struct dialog *x = c->leg[SIDE_CALLER].dialog, *y = c->leg[SIDE_CALLEE].dialog;
-	const struct config_realm *realms = l->config->realms;
-	const struct config_peer *peers = l->config->peers;
-	bool fits = count(&l->realm[x->realm], realms[x->realm].max_calls, in);
+	const int realms[] = {x->realm, y->realm, c->by_realm};
+	const int peers[] = {x->peer, y->peer, c->by_peer};
+	bool fits = true;
 
-	if (y->realm != x->realm)
-		fits &= count(&l->realm[y->realm], realms[y->realm].max_calls, in);
-	if (x->peer >= 0)
-		fits &= count(&l->peer[x->peer], peers[x->peer].max_calls, in);
-	if (y->peer >= 0 && y->peer != x->peer)
-		fits &= count(&l->peer[y->peer], peers[y->peer].max_calls, in);
+	for (size_t i = 0; i < ARRAY_LEN(realms); i++)
+		if (is_first(realms, i))
+			fits &= count(
+				&l->realm[realms[i]], l->config->realms[realms[i]].max_calls, in);
+	for (size_t i = 0; i < ARRAY_LEN(peers); i++)
+		if (is_first(peers, i))
+			fits &= count(&l->peer[peers[i]], l->config->peers[peers[i]].max_calls, in);
 	return fits;
 }
 

@@ -977,6 +977,45 @@ static void test_many_notifies(void **state)
 	first_goes_on();
 }
 
+/* Whoever refers has the calls that come of it, as if it were in them: for its realm, and as the
+ * peer that it is. */
+static void test_limits(void **state)
+{
+	uint32_t *const limits[] = {&lab.realms[OUTSIDE].max_calls, &lab.peers[1].max_calls};
+
+	for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
+		struct ua first_party, first_target;
+
+		*limits[i] = 2;
+		refer("bonny");
+		join(answer());
+		notified_ok("SIP/2.0 200", true);
+		byed(&transferor);
+		lab_run(&lab, 10);
+		first_party = party;
+		first_target = target;
+		lab_establish(&lab, &transferor, &party);
+		ask("<sip:bonny@192.0.2.1>", "");
+		lab_expect(&lab, OUTSIDE, "SIP/2.0 202");
+		notified_ok("SIP/2.0 100", false);
+		notified_ok("SIP/2.0 503", true);
+		lab_expect_none(&lab, INSIDE);
+		bye_from(&first_target, &first_party);
+		lab_run(&lab, 2000);
+		refer("bonny");
+		join(answer());
+		notified_ok("SIP/2.0 200", true);
+		byed(&transferor);
+		bye_from(&target, &party);
+		lab_run(&lab, 2000);
+		/* All have left. */
+		*limits[i] = 1;
+		lab_establish(&lab, &transferor, &party);
+		*limits[i] = 0;
+	}
+	first_goes_on();
+}
+
 /* The program ends in the middle of it. */
 static void test_stop(void **state)
 {
@@ -1068,6 +1107,7 @@ int main(void)
 		CASE(test_party_thinks),
 		CASE(test_all_leave),
 		CASE(test_many_notifies),
+		CASE(test_limits),
 		CASE(test_stop),
 		CASE(test_abandoned),
 		CASE(test_session_timer),
