@@ -117,24 +117,29 @@ static bool is_among(struct str_view name, const struct str_view *names, size_t 
 	return false;
 }
 
-/* On a line of its own (RFC 8760 section 2.4); nothing of a scheme that the box does not know. */
+/* On a line of its own (RFC 8760 section 2.4); nothing of a scheme that the box does not know, and
+ * no scheme alone: one parameter is the least that it has. */
 static void write_digest(struct sip_writer *w, const char *name, struct str_view one,
 	const struct str_view *names, size_t n_names)
 {
-	const char *separator = " ";
 	struct str_view is, value;
+	bool begun = false;
 
 	if (!sv_eq_nocase(scheme_take(&one), digest))
 		return;
-	sip_write_fmt(w, "%s: Digest", name);
 	while (param_next(&one, &is, &value)) {
 		if (!is_among(is, names, n_names))
 			continue;
-		sip_write_fmt(w, "%s%.*s=", separator, SV_ARG(is));
+		if (begun)
+			sip_write_raw(w, SV(", "));
+		else
+			sip_write_fmt(w, "%s: Digest ", name);
+		sip_write_fmt(w, "%.*s=", SV_ARG(is));
 		sip_write_value(w, value);
-		separator = ", ";
+		begun = true;
 	}
-	sip_write_raw(w, SV("\r\n"));
+	if (begun)
+		sip_write_raw(w, SV("\r\n"));
 }
 
 void header_challenge(
@@ -152,7 +157,7 @@ static bool shows_inside(const struct crossing *x, struct str_view one)
 	struct sip_uri uri;
 	struct net_addr addr;
 
-	if (x->from->trust != TRUST_TRUSTED || x->to->trust == TRUST_TRUSTED)
+	if (!place_is_secret(x->from, x->to))
 		return false;
 	return sip_uri_parse(header_auth_param(one, SV("uri")), &uri) != 0 ||
 	       net_addr_parse(uri.host, &addr) == 0;

@@ -432,6 +432,15 @@ int identity_name_set(char **dst, struct str_view header);
  */
 int identity_name_map(
 	char **dst, struct str_view header, const struct net_endpoint *host, bool uri_only);
+/** What of a name is left out where it names a place. */
+enum identity_hide {
+	HIDE_NOTHING,
+	HIDE_DISPLAY, /* the name alone: somebody is reached by its user part */
+	HIDE_TEXTS    /* and the user part */
+};
+/** As identity_name_map() of a name-addr, for a side that may not learn all of it. */
+int identity_name_hide(char **dst, struct str_view header, const struct net_endpoint *host,
+	enum identity_hide hide);
 
 /* headers.c */
 /** Headers that may cross, from `in` in dialog `from` towards dialog `to`. */

@@ -190,12 +190,21 @@ void header_subscription_state(
 
 /* --- names and addresses --- */
 
-/* Each name-addr of a list on a line of its own, our host in it, with some of its parameters. */
+struct keep {
+	const struct str_view *names; /* parameters */
+	size_t n_names;
+	bool user; /* somebody is reached by it, whatever it says */
+};
+
+/* Each name-addr of a list on a line of its own, our host in it, with some of what it has. */
 static void write_names(struct sip_writer *w, const struct crossing *x, const char *name,
-	struct str_view value, const struct str_view *names, size_t n_names)
+	struct str_view value, const struct keep *keep)
 {
+	enum identity_hide hide = HIDE_NOTHING;
 	struct str_view item;
 
+	if (place_is_secret(x->from, x->to))
+		hide = keep->user ? HIDE_DISPLAY : HIDE_TEXTS;
 	while (sip_list_next(&value, &item)) {
 		struct sip_name_addr na;
 		struct sip_uri uri;
@@ -203,9 +212,9 @@ static void write_names(struct sip_writer *w, const struct crossing *x, const ch
 
 		if (sip_name_addr_parse(item, &na) == 0 && sip_uri_parse(na.uri, &uri) == 0 &&
 			uri.scheme != SIP_SCHEME_OTHER &&
-			identity_name_map(&text, item, x->here, false) == 0 &&
-			params_keep(na.params, names, n_names, params, 0, sizeof(params)) <
-				sizeof(params))
+			identity_name_hide(&text, item, x->here, hide) == 0 &&
+			params_keep(na.params, keep->names, keep->n_names, params, 0,
+				sizeof(params)) < sizeof(params))
 			sip_write_fmt(w, "%s: %s%s\r\n", name, text, params);
 		free(text);
 	}
@@ -220,7 +229,7 @@ void header_identity(
 	struct sip_writer *w, const struct crossing *x, const char *name, struct str_view value)
 {
 	if (are_trusted(x))
-		write_names(w, x, name, value, NULL, 0);
+		write_names(w, x, name, value, &(struct keep){.names = NULL});
 }
 
 void header_diversion(
@@ -230,7 +239,7 @@ void header_diversion(
 		{"reason", 6}, {"counter", 7}, {"limit", 5}, {"privacy", 7}, {"screen", 6}};
 
 	if (are_trusted(x))
-		write_names(w, x, name, value, names, ARRAY_LEN(names));
+		write_names(w, x, name, value, &(struct keep){names, ARRAY_LEN(names), false});
 }
 
 /* RFC 7044 section 10.1.2: the request's history that its user wants kept from others. */
@@ -257,17 +266,18 @@ void header_history(
 	struct sip_writer *w, const struct crossing *x, const char *name, struct str_view value)
 {
 	static const struct str_view names[] = {{"index", 5}, {"rc", 2}, {"mp", 2}, {"np", 2}};
+	static const struct keep keep = {names, ARRAY_LEN(names), false};
 	struct str_view item;
 
 	while (are_trusted(x) && sip_list_next(&value, &item))
 		if (!wants_privacy(item))
-			write_names(w, x, name, item, names, ARRAY_LEN(names));
+			write_names(w, x, name, item, &keep);
 }
 
 void header_referrer(
 	struct sip_writer *w, const struct crossing *x, const char *name, struct str_view value)
 {
-	write_names(w, x, name, value, NULL, 0);
+	write_names(w, x, name, value, &(struct keep){.names = NULL});
 }
 
 void header_redirect(
@@ -275,5 +285,5 @@ void header_redirect(
 {
 	static const struct str_view names[] = {{"q", 1}, {"expires", 7}};
 
-	write_names(w, x, name, value, names, ARRAY_LEN(names));
+	write_names(w, x, name, value, &(struct keep){names, ARRAY_LEN(names), true});
 }

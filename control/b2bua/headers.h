@@ -29,6 +29,8 @@ void headers_pass(struct sip_writer *w, const struct sip_msg *in, const struct c
  * @param host  with a dot in it; else only addresses are looked for. May be empty.
  */
 bool place_is_named(struct str_view text, struct str_view host);
+/** Must what goes from one to the other name no place? From a trusted to an untrusted realm. */
+bool place_is_secret(const struct config_realm *from, const struct config_realm *to);
 
 /* header_rules.c */
 /** As it is, unless it names an address. */

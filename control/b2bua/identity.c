@@ -1,6 +1,7 @@
 /*
- * Who calls whom, as each side may see it: hosts are replaced; user parts stay, and display names,
- * but for those that name a host. Of a Request-URI it stays even so: one may dial an address.
+ * Who calls whom, as each side may see it: hosts are replaced; user parts and display names stay,
+ * but where the side must not learn of places on the other, for those that name one. Of a
+ * Request-URI it stays even so: one may dial an address.
  */
 #include <errno.h>
 
@@ -104,16 +105,18 @@ static int uri_write(struct sip_writer *w, const struct name *n, struct str_view
 	return 0;
 }
 
-static int name_map(char **dst, const struct name *n, const struct net_endpoint *host)
+static int name_map(
+	char **dst, const struct name *n, const struct net_endpoint *host, enum identity_hide hide)
 {
 	char text[DIALOG_TEXT_MAX + 1], where[NET_ENDPOINT_STRLEN];
 	struct str_view display = n->na.display;
 	struct name shown = *n;
 	struct sip_writer w;
 
-	if (user_is_sane(n->uri.user) && place_is_named(n->uri.user, n->uri.host))
+	if (hide == HIDE_TEXTS && user_is_sane(n->uri.user) &&
+		place_is_named(n->uri.user, n->uri.host))
 		shown.uri.user.len = 0;
-	if (place_is_named(display, n->uri.host))
+	if (hide != HIDE_NOTHING && place_is_named(display, n->uri.host))
 		display.len = 0;
 	net_endpoint_format(host, where);
 	if (host->port == 5060) /* the default needs no saying in a name */
@@ -144,23 +147,32 @@ static int uri_map(char **dst, struct str_view uri, const struct net_endpoint *h
 int identity_name_map(
 	char **dst, struct str_view header, const struct net_endpoint *host, bool uri_only)
 {
+	return uri_only ? uri_map(dst, header, host)
+			: identity_name_hide(dst, header, host, HIDE_NOTHING);
+}
+
+int identity_name_hide(char **dst, struct str_view header, const struct net_endpoint *host,
+	enum identity_hide hide)
+{
 	struct name n;
 
-	if (uri_only)
-		return uri_map(dst, header, host);
-	return name_parse(header, &n) != 0 ? -EBADMSG : name_map(dst, &n, host);
+	return name_parse(header, &n) != 0 ? -EBADMSG : name_map(dst, &n, host, hide);
 }
 
 static unsigned int redirect(
 	struct call *c, const struct sip_msg *req, const struct name *from, struct str_view target)
 {
 	struct dialog *callee = c->leg[SIDE_CALLEE].dialog;
+	const struct config_realm *origin = b2bua_realm(c->b, c->leg[SIDE_CALLER].dialog->realm);
+	enum identity_hide hide = place_is_secret(origin, b2bua_realm(c->b, callee->realm))
+					  ? HIDE_TEXTS
+					  : HIDE_NOTHING;
 	int rc;
 
-	rc = name_map(&callee->local_name, from, &callee->path.local);
+	rc = name_map(&callee->local_name, from, &callee->path.local, hide);
 	if (rc == 0)
-		rc = identity_name_map(&callee->remote_name, sip_msg_header(req, SIP_HDR_TO, 0),
-			&callee->path.remote, false);
+		rc = identity_name_hide(&callee->remote_name, sip_msg_header(req, SIP_HDR_TO, 0),
+			&callee->path.remote, hide);
 	if (rc == 0)
 		rc = uri_map(&callee->remote_target, target, &callee->path.remote);
 	return rc == 0 ? 0 : rc == -ENOMEM ? 500 : 400;

@@ -41,12 +41,15 @@ static bool are_counts(struct str_view value)
 	return value.len > 0;
 }
 
+/* Nobody is reached by it, so there is no need for one that names a place. */
 static void write_account(
 	struct sip_writer *w, const struct net_endpoint *here, struct str_view value)
 {
+	struct sip_uri account;
 	char *uri = NULL;
 
-	if (identity_name_map(&uri, value, here, true) == 0)
+	if (sip_uri_parse(value, &account) == 0 && !place_is_named(account.user, account.host) &&
+		identity_name_map(&uri, value, here, true) == 0)
 		sip_write_fmt(w, "Message-Account: %s\r\n", uri);
 	free(uri);
 }

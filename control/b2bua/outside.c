@@ -33,17 +33,21 @@ static unsigned int asked_user(const struct sip_msg *req, struct str_view *user)
 	return 0;
 }
 
-/* From and To as the far side shall see them. A registrar knows both by its own name. */
+/* From and To as the far side shall see them. A registrar knows both by its own name, and the
+ * account by its user part, which may be a host's, or an address of mail. */
 static int map_names(struct dialog *d, const struct sip_msg *req)
 {
-	const struct net_endpoint *from =
-		req->idx.method == SIP_REGISTER ? &d->path.remote : &d->path.local;
-	int rc = identity_name_map(
-		&d->local_name, sip_msg_header(req, SIP_HDR_FROM, 0), from, false);
+	bool registers = req->idx.method == SIP_REGISTER;
+	const struct net_endpoint *from = registers ? &d->path.remote : &d->path.local;
+	enum identity_hide hide = HIDE_NOTHING;
+	int rc;
 
+	if (place_is_secret(b2bua_realm(d->b, req->path.realm), b2bua_realm(d->b, d->realm)))
+		hide = registers ? HIDE_DISPLAY : HIDE_TEXTS;
+	rc = identity_name_hide(&d->local_name, sip_msg_header(req, SIP_HDR_FROM, 0), from, hide);
 	if (rc == 0)
-		rc = identity_name_map(&d->remote_name, sip_msg_header(req, SIP_HDR_TO, 0),
-			&d->path.remote, false);
+		rc = identity_name_hide(
+			&d->remote_name, sip_msg_header(req, SIP_HDR_TO, 0), &d->path.remote, hide);
 	if (rc == 0)
 		rc = identity_name_map(
 			&d->remote_target, sip_msg_view(req, req->idx.uri), &d->path.remote, true);

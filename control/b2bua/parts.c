@@ -24,7 +24,12 @@ static int parts_of(const struct sip_msg *m, struct multipart_part parts[MULTIPA
 	return multipart_parse(is.params, sip_msg_view(m, m->idx.body), parts);
 }
 
-/* A header that has a word and parameters. */
+static bool is_ws(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* A header that has a word and parameters, perhaps on lines of their own. */
 static struct str_view word_of(struct str_view value, struct str_view *params)
 {
 	const char *semicolon = value.len > 0 ? memchr(value.p, ';', value.len) : NULL;
@@ -34,7 +39,7 @@ static struct str_view word_of(struct str_view value, struct str_view *params)
 		return value;
 	*params = (struct str_view){semicolon, value.len - (size_t)(semicolon - value.p)};
 	value.len -= params->len;
-	while (value.len > 0 && (value.p[value.len - 1] == ' ' || value.p[value.len - 1] == '\t'))
+	while (value.len > 0 && is_ws(value.p[value.len - 1]))
 		value.len--;
 	return value;
 }

@@ -33,21 +33,31 @@ static bool is_escape(struct str_view text, size_t at)
 	return at + 3 <= text.len && text.p[at] == '%';
 }
 
+/* What goes on with a word is none, nor is a phone number with dots in it. */
+static bool may_begin(char before)
+{
+	return before != '+' && !is_alnum(before);
+}
+
 static bool has_address(struct str_view text)
 {
+	char before = ' ';
+
 	for (size_t at = 0, n; at < text.len; at += n) {
 		bool parted = false; /* a number is none */
 
 		if (is_escape(text, at)) {
+			before = ' ';
 			n = 3;
 			continue;
 		}
 		for (n = 0; at + n < text.len && is_of_address(text.p[at + n]); n++)
 			parted |= text.p[at + n] == '.' || text.p[at + n] == ':';
-		if (parted && is_address((struct str_view){text.p + at, n}))
+		if (parted && may_begin(before) && is_address((struct str_view){text.p + at, n}))
 			return true;
 		if (n == 0)
 			n = 1;
+		before = text.p[at + n - 1];
 	}
 	return false;
 }
@@ -69,4 +79,9 @@ bool place_is_named(struct str_view text, struct str_view host)
 	if (host.len > 0 && memchr(host.p, '.', host.len) != NULL && has_word(text, host))
 		return true;
 	return has_address(text);
+}
+
+bool place_is_secret(const struct config_realm *from, const struct config_realm *to)
+{
+	return from->trust == TRUST_TRUSTED && to->trust != TRUST_TRUSTED;
 }

@@ -90,7 +90,8 @@ def test_calls_name_nobody(peers):
     for caller, callee in (peers, peers[::-1]):
         here = caller.address
         ours = caller.dialog("1000")
-        ours.local = f'"at {here}" <sip:{here}@{here}:{caller.port}>'
+        if caller is peers[1]:  # the core may know what a phone calls itself
+            ours.local = f'"at {here}" <sip:{here}@{here}:{caller.port}>'
         number = ours.request("INVITE", telling_sdp(caller), Subject=f"from {here}")
         invite = callee.wait("INVITE")
         theirs = callee.accepted(invite)

@@ -388,6 +388,39 @@ static void test_from_inside(void **state)
 	assert_non_null(final);
 }
 
+/* A trunk's account that is named after its domain keeps its name in the core, but not on the way
+ * out of it. Whom the call is for stays in any case. */
+static void test_user_is_host(void **state)
+{
+	struct ua caller = ua_caller(&lab, "bo.example.com"), callee, inner;
+	const char *invite;
+
+	snprintf(caller.from, sizeof(caller.from), "\"example.com\" <sip:example.com@example.com>");
+	snprintf(caller.to, sizeof(caller.to), "<sip:bo.example.com@bo.example.com>");
+	ua_request(&caller, "INVITE", 1, OUTSIDE_SDP, NULL);
+	invite = lab_expect(&lab, INSIDE, "INVITE sip:bo.example.com@10.0.0.10:5060 ");
+	assert_int_equal(strncmp(lab_header(invite, "From"),
+				 "\"example.com\" <sip:example.com@10.0.0.1>;", 41),
+		0);
+	assert_string_equal(lab_header(invite, "To"), "<sip:bo.example.com@10.0.0.10>");
+	callee = ua_callee(&lab, invite);
+	ua_respond(&callee, invite, 486, NULL, NULL);
+	lab_expect(&lab, OUTSIDE, "SIP/2.0 486");
+	inner = (struct ua){.lab = &lab,
+		.side = INSIDE,
+		.addr = "10.0.0.10:5060",
+		.call_id = "inside-call@10.0.0.10",
+		.tag = "inside-tag",
+		.cseq = 1,
+		.target = "sip:bob%40example.com@10.0.0.1",
+		.from = "\"example.com\" <sip:example.com@example.com>",
+		.to = "<sip:bob@10.0.0.1>"};
+	ua_request(&inner, "INVITE", 1, INSIDE_SDP, NULL);
+	invite = lab_expect(&lab, OUTSIDE, "INVITE sip:bob%40example.com@192.0.2.66:5060 ");
+	assert_int_equal(strncmp(lab_header(invite, "From"), "<sip:192.0.2.1>;", 16), 0);
+	ua_request(&inner, "CANCEL", 1, NULL, NULL);
+}
+
 static void test_media_silent(void **state)
 {
 	struct ua caller, callee;
@@ -595,6 +628,7 @@ int main(void)
 		LAB_CASE(test_bye_challenged),
 		LAB_CASE(test_bye_before_answer),
 		LAB_CASE(test_from_inside),
+		LAB_CASE(test_user_is_host),
 		LAB_CASE(test_media_silent),
 		LAB_CASE(test_silences_are_logged_sparsely),
 		LAB_CASE(test_stop),

@@ -133,6 +133,18 @@ static void test_passed(void **state)
 	lab_hang_up(&lab, &u, &callee);
 }
 
+/* A word whose parameters stand on the next line is the same word. */
+static void test_folded(void **state)
+{
+	struct ua u = call_with(PART("Content-Type: application/sdp\r\n"
+				     "Content-Disposition: session \r\n ;handling=required\r\n",
+		OUTSIDE_SDP) END);
+	const char *invite = lab_expect(&lab, INSIDE, "INVITE ");
+
+	is_sdp_alone(invite);
+	end_call(&u, invite);
+}
+
 /* By the list of the realm that it goes to. */
 static void test_required(void **state)
 {
@@ -244,6 +256,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		LAB_CASE(test_left_out),
 		LAB_CASE(test_passed),
+		LAB_CASE(test_folded),
 		LAB_CASE(test_required),
 		LAB_CASE(test_bad),
 		LAB_CASE(test_late_offer),

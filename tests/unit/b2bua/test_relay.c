@@ -339,6 +339,11 @@ static void test_message_summary(void **state)
 			"Messages-Waiting: yes\r\nMessage-Account: sip:alice@192.0.2.1:5060\r\n"
 			"Voice-Message: 2/8 (0/2)\r\nFax-Message: 1/0\r\n"},
 		{"messages-waiting : NO\n", "Messages-Waiting: no\r\n"},
+		{"Messages-Waiting: yes\r\nMessage-Account: sip:alice%40vm.inside@vm.inside\r\n"
+		 "Voice-Message: 1/0\r\n",
+			"Messages-Waiting: yes\r\nVoice-Message: 1/0\r\n"},
+		{"Messages-Waiting: yes\r\nMessage-Account: sip:10.0.0.10@inside\r\n",
+			"Messages-Waiting: yes\r\n"},
 		{"Messages-Waiting: inside\r\nMessage-Account: inside\r\n",
 			"Messages-Waiting: no\r\n"},
 		{"From: inside\r\nMessages-Waiting: yes\r\n", ""},
@@ -596,6 +601,57 @@ static void test_register_odd(void **state)
 	lab_expect_none(&lab, INSIDE);
 }
 
+/* Accounts that are an address of mail, or named after their domain: the registrar knows them by
+ * nothing else. */
+static void test_register_user(void **state)
+{
+	static const struct {
+		const char *user, *host;
+	} cases[] = {
+		{"bob%40example.com", "example.com"},
+		{"bo.example.com", "bo.example.com"},
+		{"bo.49.89.12.34", "example.com"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct ua u = phone_that_registers(), registrar;
+		const char *user = cases[i].user;
+		const char *req, *resp;
+		char text[128];
+
+		snprintf(u.from, sizeof(u.from), "<sip:%s@%s>", user, cases[i].host);
+		snprintf(u.to, sizeof(u.to), "<sip:%s@%s>", user, cases[i].host);
+		ua_request(&u, "REGISTER", 1, NULL, "Expires: 600\r\n");
+		req = lab_expect(&lab, INSIDE, "REGISTER sip:10.0.0.10:5060 ");
+		snprintf(text, sizeof(text), "<sip:%s@10.0.0.10>", user);
+		expect_header(req, "To", text);
+		assert_int_equal(strncmp(lab_header(req, "From"), text, strlen(text)), 0);
+		snprintf(text, sizeof(text), "<sip:%s@10.0.0.1>", user);
+		expect_header(req, "Contact", text);
+		registrar = ua_callee(&lab, req);
+		snprintf(text, sizeof(text), "Contact: <sip:%s@10.0.0.1>;expires=500\r\n", user);
+		ua_respond(&registrar, req, 200, NULL, text);
+		resp = lab_expect(&lab, OUTSIDE, "SIP/2.0 200");
+		expect_header(resp, "Contact", "<sip:outside@192.0.2.66:5060>;expires=500");
+	}
+}
+
+/* A server of the core that has an account outside: its name there, but no other. */
+static void test_register_from_inside(void **state)
+{
+	struct ua u = inner("alice");
+	const char *req;
+
+	lab.peers[1].methods.known |= LAB_METHODS;
+	snprintf(u.from, sizeof(u.from), "\"PBX.example.com\" <sip:example.com@example.com>");
+	snprintf(u.to, sizeof(u.to), "\"PBX.example.com\" <sip:example.com@example.com>");
+	ua_request(&u, "REGISTER", 1, NULL, NULL);
+	req = lab_expect(&lab, OUTSIDE, "REGISTER ");
+	expect_header(req, "To", "<sip:example.com@192.0.2.66>");
+	assert_int_equal(strncmp(lab_header(req, "From"), "<sip:example.com@192.0.2.66>;", 29), 0);
+	expect_header(req, "Contact", "<sip:example.com@192.0.2.1>");
+}
+
 #define CALL_CASE(fn) cmocka_unit_test_setup_teardown(fn, setup_call, teardown_call)
 #define GONE_CASE(fn) cmocka_unit_test_setup_teardown(fn, setup_call, teardown)
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -623,6 +679,8 @@ int main(void)
 		CASE(test_options),
 		CASE(test_register),
 		CASE(test_register_odd),
+		CASE(test_register_user),
+		CASE(test_register_from_inside),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
