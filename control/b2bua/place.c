@@ -39,6 +39,13 @@ static bool may_begin(char before)
 	return before != '+' && !is_alnum(before);
 }
 
+/* A mark that ends what stands before it: "sip:10.0.0.7". Two colons may begin an address. */
+static bool is_mark(struct str_view text, size_t at)
+{
+	return text.p[at] == '.' ||
+	       (text.p[at] == ':' && (at + 1 == text.len || text.p[at + 1] != ':'));
+}
+
 static bool has_address(struct str_view text)
 {
 	char before = ' ';
@@ -46,9 +53,9 @@ static bool has_address(struct str_view text)
 	for (size_t at = 0, n; at < text.len; at += n) {
 		bool parted = false; /* a number is none */
 
-		if (is_escape(text, at)) {
+		if (is_escape(text, at) || is_mark(text, at)) {
 			before = ' ';
-			n = 3;
+			n = is_mark(text, at) ? 1 : 3;
 			continue;
 		}
 		for (n = 0; at + n < text.len && is_of_address(text.p[at + n]); n++)

@@ -39,6 +39,7 @@ static const struct row rows[] = {
 	{"INVITE", "Subject: +49.89.123.45, version v1.2.3.4\r\n",
 		"Subject: +49.89.123.45, version v1.2.3.4\r\n", false},
 	{"INVITE", "Subject: +49 10.0.0.7\r\nPriority: a%4010.0.0.7\r\n", "", false},
+	{"INVITE", "Subject: sip:10.0.0.7\r\nPriority: pbx.10.0.0.7\r\n", "", false},
 	/* Names: user and display stay, the host is ours. */
 	{"INVITE",
 		"P-Asserted-Identity: \"A\" <sip:+4930@inside:5070;x=inside>, <sip:a@inside>\r\n",
