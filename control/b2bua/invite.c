@@ -323,7 +323,9 @@ static void on_provisional(struct call *c, struct sip_msg *resp)
 	unsigned int status = resp->idx.status;
 	struct fork *f;
 
-	if (status <= 100 || status > 189 || c->state > CALL_RINGING)
+	/* 100 is of the hop. 199 says that one of the callee's dialogs is over (RFC 6228): nobody
+	 * has asked for it. What else is new is a call in progress (section 8.1.3.2). */
+	if (status == 100 || status == 199 || c->state > CALL_RINGING)
 		return;
 	f = fork_of_response(c, resp);
 	if (f == NULL)

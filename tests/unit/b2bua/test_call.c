@@ -137,6 +137,29 @@ static void test_refused(void **state)
 	}
 }
 
+/* Each provisional answer goes on but that of the hop and that of a lost dialog (RFC 6228); a new
+ * one is a call in progress (section 8.1.3.2). */
+static void test_provisional(void **state)
+{
+	static const unsigned int statuses[] = {180, 181, 182, 183, 190, 198};
+	struct ua caller, callee;
+	const char *invite;
+	char line[32];
+
+	callee = lab_call(&lab, &caller, &invite);
+	ua_respond(&callee, invite, 100, NULL, NULL);
+	ua_respond(&callee, invite, 199, NULL, NULL);
+	lab_expect_none(&lab, OUTSIDE);
+	for (size_t i = 0; i < ARRAY_LEN(statuses); i++) {
+		ua_respond(&callee, invite, statuses[i], NULL, NULL);
+		snprintf(line, sizeof(line), "SIP/2.0 %u ", statuses[i]);
+		lab_expect(&lab, OUTSIDE, line);
+	}
+	ua_respond(&callee, invite, 200, INSIDE_SDP, NULL);
+	lab_expect(&lab, INSIDE, "ACK ");
+	lab_expect(&lab, OUTSIDE, "SIP/2.0 200 OK\r\n");
+}
+
 static void test_cancel(void **state)
 {
 	struct ua caller, callee;
@@ -615,6 +638,7 @@ int main(void)
 		LAB_CASE(test_emergency_service),
 		LAB_CASE(test_streams),
 		LAB_CASE(test_refused),
+		LAB_CASE(test_provisional),
 		LAB_CASE(test_cancel),
 		LAB_CASE(test_cancel_early),
 		LAB_CASE(test_cancel_crosses_200),
