@@ -40,6 +40,12 @@ static_assert(sizeof(struct net_endpoint) == 24, "wire layout");
  */
 int net_addr_parse(struct str_view text, struct net_addr *out);
 
+/**
+ * Does an address stand in this text, alone, with a port, or behind a mark as in "sip:192.0.2.1"?
+ * Digits of words, of escapes ("%40") and of phone numbers with dots ("+49.89.123.45") make none.
+ */
+bool net_addr_is_named(struct str_view text);
+
 /** Parse "ADDRESS/LENGTH". @return 0, or -EINVAL (bad address or length out of range). */
 int net_prefix_parse(struct str_view text, struct net_addr *out, uint8_t *len);
 

@@ -298,7 +298,8 @@ static __attribute__((noinline)) int attribute_keep(
 	/* Of the session only what all its lines share. */
 	if (r->media == NULL && id < SDP_ATTR_FINGERPRINT)
 		return 0;
-	if (value.len > SDP_VALUE_MAX || !is_printable(value) ||
+	/* What names a place would name it to the other side: as good as unknown. */
+	if (value.len > SDP_VALUE_MAX || !is_printable(value) || net_addr_is_named(value) ||
 		(of_format(id) && !payload_type_read(r, &value, &a)))
 		return 0;
 	if (out->n_attributes == SDP_ATTRIBUTES_MAX)

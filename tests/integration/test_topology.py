@@ -82,7 +82,8 @@ def telling_sdp(agent):
     rest[2:3] = [f"s=Call from {here}", f"i=at {here}", f"u=http://{here}/", f"e=me@{here}"]
     return "\r\n".join(rest + [
         f"a=rtcp:40001 IN IP4 {here}", f"a=ssrc:1 cname:me@{here}",
-        f"a=candidate:1 1 UDP 1 {here} 40000 typ host", f"a=tool:of {here}", f"a=x-at:{here}", ""])
+        f"a=candidate:1 1 UDP 1 {here} 40000 typ host", f"a=tool:of {here}", f"a=x-at:{here}",
+        f"a=fmtp:0 at={here}", f"a=rtcp-fb:* {here}", ""])
 
 
 def test_calls_name_nobody(peers):

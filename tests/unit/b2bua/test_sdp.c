@@ -184,11 +184,13 @@ static void test_written(void **state)
 		{HEAD AUDIO "m=video 5000 RTP/SAVP 99\r\na=rtpmap:99 H264/90000\r\n", {30000, 0},
 			OUR_HEAD "t=0 0\r\nm=audio 30000 RTP/AVP 0\r\na=sendrecv\r\n"
 				 "m=video 0 RTP/SAVP 99\r\n"},
-		/* What is said of formats that are not listed, twice, or unreadably. */
+		/* What is said of formats that are not listed, twice, unreadably, or with a place.
+		 */
 		{HEAD "m=audio 4000 RTP/AVP 97 8 97\r\na=rtpmap:97 opus/48000/2\r\n"
 		      "a=rtpmap:98 AMR/8000\r\na=fmtp:98 octet-align=1\r\na=fmtp:97\r\n"
 		      "a=fmtp:97 stereo=1\r\na=rtpmap:8\r\na=rtpmap:8 PC(MA/8000\r\n"
 		      "a=rtcp-fb:* nack\r\na=rtcp-fb:98 nack\r\na=rtcp-fb:8 ccm fir\r\n"
+		      "a=fmtp:8 at=10.0.0.7\r\na=fmtp:97 [2001:db8::7]:5060\r\n"
 		      "a=ptime:0\r\na=maxptime:40.5\r\na=ptime:99999\r\n",
 			{30000},
 			OUR_HEAD "t=0 0\r\nm=audio 30000 RTP/AVP 97 8\r\n"

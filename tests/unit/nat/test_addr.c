@@ -206,6 +206,27 @@ static void test_normalise(void **state)
 	assert_false(net_addr_eq(&mapped, &v4));
 }
 
+/* In texts: what is an address for somebody who reads them, and what only looks like one. */
+static void test_named(void **state)
+{
+	static const struct {
+		const char *text;
+		bool named;
+	} cases[] = {{"", false}, {"call from 10.0.0.7", true}, {"10.0.0.7:5060", true},
+		{"at=[2001:db8::7]", true}, {"sip:10.0.0.7", true}, {"Call 10.0.0.7.", true},
+		{"::1", true}, {"a%4010.0.0.7", true}, {"+49.89.123.45", false},
+		{"v10.0.0.7", false}, {"1.2.3", false}, {"1.2.3.4.5", false}, {"12:30:45", false},
+		{"profile-level-id=42e01f;packetization-mode=1", false},
+		{"sha-1 4A:AD:B9:B1:3F:82:18:3B:54:02:12:DF:3E:5D:49:6B:19:E5:7C:AB", false},
+		{"1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz|2^20",
+			false}};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_int_equal(
+			net_addr_is_named((struct str_view){cases[i].text, strlen(cases[i].text)}),
+			cases[i].named);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +237,7 @@ int main(void)
 		cmocka_unit_test(test_prefix),
 		cmocka_unit_test(test_class),
 		cmocka_unit_test(test_normalise),
+		cmocka_unit_test(test_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
