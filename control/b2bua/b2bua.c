@@ -11,6 +11,7 @@
 #include "route.h"
 #include "subscription.h"
 #include "trace.h"
+#include "transfer.h"
 
 #define CALL_ID_LEN 24
 #define CALL_ID_TRIES 4096 /* for a Call-ID of our shard; one try in `shards` hits */
@@ -168,6 +169,10 @@ static void on_dialog_request(
 	case SIP_UPDATE:
 		update_on_request(d, txn, req);
 		break;
+	case SIP_SUBSCRIBE:
+		if (transfer_on_subscribe(d->leg, txn, req))
+			break;
+		/* fall through */
 	default:
 		relay_on_dialog_request(d, txn, req, NULL);
 		break;

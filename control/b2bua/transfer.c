@@ -17,6 +17,7 @@ struct transfer {
 	enum leg_side side;	     /* the transferor's in `first` */
 	uint32_t id;		     /* of its subscription in that dialog; 0: it is the only one */
 	bool silent;		     /* nobody wants NOTIFYs */
+	bool unsubscribed;	     /* but for one more, which says so */
 	bool moved;		     /* the other party is in `second` */
 	bool over;		     /* `told` is how it ended */
 	bool connected;		     /* and that was well */
@@ -76,6 +77,8 @@ static void write_state(const struct transfer *t, struct sip_writer *w, uint64_t
 		sip_write_raw(w, SV("Event: refer\r\n"));
 	if (t->over)
 		sip_write_raw(w, SV("Subscription-State: terminated;reason=noresource\r\n"));
+	else if (t->unsubscribed)
+		sip_write_raw(w, SV("Subscription-State: terminated;reason=timeout\r\n"));
 	else
 		sip_write_fmt(w, "Subscription-State: active;expires=%u\r\n",
 			(unsigned int)(left_ms / 1000));
@@ -104,7 +107,7 @@ static void notify(struct transfer *t, unsigned int status)
 	n = snprintf(line, sizeof(line), "SIP/2.0 %u %s\r\n", status, sip_reason_phrase(status));
 	sip_write_body(&w, SV("message/sipfrag;version=2.0"), (struct str_view){line, (size_t)n});
 	t->notify = dialog_request_send(d, &w, SIP_NOTIFY, &user, NULL);
-	t->silent = t->notify == NULL;
+	t->silent = t->unsubscribed || t->notify == NULL;
 }
 
 /* --- the end --- */
@@ -476,15 +479,15 @@ static unsigned int refusal(const struct leg *l)
 	return c->state == CALL_ANSWERED || c->state == CALL_ESTABLISHED ? 0 : 500;
 }
 
-static void answer(struct leg *l, struct server_txn *txn, bool silent)
+/* @param line  a header of this answer's own; or "". */
+static void answer(struct leg *l, struct server_txn *txn, unsigned int status, const char *line)
 {
 	char extra[NET_ENDPOINT_STRLEN + 96], here[NET_ENDPOINT_STRLEN];
 	int n = snprintf(extra, sizeof(extra),
 		"Contact: <sip:%s>\r\n%sServer: " B2BUA_PRODUCT "\r\n",
-		net_endpoint_format(&l->dialog->path.local, here),
-		silent ? "Refer-Sub: false\r\n" : "");
+		net_endpoint_format(&l->dialog->path.local, here), line);
 
-	(void)server_txn_reply(txn, 202, nothing, (struct str_view){extra, (size_t)n});
+	(void)server_txn_reply(txn, status, nothing, (struct str_view){extra, (size_t)n});
 }
 
 void transfer_begin(struct leg *l, struct server_txn *txn, const struct sip_msg *req,
@@ -507,7 +510,7 @@ void transfer_begin(struct leg *l, struct server_txn *txn, const struct sip_msg 
 	l->referred = true;
 	c->transfer = t;
 	t->until_ms = timers->now_ms + EXPIRES_S * 1000;
-	answer(l, txn, t->silent);
+	answer(l, txn, 202, t->silent ? "Refer-Sub: false\r\n" : "");
 	notify(t, 100);
 	status = place(t, req, to);
 	if (status != 0) {
@@ -517,4 +520,47 @@ void transfer_begin(struct leg *l, struct server_txn *txn, const struct sip_msg 
 	t->second->transfer = t;
 	(void)b2bua_str_set(&t->second->transfer_of, (struct str_view){c->name, strlen(c->name)});
 	join_in(t, EXPIRES_S * 1000);
+}
+
+/* --- SUBSCRIBE --- */
+
+/* @param id  that its Event has; 0: none. @return false: it is no REFER's. */
+static bool is_of_refer(const struct sip_msg *req, uint32_t *id)
+{
+	struct str_view value = sip_msg_header(req, SIP_HDR_EVENT, 0), text, package = value;
+
+	for (package.len = 0; package.len < value.len; package.len++)
+		if (memchr("; \t", value.p[package.len], 3) != NULL)
+			break;
+	*id = 0;
+	if (!sv_eq_nocase(package, SV("refer")))
+		return false;
+	value.p += package.len;
+	value.len -= package.len;
+	return !sip_param_find(value, SV("id"), &text) || sip_uint_parse(text, UINT32_MAX, id) == 0;
+}
+
+bool transfer_on_subscribe(struct leg *l, struct server_txn *txn, const struct sip_msg *req)
+{
+	struct transfer *t = l->call->transfer;
+	struct str_view value = sip_msg_header(req, SIP_HDR_EXPIRES, 0);
+	uint64_t now_ms = l->call->b->env.timers->now_ms;
+	uint32_t id, seconds, left;
+	char line[32];
+
+	if (!l->referred || !is_of_refer(req, &id))
+		return false;
+	if (t == NULL || t->first != l->call || t->side != l->side || t->over || t->silent ||
+		id != t->id) {
+		b2bua_reply(l->call->b, txn, 481);
+		return true;
+	}
+	left = t->until_ms > now_ms ? (uint32_t)((t->until_ms - now_ms) / 1000) : 0;
+	if (value.p == NULL || sip_uint_parse(value, UINT32_MAX, &seconds) != 0 || seconds > left)
+		seconds = left;
+	t->unsubscribed = seconds == 0;
+	snprintf(line, sizeof(line), "Expires: %u\r\n", seconds);
+	answer(l, txn, 200, line);
+	notify(t, t->told);
+	return true;
 }

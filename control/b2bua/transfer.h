@@ -22,4 +22,12 @@ struct transfer_target {
 void transfer_begin(struct leg *transferor, struct server_txn *txn, const struct sip_msg *req,
 	const struct transfer_target *to);
 
+/**
+ * A SUBSCRIBE within a call (RFC 6665 section 4.1.2): if it is of a subscription that a REFER of
+ * this party made here, answer it, and tell how the transfer stands; the transfer goes on without
+ * one.
+ * @return false: it is about something else.
+ */
+bool transfer_on_subscribe(struct leg *l, struct server_txn *txn, const struct sip_msg *req);
+
 #endif

@@ -620,6 +620,39 @@ static void test_no_subscription(void **state)
 	bye_from(&party, &target);
 }
 
+static const char *subscribe(const char *headers, const char *status_line)
+{
+	ua_request(&transferor, "SUBSCRIBE", ++transferor.cseq, NULL, headers);
+	return lab_expect(&lab, OUTSIDE, status_line);
+}
+
+/* The subscription that the REFER made is the box's: it may be refreshed and ended there. What else
+ * is subscribed to is the other party's. */
+static void test_subscribe(void **state)
+{
+	const char *last;
+
+	refer("bonny");
+	last = subscribe("Event: refer\r\nExpires: 60\r\n", "SIP/2.0 200 OK\r\n");
+	assert_string_equal(lab_header(last, "Expires"), "60");
+	notified_ok("SIP/2.0 180 Ringing\r\n", false);
+	subscribe("Event: refer;id=9\r\n", "SIP/2.0 481");
+	lab_expect_none(&lab, INSIDE);
+	ua_request(&transferor, "SUBSCRIBE", ++transferor.cseq, NULL, "Event: presence\r\n");
+	ua_respond(&party, lab_expect(&lab, INSIDE, "SUBSCRIBE "), 489, NULL, NULL);
+	lab_expect(&lab, OUTSIDE, "SIP/2.0 489");
+	subscribe("Event: refer\r\nExpires: 0\r\n", "SIP/2.0 200 OK\r\n");
+	last = lab_expect(&lab, OUTSIDE, "NOTIFY ");
+	assert_string_equal(lab_header(last, "Subscription-State"), "terminated;reason=timeout");
+	ua_respond(&transferor, last, 200, NULL, NULL);
+	subscribe("Event: refer\r\n", "SIP/2.0 481");
+	/* The transfer goes on without. */
+	join(answer());
+	byed(&transferor);
+	lab_expect_none(&lab, OUTSIDE);
+	bye_from(&party, &target);
+}
+
 /* Who does not know NOTIFY gets one, and its BYE all the same; who does not answer it, later. */
 static void test_no_notify(void **state)
 {
@@ -1095,6 +1128,7 @@ int main(void)
 		CASE(test_party_is_gone),
 		CASE(test_no_answer),
 		CASE(test_no_subscription),
+		CASE(test_subscribe),
 		CASE(test_no_notify),
 		CASE(test_again),
 		CASE(test_forks),
