@@ -38,7 +38,7 @@ static inline bool token_take_of(uint64_t *full_ns, const struct token_rate *rat
 {
 	uint64_t base = *full_ns > now_ns ? *full_ns : now_ns;
 
-	if (base - now_ns > rate->span_ns)
+	if (base - now_ns > rate->span_ns && rate->step_ns != 0)
 		return false;
 	*full_ns = base + rate->step_ns;
 	return true;
@@ -119,7 +119,7 @@ static inline bool token32_has(
 	uint32_t ahead = token_ahead_us(full_us, now_us) + cost->us;
 
 	*after = now_us + ahead;
-	return ahead <= cost->span_us;
+	return (ahead <= cost->span_us) | (cost->us == 0);
 }
 
 /** Take them if they are there, where it happens too seldom to keep a struct token32_cost. */

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "texts are read as words, first byte low");
+
 /** Received text: a borrowed view, never terminated by NUL. */
 struct str_view {
 	const char *p;

@@ -6,11 +6,11 @@
 
 #include "base.h"
 
-/* AddressSanitizer knows of no pages. */
-#if defined(__SANITIZE_ADDRESS__)
+/* Sanitizers know of no pages: what lies there is another's. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define LOAD_IN_PAGE false
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define LOAD_IN_PAGE false
 #endif
 #endif

@@ -20,7 +20,8 @@
 #define TXN_MAX 200000
 /* Those that only absorb what comes late. A call leaves two servers for 32 s each: this is for
  * 14,000 calls a second and shard, half as many from sources that may be forged. They take 0.4 KiB
- * of an acknowledged INVITE and 0.9 KiB of a BYE with its answer, 0.65 GiB when all are in use. */
+ * of an acknowledged INVITE and 0.9 KiB of a BYE with its answer, 0.65 GiB when all are in use, and
+ * the tables that find them 64 MiB each. */
 #define TXN_LINGER_MAX 1000000
 
 /* Longest request served: its copied headers, written out in full, still fit into a response. */

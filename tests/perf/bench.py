@@ -46,6 +46,11 @@ def with_hugepages(machine, figure):
         pages.restore()
 
 
+def least(*shares):
+    """Of both looks; None: one of them could not tell."""
+    return None if None in shares else min(shares)
+
+
 def core_wait(machine, seconds):
     """Until the core is ours, at most so long. @return how much of it is (system.py)."""
     limit = time.monotonic() + seconds
@@ -64,7 +69,7 @@ def measure(machine, results, figure, number, wait):
         with machine.alone():
             core = core_wait(machine, wait)
             sample = with_hugepages(machine, figure)
-            core = core and min(core, machine.core_share())
+            core = least(core, machine.core_share())
     except Skip as why:
         results.skipped[figure.name] = str(why)
         print(f"round {number}: {figure.name}: skipped: {why}", flush=True)

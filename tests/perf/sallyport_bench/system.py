@@ -144,9 +144,12 @@ class Machine:
 
     def core_share(self):
         """How much of the measured core is ours: 1 all of it; None: it cannot be told."""
-        done = subprocess.run(("taskset", "-c", str(self.core),
-                               self.program("tests", "perf", "core_share")),
-                              stdout=subprocess.PIPE, text=True, check=False)
+        probe = os.path.join(self.build, "tests", "perf", "core_share")
+        try:
+            done = subprocess.run(("taskset", "-c", str(self.core), probe),
+                                  stdout=subprocess.PIPE, text=True, check=False)
+        except OSError:
+            return None
         return min(float(done.stdout), 1.0) if done.returncode == 0 else None
 
     @contextlib.contextmanager
