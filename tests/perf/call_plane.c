@@ -1,6 +1,8 @@
 /* The dataplane's end of a shard's rings. */
 #include "call_load.h"
 
+#define EVENT_RESERVE_PERCENT 10
+
 enum { UP, DOWN, CMD, EVENT, RINGS };
 
 static const uint32_t sizes[RINGS] = {
@@ -112,7 +114,9 @@ void plane_commands(struct call_plane *p)
 	} r;
 	int len;
 
-	while ((len = ring_get(&p->cmd, &r, sizeof(r))) != 0) {
+	/* As the dataplane does: what there is no room to answer waits. */
+	while (ring_free_percent(&p->event) >= EVENT_RESERVE_PERCENT &&
+		(len = ring_get(&p->cmd, &r, sizeof(r))) != 0) {
 		if (len < (int)sizeof(r.cmd))
 			call_die("a command is %d bytes long", len);
 		switch (r.cmd.hdr.type) {
